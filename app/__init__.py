@@ -1,0 +1,1 @@
+"""The server: HTTP, people, permissions and SQL around the rules in `sync/`."""

@@ -1,0 +1,192 @@
+"""What people may do where. The sole reader of grants, and of what follows from them.
+
+Access is decided when a record is written, by the feeds that list it; reading is following a feed.
+A grant's rows in `follow` carry its dates, so that it begins and ends by itself.
+"""
+
+from collections.abc import Collection as Some
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.collections import COLLECTIONS
+from app.context import Context
+from app.database import Transaction
+from app.tables import Feed, Follow, Grant
+
+GRACE = timedelta(days=30)
+READER = "reader"
+WIDTHS = {"staff": 2, "reference": 1}
+"""How much of a record an audience sees; the widest copy is shown."""
+
+_GRANT: sa.Table = Grant.__table__  # type: ignore[attr-defined]
+_FOLLOW: sa.Table = Follow.__table__  # type: ignore[attr-defined]
+_FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
+_AREA = COLLECTIONS["areas"].table
+
+Verdict = Literal["yes", "grace", "no"]
+
+
+@dataclass(frozen=True)
+class Access:
+    """One person's roles per feed: now, and within the grace before now."""
+
+    present: dict[int, frozenset[str]] = field(default_factory=dict)
+    ended: dict[int, frozenset[str]] = field(default_factory=dict)
+
+    def may_write(self, listed: Some[int], departed: Some[int], writers: frozenset[str]) -> Verdict:
+        """Of a record that these feeds list, or from which it has departed."""
+        if any(self.present.get(feed, frozenset()) & writers for feed in listed):
+            return "yes"
+        late = [self.ended.get(feed, frozenset()) for feed in (*listed, *departed)]
+        late += [self.present.get(feed, frozenset()) for feed in departed]
+        return "grace" if any(roles & writers for roles in late) else "no"
+
+
+class EveryAccess(Access):
+    """The operator's, at the server's own command line."""
+
+    def may_write(self, listed: Some[int], departed: Some[int], writers: frozenset[str]) -> Verdict:
+        """Anything."""
+        return "yes"
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A feed that a person may read now, with where it stands."""
+
+    home: UUID
+    id: int
+    owner: UUID
+    audience: str
+    head: int
+    digest: int
+    horizon: int
+    tag: int
+
+
+async def access_of(transaction: Transaction, person: UUID, now: datetime) -> Access:
+    """What a person may write. Their grants are held FOR SHARE, so that ending one waits for this push."""
+    grants = sa.select(_GRANT.c.id).where(_GRANT.c.person_id == person).order_by(_GRANT.c.id)
+    await transaction.rows(grants.with_for_update(read=True))
+    rows = await transaction.rows(
+        sa.select(_FOLLOW.c.feed_id, _FOLLOW.c.role, _FOLLOW.c.until).where(
+            _FOLLOW.c.person_id == person,
+            _FOLLOW.c.since <= now,
+            sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now - GRACE),
+        )
+    )
+    present: dict[int, frozenset[str]] = {}
+    ended: dict[int, frozenset[str]] = {}
+    for feed, role, until in rows:
+        roles = present if until is None or until > now else ended
+        roles[feed] = roles.get(feed, frozenset()) | {role}
+    return Access(present, ended)
+
+
+async def followed_feeds(snapshot: Transaction, person: UUID, now: datetime) -> Sequence[Followed]:
+    """The feeds a person reads at this moment, in order of id, each with its head."""
+    statement = (
+        sa.select(_FEED)
+        .where(sa.tuple_(_FEED.c.home, _FEED.c.id).in_(following(person, now)))
+        .order_by(_FEED.c.id)
+    )
+    return [
+        Followed(r.home, r.id, r.owner_id, r.audience, r.head, r.digest, r.horizon, r.tag)
+        for r in await snapshot.rows(statement)
+    ]
+
+
+def following(person: UUID, now: datetime) -> sa.Select[Any]:
+    """(home, feed) of what a person follows now, as a subquery for what else is read through feeds."""
+    return sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id).where(
+        _FOLLOW.c.person_id == person,
+        _FOLLOW.c.since <= now,
+        sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now),
+    )
+
+
+async def add_grant(
+    transaction: Transaction,
+    context: Context,
+    *,
+    person_id: UUID,
+    area_id: UUID,
+    area_home: UUID,
+    role: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    reason: str | None = None,
+) -> UUID:
+    """Gives a role over an area and all that lies in it, from now unless `since` says otherwise."""
+    grant = {
+        "id": context.seams.new_id(),
+        "person_id": person_id,
+        "area_home": area_home,
+        "area_id": area_id,
+        "role": role,
+        "since": since or context.seams.now(),
+        "until": until,
+        "reason": reason,
+    }
+    await transaction.insert(_GRANT, [grant])
+    await _follow(transaction, _GRANT.c.id == grant["id"])
+    return grant["id"]  # type: ignore[return-value]
+
+
+async def end_grant(
+    transaction: Transaction, context: Context, *, person_id: UUID, area_id: UUID, role: str | None = None
+) -> int:
+    """Ends a person's present grants over an area; how many there were. What they followed stays as ended."""
+    now = context.seams.now()
+    open_ones = [
+        _GRANT.c.person_id == person_id,
+        _GRANT.c.area_id == area_id,
+        sa.or_(_GRANT.c.until.is_(None), _GRANT.c.until > now),
+    ]
+    if role is not None:
+        open_ones.append(_GRANT.c.role == role)
+    rows = await transaction.rows(sa.select(_GRANT.c.id).where(*open_ones).with_for_update())
+    ids = [row.id for row in rows]
+    await transaction.execute(sa.update(_GRANT).where(_GRANT.c.id.in_(ids)).values(until=now))
+    await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.grant_id.in_(ids)).values(until=now))
+    return len(ids)
+
+
+async def follow_new_feeds(transaction: Transaction, feeds: Some[int]) -> None:
+    """Feeds that were just opened are followed by whoever already has a grant over their owner."""
+    await _follow(transaction, _FEED.c.id.in_(feeds))
+
+
+async def _follow(transaction: Transaction, which: sa.ColumnElement[bool]) -> None:
+    """Writes the `follow` rows of some grants or feeds, set-based.
+
+    A grant follows every feed whose owner lies in its area, and as a reader the reference feeds of the
+    areas that its own lies in.
+    """
+    granted, owner = _AREA.alias("granted"), _AREA.alias("owner")
+    below = owner.c.path.startswith(granted.c.path)
+    above = granted.c.path.startswith(owner.c.path)
+    rows = await transaction.rows(
+        sa.select(
+            _GRANT.c.person_id,
+            _FEED.c.home,
+            _FEED.c.id.label("feed_id"),
+            _GRANT.c.id.label("grant_id"),
+            sa.case((below, _GRANT.c.role), else_=READER).label("role"),
+            _GRANT.c.since,
+            _GRANT.c.until,
+        )
+        .join(granted, sa.and_(granted.c.home == _GRANT.c.area_home, granted.c.id == _GRANT.c.area_id))
+        .join(owner, sa.or_(below, above))
+        .join(
+            _FEED,
+            sa.and_(_FEED.c.owner_id == owner.c.id, sa.or_(below, _FEED.c.audience == "reference")),
+        )
+        .where(which)
+    )
+    await transaction.upsert(_FOLLOW, [dict(row._mapping) for row in rows])

@@ -1,0 +1,111 @@
+"""The tree of places: what an area's place in it decides, and the feeds it opens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.access import follow_new_feeds
+from app.collections import COLLECTIONS
+from app.database import Transaction
+from app.tables import Feed, Server
+from sync.wire import Fields
+
+_AREA = COLLECTIONS["areas"].table
+_FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
+_SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Area:
+    """What the write path needs of an area: its place in the tree, and who owns its feeds."""
+
+    home: UUID
+    id: UUID
+    level: str
+    path: str
+    feed_area_id: UUID | None
+    """The ancestor, or itself, that owns the staff feed; None above that level."""
+    reference_area_id: UUID
+    """Its community or, above communities, the root: where areas and codes are listed."""
+    feed_level: str
+    home_level: str
+
+    def owner(self, audience: str) -> tuple[UUID, UUID] | None:
+        """(home, area) of the feed that lists what lies here."""
+        if audience == "reference":
+            return self.reference_area_id, self.reference_area_id
+        return (self.home, self.feed_area_id) if self.feed_area_id else None
+
+    def columns(self) -> dict[str, Any]:
+        """The columns that only the server writes."""
+        return {
+            "area_id": self.id,
+            "path": self.path,
+            "feed_area_id": self.feed_area_id,
+            "reference_area_id": self.reference_area_id,
+        }
+
+
+def placed(record: UUID, fields: Fields, parent: Area | None) -> Area:
+    """A new area's place. Its home is the community it is created under: itself, from there up."""
+    feed_level = parent.feed_level if parent else str(fields.get("feed_level", "building"))
+    home_level = parent.home_level if parent else str(fields.get("home_level", "community"))
+    level = str(fields["level"])
+    in_community = parent is not None and (parent.level == home_level or parent.home != parent.id)
+    home = parent.home if parent and in_community else record
+    feed_area = parent.feed_area_id if parent and parent.feed_area_id else None
+    if level == feed_level and feed_area is None:
+        feed_area = record
+    root = UUID(hex=parent.path[1:33]) if parent else record
+    reference = home if in_community or level == home_level else root
+    path = f"{parent.path if parent else '/'}{record.hex}/"
+    return Area(home, record, level, path, feed_area, reference, feed_level, home_level)
+
+
+def as_area(row: Any) -> Area:
+    """A row of the table of areas."""
+    return Area(
+        row.home,
+        row.id,
+        row.level,
+        row.path,
+        row.feed_area_id,
+        row.reference_area_id,
+        row.feed_level,
+        row.home_level,
+    )
+
+
+async def areas_by_id(transaction: Transaction, ids: Sequence[UUID]) -> dict[UUID, Area]:
+    """Areas of any home, in one query."""
+    if not ids:
+        return {}
+    rows = await transaction.rows(sa.select(_AREA).where(_AREA.c.id.in_(sorted(ids))))
+    return {row.id: as_area(row) for row in rows}
+
+
+async def find_area(transaction: Transaction, code: str) -> Area | None:
+    """The area with this code; the nearest to the root where several have it."""
+    statement = sa.select(_AREA).where(_AREA.c.code == code, _AREA.c.deleted_at.is_(None))
+    row = await transaction.first(statement.order_by(sa.func.length(_AREA.c.path), _AREA.c.id))
+    return as_area(row) if row else None
+
+
+async def open_feeds(transaction: Transaction, areas: Sequence[Area]) -> None:
+    """The feeds that new areas own: for staff at the tree's feed level, for reference at communities and the root."""
+    wanted = [(area.home, area.id, "staff") for area in areas if area.feed_area_id == area.id]
+    wanted += [(area.id, area.id, "reference") for area in areas if area.reference_area_id == area.id]
+    if not wanted:
+        return
+    counted = sa.update(_SERVER).values(feeds=_SERVER.c.feeds + len(wanted)).returning(_SERVER.c.feeds)
+    [row] = await transaction.rows(counted)
+    feeds = [
+        {"home": home, "id": number, "owner_id": owner, "audience": audience}
+        | {"head": 0, "digest": 0, "horizon": 0, "tag": 0}
+        for number, (home, owner, audience) in enumerate(wanted, row.feeds - len(wanted) + 1)
+    ]
+    await transaction.insert(_FEED, feeds)
+    await follow_new_feeds(transaction, [feed["id"] for feed in feeds])  # type: ignore[misc]

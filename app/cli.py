@@ -1,0 +1,132 @@
+"""The command `qiaomen`. Each command says what it does; app/commands does it."""
+
+# ruff: noqa: PLC0415 - imports wait until their command runs, so that `qiaomen --help` is quick
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+person = typer.Typer(no_args_is_help=True, help="People who may sign in. Nobody registers by themselves.")
+grant = typer.Typer(no_args_is_help=True, help="Who may do what where, and from when to when.")
+area = typer.Typer(no_args_is_help=True, help="The tree of areas.")
+app.add_typer(person, name="person")
+app.add_typer(grant, name="grant")
+app.add_typer(area, name="area")
+
+
+class Role(StrEnum):
+    """What a grant makes of a person."""
+
+    WORKER = "worker"
+    ADMIN = "admin"
+
+
+Code = Annotated[str, typer.Option("--area", metavar="CODE", help="The area's code")]
+RoleOption = Annotated[Role, typer.Option("--role")]
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema. The embedded SQLite does so by itself."""
+    from app.commands import running
+
+    running.migrate()
+
+
+@app.command()
+def serve(host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
+    """Serve the API; /docs is Swagger UI."""
+    from app.commands import running
+
+    running.serve(host, port, workers)
+
+
+@app.command()
+def restore() -> None:
+    """After putting back a backup: begin a new epoch, so that phones send again what it lacks."""
+    from app.commands import running
+
+    typer.echo(running.restore())
+
+
+@app.command()
+def compact(older_than_days: Annotated[int, typer.Option(min=30)] = 180) -> None:
+    """Forget marks, tombstones and departures older than the retention."""
+    from app.commands.session import with_context
+    from app.compact import compact as compact_feeds
+
+    with_context(lambda context: compact_feeds(context, older_than_days))
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    from app.commands import running
+
+    typer.echo(running.openapi())
+
+
+@person.command("add")
+def person_add(login: str, role: RoleOption, area_code: Code) -> None:
+    """Add a person with a role over an area. The password is asked for, or is one line of standard input."""
+    from app.commands import people
+
+    typer.echo(people.add(login, role, area_code))
+
+
+@grant.command("add")
+def grant_add(
+    login: str,
+    role: RoleOption,
+    area_code: Code,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    reason: str | None = None,
+) -> None:
+    """Give a person a role over an area and all that lies in it."""
+    from app.commands import people
+
+    typer.echo(people.grant(login, role, area_code, since=since, until=until, reason=reason))
+
+
+@grant.command("end")
+def grant_end(login: str, area_code: Code, role: Annotated[Role | None, typer.Option()] = None) -> None:
+    """End a person's grants over an area; all of them, or those of one role."""
+    from app.commands import people
+
+    typer.echo(people.end(login, area_code, role))
+
+
+@area.command("add")
+def area_add(
+    code: str,
+    name: str,
+    level: Annotated[str, typer.Option(help="city, district, street, community, grid, building, …")],
+    parent: Annotated[str | None, typer.Option(metavar="CODE", help="The area it lies in")] = None,
+) -> None:
+    """Add an area to the tree."""
+    from app.commands import places
+
+    typer.echo(places.add(code, name, level, parent))
+
+
+@area.command("list")
+def area_list() -> None:
+    """Print the tree: code, level, name."""
+    from app.commands import places
+
+    for line in places.lines():
+        typer.echo(line)
+
+
+def main() -> None:
+    """The entry point that pyproject.toml names."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""What a collection is: one class declares table, validation, merge policies, listing and OpenAPI models.
+
+    @collection("visits", lists_in="household_id", writers=WORKERS, title="一次敲门 · A knock on a door")
+    class Visit(SQLModel):
+        household_id: UUID = once(refers_to="households", description="哪一户 · Which household")
+        note: str = text(max_length=4000, default="", description="…")
+
+Every field is made by the function named after its merge policy. A field without one is asked about.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import (
+    MISSING,
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    StringConstraints,
+    create_model,
+)
+from pydantic import Field as PydanticField
+from pydantic_core import PydanticUndefined
+from sqlmodel import Field, SQLModel, UTCDateTime
+
+from app.fields import (
+    COLUMN_TYPES,
+    MOST_MEMBERS,
+    Error,
+    FieldSpec,
+    as_column,
+    as_wire,
+    clean_field,
+    constrained,
+    fault,
+    spec_of,
+)
+from app.tables import Json
+from sync import merge
+from sync.decide import Rules
+from sync.merge import Policy
+from sync.wire import Fields
+
+WORKERS = frozenset({"worker", "admin"})
+ADMINS = frozenset({"admin"})
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
+"""A code of a versioned list. One that this server doesn't know is kept."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its zone")
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+"""A time with its zone; kept in UTC."""
+
+Model = TypeVar("Model", bound=type[SQLModel])
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A declared collection: all that the write path, the routes and the tests need to know of it."""
+
+    name: str
+    title: str
+    table: sa.Table
+    fields: Mapping[str, FieldSpec]
+    create: type[BaseModel]
+    patch: type[BaseModel]
+    read: type[BaseModel]
+    writers: frozenset[str]
+    pushable: bool
+    audience: str
+    lists_in: str
+    """The field that decides the listing: one that refers to `areas`, or to a record listed by its own area."""
+    rules: Rules = field(repr=False)
+
+    @property
+    def references(self) -> dict[str, str]:
+        """field → collection it refers to."""
+        return {f.name: f.refers_to for f in self.fields.values() if f.refers_to}
+
+    def clean(self, op: str, fields: Fields) -> tuple[Fields, list[Error]]:
+        """The fields as they will be stored, and what is wrong with them. Deltas stay deltas."""
+        unknown = [fault(name, "unknown_field") for name in fields if name not in self.fields]
+        if unknown:
+            return {}, unknown
+        clean: Fields = {}
+        errors: list[Error] = []
+        for name, value in fields.items():
+            clean[name], wrong = clean_field(self.fields[name], value, delta=op == "update")
+            errors += wrong
+        if op == "create":
+            errors += [fault(n, "invalid") for n, f in self.fields.items() if f.required and n not in fields]
+            clean = {**{n: f.default for n, f in self.fields.items() if not f.required}, **clean}
+        return clean, errors
+
+    def clean_value(self, name: str, value: JsonValue) -> tuple[JsonValue, list[Error]]:
+        """One field's whole value, never a delta."""
+        return clean_field(self.fields[name], value, delta=False)
+
+    def as_columns(self, fields: Fields) -> dict[str, Any]:
+        """Wire values → column values."""
+        return {name: as_column(self.fields[name].kind, value) for name, value in fields.items()}
+
+    def as_fields(self, row: Mapping[str, Any]) -> Fields:
+        """A row's columns → wire values."""
+        return {name: as_wire(row[name]) for name in self.fields}
+
+
+REGISTRY: dict[str, Collection] = {}
+
+
+def _declared(policy: Policy) -> Callable[..., Any]:
+    def declare(default: Any = PydanticUndefined, *, refers_to: str | None = None, **options: Any) -> Any:
+        extra = {"x-merge": policy.name, "x-refers-to": refers_to}
+        info = Field(default, schema_extra={"json_schema_extra": extra}, **options)
+        info.json_schema_extra = extra
+        info.metadata.append(policy)
+        return info
+
+    declare.__doc__ = f"A field merged by the policy `{policy.name}`: see sync/merge.py."
+    return declare
+
+
+once, ask, latest = _declared(merge.once), _declared(merge.ask), _declared(merge.latest)
+union, text = _declared(merge.union), _declared(merge.text)
+maximum, total = _declared(merge.maximum), _declared(merge.total)
+
+
+def collection(
+    name: str,
+    *,
+    title: str,
+    lists_in: str,
+    writers: frozenset[str] = WORKERS,
+    pushable: bool = True,
+    audience: str = "staff",
+    rule: Callable[[Fields], list[Error]] | None = None,
+    columns: Callable[[], list[sa.Column[Any]]] = list,
+) -> Callable[[Model], Model]:
+    """Declares the class a collection. `rule` looks at a whole record; `columns` are the server's own."""
+
+    def declare(model: Model) -> Model:
+        specs = {n: spec_of(n, info) for n, info in model.model_fields.items()}
+        REGISTRY[name] = Collection(
+            name=name,
+            title=title,
+            table=_table_of(name, specs, lists_in, columns()),
+            fields=specs,
+            create=_model(f"{model.__name__}Create", model, id=(UUID | MISSING, MISSING)),
+            patch=_model(f"{model.__name__}Patch", model, optional=True),
+            read=_model(
+                f"{model.__name__}Read", model, id=(UUID, ...), home=(UUID, ...), rev=(int, ...), partial=True
+            ),
+            writers=writers,
+            pushable=pushable,
+            audience=audience,
+            lists_in=lists_in,
+            rules=Rules({n: s.policy for n, s in specs.items()}, _faults(specs, rule)),
+        )
+        return model
+
+    return declare
+
+
+def _faults(specs: Mapping[str, FieldSpec], rule: Callable[[Fields], list[Error]] | None) -> Any:
+    def faults(fields: Fields) -> list[Error]:
+        missing = [fault(n, "invalid") for n, s in specs.items() if s.required and fields.get(n) is None]
+        too_many = [
+            fault(n, "invalid")
+            for n, s in specs.items()
+            if s.kind is set and isinstance(members := fields.get(n), list) and len(members) > MOST_MEMBERS
+        ]
+        return missing + too_many or (rule(fields) if rule else [])
+
+    return faults
+
+
+def _table_of(
+    name: str, specs: Mapping[str, FieldSpec], lists_in: str, extra: list[sa.Column[Any]]
+) -> sa.Table:
+    own = [sa.Column(n, COLUMN_TYPES[s.kind], nullable=not s.required) for n, s in specs.items()]
+    area = [] if "area_id" in specs else [sa.Column("area_id", sa.Uuid, nullable=False)]
+    return sa.Table(
+        name,
+        SQLModel.metadata,
+        sa.Column("home", sa.Uuid, primary_key=True),
+        sa.Column("id", sa.Uuid, primary_key=True),
+        *own,
+        *area,
+        *extra,
+        sa.Column("rev", sa.Integer, nullable=False),
+        sa.Column("field_revs", Json, nullable=False),
+        sa.Column("deleted_at", UTCDateTime),
+        sa.Column("created_at", UTCDateTime, nullable=False),
+        sa.Column("created_by", sa.Uuid),
+        sa.Column("updated_at", UTCDateTime, nullable=False),
+        sa.Column("updated_by", sa.Uuid),
+        sa.Index(f"{name}_{lists_in}_index", "home", lists_in),
+    )
+
+
+def _model(
+    model_name: str, source: type[SQLModel], *, optional: bool = False, partial: bool = False, **extra: Any
+) -> type[BaseModel]:
+    """A request or answer model for OpenAPI, with the declaration's constraints and descriptions."""
+    fields: dict[str, Any] = dict(extra)
+    for name, info in source.model_fields.items():
+        annotation, described = (
+            constrained(info),
+            {"description": info.description, "json_schema_extra": info.json_schema_extra},
+        )
+        if optional:
+            fields[name] = (annotation | MISSING, PydanticField(MISSING, **described))
+        elif info.is_required() and not partial:
+            fields[name] = (annotation, PydanticField(**described))
+        else:
+            default = None if info.is_required() else info.get_default(call_default_factory=True)
+            fields[name] = (annotation, PydanticField(default, **described))
+    model: type[BaseModel] = create_model(
+        model_name, __config__=ConfigDict(extra="ignore" if partial else "forbid"), **fields
+    )
+    return model

@@ -1,0 +1,25 @@
+"""Conflicts 冲突: a field that two people changed and no rule could settle. A person resolves it."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import SQLModel
+
+from app.collections.base import ask, collection, once
+
+
+@collection("conflicts", title="冲突 · Conflicts", lists_in="of_record")
+class Conflict(SQLModel):
+    """One contested field of one record 一处冲突."""
+
+    of_collection: str = once(max_length=64, description="记录类型 · The record's collection")
+    of_record: UUID = once(description="记录 · The record")
+    field: str = once(
+        max_length=64, description="字段 · The contested field; `deleted` for a crossing delete"
+    )
+    base: Any = once(None, description="原值 · What both started from")
+    held: Any = once(None, description="现值 · What the record holds now")
+    candidates: Any = once(None, description="候选值 · `[{value, by, mutation, rev}]`, the values that wait")
+    state: str = once("open", max_length=16, description="状态 · open or closed")
+    resolution: Any = ask(None, description="处理结果 · The value chosen. Sent as `{value, base, after}`")
+    resolved_by: UUID | None = once(None, description="处理人 · Who chose it")

@@ -1,0 +1,1 @@
+"""What the commands of `qiaomen` do; app/cli.py declares them."""

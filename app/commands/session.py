@@ -1,0 +1,54 @@
+"""One command's work on the store, and what its user is told when it can't be done."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeVar
+
+import typer
+
+from app.context import Context
+from app.handlers import is_outage
+from app.opening import CannotOpen, open_context
+from app.problems import CATALOGUE, Problem
+from app.settings import settings
+from sync import seams
+
+T = TypeVar("T")
+
+
+def with_context(work: Callable[[Context], Awaitable[T]]) -> T:
+    """Opens the store that the settings name, does the work, closes it."""
+
+    async def run() -> T:
+        context = await open_context(settings(), seams.real())
+        try:
+            return await work(context)
+        finally:
+            await context.database.close()
+
+    return told(run)
+
+
+def told(run: Callable[[], Awaitable[T]]) -> T:
+    """The work's answer; what stands in its way is one sentence and exit code 1, not a traceback."""
+
+    async def running() -> T:
+        return await run()
+
+    try:
+        return asyncio.run(running())
+    except CannotOpen as reason:
+        refuse(str(reason))
+    except Problem as problem:
+        entry = CATALOGUE[problem.code]
+        refuse(f"{entry.zh} · {entry.en} ({problem.code})")
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        refuse(f"The database can't be reached ({type(error).__name__}).")
+
+
+def refuse(reason: str) -> NoReturn:
+    """Says why on standard error and ends the command."""
+    typer.echo(reason, err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,35 @@
+"""What every request needs: the store, the seams and the server's key."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request
+
+from app.database import Database
+from sync.seams import Seams
+
+
+@dataclass(frozen=True)
+class Context:
+    """One server process. `key` signs tokens and cursors; each use has a key of its own."""
+
+    database: Database
+    seams: Seams
+    key: bytes
+    server_id: UUID
+
+    def subkey(self, purpose: str) -> bytes:
+        """32 bytes for one purpose, so that no signature means anything elsewhere."""
+        return hmac.digest(self.key, purpose.encode(), hashlib.sha256)
+
+
+def context_of(request: Request) -> Context:
+    """The context that `main.create_app` or its lifespan put on the application."""
+    context: Context = request.app.state.context
+    return context
+
+
+ContextDep = Annotated[Context, Depends(context_of)]

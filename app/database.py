@@ -1,0 +1,194 @@
+"""Engines and transactions: the one place where a transaction begins and ends.
+
+A route asks for `transaction()` (to write) or `snapshot()` (to read one moment); `run()` repeats a
+whole transaction where the store says that repeating may help. What differs between the stores is in
+postgres.py and sqlite.py.
+"""
+
+import abc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.problems import Problem
+from sync.seams import Seams
+
+T = TypeVar("T")
+Rows = Sequence[Mapping[str, Any]]
+
+REPEATABLE = ("40001", "40P01", "23505", "55P03", "57P01", "57P02", "57P03")
+"""Serialisation failure, deadlock, duplicate key, lock timeout, server going down: try again."""
+MOST_TRIES = 5
+
+
+class Listed(NamedTuple):
+    """One entry to list in a feed: `step` is its place among this push's entries of the feed, from 1."""
+
+    feed_id: int
+    step: int
+    collection: str
+    record_id: UUID
+    rev: int
+    hash: int
+    live: bool
+    body: bytes
+
+
+class FeedStep(NamedTuple):
+    """What one push adds to a feed: how many numbers, how much digest, and its mark's tag."""
+
+    feed_id: int
+    numbers: int
+    digest: int
+    tag: int
+
+
+class PageRow(NamedTuple):
+    """A stored entry on its way out."""
+
+    feed_id: int
+    seq: int
+    body: bytes
+
+
+class Transaction(abc.ABC):
+    """An open transaction. Statements are set-based; nothing here commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+
+    async def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        """Every row of a Core statement."""
+        return (await self.connection.execute(statement)).all()
+
+    async def first(self, statement: sa.Executable) -> sa.Row[Any] | None:
+        """The first row, or None."""
+        return (await self.connection.execute(statement)).first()
+
+    async def execute(self, statement: sa.Executable) -> int:
+        """Runs a statement that gives no rows; how many it touched."""
+        return (await self.connection.execute(statement)).rowcount
+
+    def savepoint(self) -> AbstractAsyncContextManager[Any]:
+        """What fails inside is undone; what came before stays."""
+        return self.connection.begin_nested()
+
+    @abc.abstractmethod
+    async def insert(self, table: sa.Table, rows: Rows) -> None:
+        """All rows in one statement; every row has the same keys. A duplicate key is an error."""
+
+    @abc.abstractmethod
+    async def upsert(self, table: sa.Table, rows: Rows) -> None:
+        """All rows in one statement: inserted, or replaced where their primary key exists."""
+
+    @abc.abstractmethod
+    async def list_entries(
+        self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any
+    ) -> None:
+        """Locks the feeds by id, then numbers, lists, marks and digests. Only COMMIT follows."""
+
+    @abc.abstractmethod
+    async def page_rows(
+        self, feeds: Sequence[tuple[UUID, int, int]], limit: int, most_bytes: int
+    ) -> tuple[list[PageRow], bool]:
+        """Entries of (home, feed, above) in order of (feed, seq); and were there more than fit?"""
+
+
+class Database(abc.ABC):
+    """A store, its pools and its rules for beginning a transaction."""
+
+    def __init__(self, seams: Seams) -> None:
+        self.seams = seams
+
+    @abc.abstractmethod
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that may write; commits at the end, rolls back on an exception."""
+
+    @abc.abstractmethod
+    def snapshot(self) -> AbstractAsyncContextManager[Transaction]:
+        """A read-only transaction that sees one moment."""
+
+    @abc.abstractmethod
+    async def durability_fault(self) -> str | None:
+        """Why an acknowledged note might not survive a power cut; None when it will."""
+
+    @abc.abstractmethod
+    async def system(self) -> str | None:
+        """Which physical history the store is on: it changes when PostgreSQL is restored or promoted."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Closes every connection."""
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """The whole transaction, again where it may help; 503 `unavailable` when it doesn't."""
+        for attempt in range(1, MOST_TRIES + 1):
+            try:
+                async with self.transaction() as transaction:
+                    return await work(transaction)
+            except Exception as error:
+                if not may_repeat(error):
+                    raise
+                if attempt == MOST_TRIES:
+                    raise Problem("unavailable") from error
+            await self.seams.sleep(self.seams.uniform(0, 0.01 * 2**attempt))
+        raise AssertionError("unreachable")
+
+
+def sqlstate_of(error: BaseException) -> str | None:
+    """The five characters to decide on: PostgreSQL's own, or what SQLite's error amounts to."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
+    if state is None and (origin := getattr(cause, "__cause__", None)):
+        state = getattr(origin, "sqlstate", None)
+    if state is None:
+        state = _SQLITE_STATES.get(getattr(cause, "sqlite_errorname", ""))
+    return state
+
+
+_SQLITE_STATES = {
+    "SQLITE_CONSTRAINT_PRIMARYKEY": "23505",
+    "SQLITE_CONSTRAINT_UNIQUE": "23505",
+    "SQLITE_CONSTRAINT_CHECK": "23514",
+    "SQLITE_CONSTRAINT_NOTNULL": "23502",
+    "SQLITE_CONSTRAINT_FOREIGNKEY": "23503",
+    "SQLITE_CONSTRAINT_TRIGGER": "23514",
+    "SQLITE_BUSY": "40001",
+    "SQLITE_BUSY_SNAPSHOT": "40001",
+    "SQLITE_LOCKED": "40001",
+    "SQLITE_TOOBIG": "22001",
+    "SQLITE_MISMATCH": "22000",
+}
+
+
+def may_repeat(error: BaseException) -> bool:
+    """Would the same transaction, from its beginning, have a chance?"""
+    state = sqlstate_of(error)
+    if state is not None:
+        return state in REPEATABLE or state.startswith("08")
+    return isinstance(error, ConnectionError) or bool(
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
+
+
+def is_data_error(error: BaseException) -> bool:
+    """Is it the rows' fault (class 22 or 23, but not a duplicate key)?"""
+    state = sqlstate_of(error) or ""
+    return state[:2] in ("22", "23") and state != "23505"
+
+
+def values_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:
+    """Rows turned into columns."""
+    return [list(column) for column in zip(*([row[name] for name in names] for row in rows), strict=True)]
+
+
+@asynccontextmanager
+async def committing(connection: AsyncConnection) -> AsyncIterator[AsyncConnection]:
+    """The connection inside a transaction of its own."""
+    async with connection, connection.begin():
+        yield connection

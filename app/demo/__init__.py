@@ -1,0 +1,1 @@
+"""An invented community to try things on: nobody in it exists."""

@@ -1,0 +1,85 @@
+"""The code lists a new community starts with: ways to knock, tags, needs, uses and relations.
+
+They are data from the first day: a secretary adds to them, and an app that meets a code it does not
+know keeps it. A code never changes its meaning; a new meaning is a new code.
+"""
+
+Entry = tuple[str, str, str]
+"""Code, Chinese name, English name."""
+
+NAMED_METHODS: tuple[tuple[str, str], ...] = (
+    ("真情感化", "Move by sincerity"),
+    ("见缝插针", "Use every gap"),
+    ("巧借机遇", "Seize the occasion"),
+    ("以帮促进", "Help first, and be let in"),
+)
+"""Only four of the eighteen ways are named in public reports; a community fills the other slots itself."""
+
+
+def methods() -> tuple[Entry, ...]:
+    """敲门十八法: eighteen slots, of which the community still has to name fourteen."""
+    to_be_named = [(f"方法{n:02d}（待填）", f"Method {n:02d} (to be named)") for n in range(5, 19)]
+    names = [*NAMED_METHODS, *to_be_named]
+    return tuple((f"method_{n:02d}", zh, en) for n, (zh, en) in enumerate(names, start=1))
+
+
+TAGS: tuple[Entry, ...] = (
+    ("living_alone", "独居", "Living alone"),
+    ("empty_nest", "空巢", "Empty nest"),
+    ("ill", "重病", "Seriously ill"),
+    ("disabled", "残疾", "Disabled"),
+    ("mentally_ill", "精神障碍", "Mentally ill"),
+    ("low_income", "低收入", "Under 1,000 yuan a month"),
+    ("aged_60", "六十岁以上", "Aged 60 or over"),
+    ("aged_80", "八十岁以上", "Aged 80 or over"),
+    ("left_behind_child", "留守儿童", "Child left behind"),
+    ("pregnant", "孕产妇", "Pregnant or newly delivered"),
+    ("veteran", "退役军人", "Veteran"),
+    ("party_member", "党员", "Party member"),
+    ("volunteer", "志愿者", "Volunteer"),
+    ("long_term_let", "长租", "Let for long"),
+    ("short_let", "短租", "Let for short"),
+    ("key_care", "重点关爱", "Needs particular care"),
+)
+
+NEEDS: tuple[Entry, ...] = (
+    ("repair_leak", "漏水维修", "Leak to be repaired"),
+    ("repair_power", "水电维修", "Electricity or water to be repaired"),
+    ("medicine", "代购药品", "Medicine to be fetched"),
+    ("escort", "陪诊", "Company to the doctor"),
+    ("meal", "送餐", "Meal brought"),
+    ("talk", "谈心", "Someone to talk to"),
+    ("dispute", "调解", "Quarrel to be settled"),
+    ("job", "就业", "Work"),
+    ("paperwork", "代办手续", "Paperwork"),
+    ("childcare", "托管照看", "Child to be looked after"),
+    ("safety", "安全隐患", "Danger to be removed"),
+    ("other", "其他", "Other"),
+)
+
+USES: tuple[Entry, ...] = (
+    ("self_occupied", "自住", "Lived in by its owner"),
+    ("rented", "出租", "Rented"),
+    ("vacant", "空置", "Vacant"),
+    ("shop", "商用", "Shop or office"),
+    ("shared", "合租", "Shared by tenants"),
+)
+
+RELATIONS: tuple[Entry, ...] = (
+    ("head", "户主", "Head"),
+    ("spouse", "配偶", "Spouse"),
+    ("child", "子女", "Child"),
+    ("parent", "父母", "Parent"),
+    ("grandchild", "孙辈", "Grandchild"),
+    ("sibling", "兄弟姐妹", "Brother or sister"),
+    ("tenant", "租客", "Tenant"),
+    ("other", "其他", "Other"),
+)
+
+LISTS: dict[str, tuple[Entry, ...]] = {
+    "method": methods(),
+    "tag": TAGS,
+    "need": NEEDS,
+    "use": USES,
+    "relation": RELATIONS,
+}

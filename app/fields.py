@@ -1,0 +1,168 @@
+"""The fields of a collection: from annotation and policy to validation, column and wire value."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal, get_args, get_origin
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import Field as PydanticField
+from pydantic import JsonValue, StringConstraints, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from sqlmodel import UTCDateTime
+
+from app.tables import Json
+from sync import merge
+from sync.canonical import canonical_json
+from sync.merge import Policy
+from sync.wire import Fields
+
+DEFAULT_TEXT = 200
+"""Characters a text may have when its declaration doesn't say."""
+MOST_MEMBERS = 100
+"""Members a set may have."""
+
+Error = dict[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One field of a collection."""
+
+    name: str
+    policy: Policy
+    adapter: TypeAdapter[Any]
+    kind: type
+    """str, int, bool, date, datetime, UUID, set or object (any JSON)."""
+    refers_to: str | None
+    required: bool
+    default: JsonValue
+
+
+def as_wire(value: Any) -> JsonValue:
+    """A Python value as it travels: times in UTC with Z, sets sorted."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, UUID | date):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return sorted(str(member) for member in value)
+    return value  # type: ignore[no-any-return]
+
+
+def spec_of(name: str, info: FieldInfo) -> FieldSpec:
+    """What the declaration says of a field. No policy means `ask`."""
+    policy = next((m for m in info.metadata if isinstance(m, Policy)), merge.ask)
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    required = info.is_required()
+    default = None if required else as_wire(info.get_default(call_default_factory=True))
+    refers_to = extra.get("x-refers-to")
+    adapter: TypeAdapter[Any] = TypeAdapter(constrained(info))
+    return FieldSpec(
+        name,
+        policy,
+        adapter,
+        _kind_of(info.annotation),
+        str(refers_to) if refers_to else None,
+        required,
+        default,
+    )
+
+
+def constrained(info: FieldInfo) -> Any:
+    """The annotation with its own constraints, and limits where it has none."""
+    constraints = [m for m in info.metadata if type(m).__module__.startswith(("annotated_types", "pydantic"))]
+    kinds = {info.annotation, *get_args(info.annotation)}
+    bounded = any(hasattr(m, "max_length") and m.max_length for m in constraints)
+    if str in kinds and not bounded:
+        constraints.append(StringConstraints(max_length=DEFAULT_TEXT))
+    if _kind_of(info.annotation) is set and not bounded:
+        constraints.append(PydanticField(max_length=MOST_MEMBERS))
+    annotation = info.annotation
+    for constraint in constraints:
+        annotation = Annotated[annotation, constraint]  # type: ignore[assignment]
+    return annotation
+
+
+def _kind_of(annotation: Any) -> type:
+    """The first kind found in the annotation: unions, Annotated and Literal are looked into."""
+    leaves = list(_leaves(annotation))
+    kinds = (set, UUID, bool, int, datetime, date, str)
+    return next(
+        (k for leaf in leaves for k in kinds if isinstance(leaf, type) and issubclass(leaf, k)), object
+    )
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        yield type(arguments[0])
+    elif origin is Annotated:
+        yield from _leaves(arguments[0])
+    elif origin in (set, list, dict):
+        yield origin
+    elif arguments:
+        for argument in arguments:
+            yield from _leaves(argument)
+    elif annotation is not type(None):
+        yield annotation
+
+
+def clean_field(spec: FieldSpec, value: JsonValue, *, delta: bool) -> tuple[JsonValue, list[Error]]:
+    """The value as it will be stored, and what is wrong with it. In an update, sets and totals come as deltas."""
+    if delta and isinstance(value, dict) and spec.policy.name in ("union", "total"):
+        return _clean_delta(spec, value)
+    if delta and spec.policy.name in ("union", "total"):
+        return None, [fault(spec.name, "invalid")]
+    try:
+        return as_wire(spec.adapter.validate_json(canonical_json(value), strict=True)), []
+    except ValidationError as error:
+        return None, [fault(spec.name, _code_of(error))]
+
+
+def _clean_delta(spec: FieldSpec, value: Fields) -> tuple[JsonValue, list[Error]]:
+    allowed = {"add", "remove"} if spec.policy.name == "union" else {"increment"}
+    if not value.keys() <= allowed:
+        return None, [fault(spec.name, "invalid")]
+    clean: Fields = {}
+    errors: list[Error] = []
+    for word, part in value.items():
+        clean[word], wrong = clean_field(spec, part, delta=False)
+        errors += wrong
+    return clean, errors
+
+
+def _code_of(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "string_too_long":
+        return "text_too_long"
+    return "check_digit" if "check_digit" in str(first.get("ctx", {}).get("error", "")) else "invalid"
+
+
+def fault(name: str, code: str = "invalid") -> Error:
+    """What is wrong with a field; never what its value was."""
+    return {"pointer": f"/fields/{name}", "code": code}
+
+
+def as_column(kind: type, value: JsonValue) -> Any:
+    """A wire value as the column takes it."""
+    if not isinstance(value, str):
+        return value
+    if kind is UUID:
+        return UUID(value)
+    if kind is datetime:
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value) if kind is date else value
+
+
+COLUMN_TYPES: dict[type, Any] = {
+    str: sa.Text,
+    int: sa.BigInteger,
+    bool: sa.Boolean,
+    date: sa.Date,
+    datetime: UTCDateTime,
+    UUID: sa.Uuid,
+    set: Json,
+    object: Json,
+}

@@ -1,0 +1,168 @@
+"""Every failure becomes a problem: what a route raises, what the framework raises, what nobody expected."""
+
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.database import sqlstate_of
+from app.logs import Log, note_problem
+from app.problems import CATALOGUE, Problem
+
+MOST_BODY_BYTES = 1024 * 1024
+"""Of any request; a route that reads its body itself sets a smaller limit."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_BY_STATUS = {400: "bad_json", 404: "no_route", 405: "method_not_allowed", 413: "body_too_large"}
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Problems, the framework's own exceptions and invalid requests, in one shape."""
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(RequestValidationError, on_invalid_request)
+
+
+def on_problem(request: Request, problem: Exception) -> Response:
+    """As the catalogue says."""
+    assert isinstance(problem, Problem)
+    note_problem(request.scope, problem.code)
+    return problem.as_response()
+
+
+def on_http_exception(request: Request, error: Exception) -> Response:
+    """No such address, no such method, a body that can't be parsed."""
+    assert isinstance(error, HTTPException)
+    problem = Problem(_BY_STATUS.get(error.status_code, "bad_request"))
+    if problem.code == "body_too_large":
+        problem.details["bytes"] = MOST_BODY_BYTES
+    response = on_problem(request, problem)
+    if problem.code == "method_not_allowed":
+        response.headers["Allow"] = ", ".join(allowed_methods(request))
+    return response
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """Over every route of this address: the framework names those of the first only."""
+    scope = {"type": "http", "path": request.scope["path"], "root_path": request.scope.get("root_path", "")}
+    routes = request.app.router.routes
+    asked = ({**scope, "headers": [], "method": method} for method in METHODS)
+    return [s["method"] for s in asked if any(r.matches(s)[0] is Match.FULL for r in routes)]
+
+
+def on_invalid_request(request: Request, error: Exception) -> Response:
+    """Where it is wrong and how, by JSON pointer; never what was sent."""
+    assert isinstance(error, RequestValidationError)
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return on_problem(request, Problem("bad_json"))
+    errors = [{"pointer": _pointer(fault["loc"], fault["type"]), "code": fault["type"]} for fault in faults]
+    return on_problem(request, Problem("bad_request", errors=errors))
+
+
+def _pointer(place: tuple[Any, ...], code: str) -> str:
+    """RFC 6901, within the body, query or path. A key of the caller's own making doesn't come back."""
+    known = place[1:-1] if code == "extra_forbidden" else place[1:]
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in known)
+
+
+class LastResort:
+    """What nobody caught: logged without its words, which may quote a record, and answered as a problem."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, limited(receive), sending)
+        except ClientDisconnect:
+            # Nobody is left to answer; what it sent will come again.
+            note_problem(scope, "disconnected")
+        except Exception as error:
+            problem = problem_of(error)
+            note_problem(scope, problem.code)
+            Log.error(
+                "failed",
+                problem_code=problem.code,
+                error_kind=type(error).__name__,
+                sqlstate_code=sqlstate_of(error),
+                trace_info=frames_of(error),
+            )
+            if started:
+                raise ConnectionAbortedError from None
+            if request_id := scope.get("state", {}).get("request_id"):
+                # What a person can read to whoever keeps the logs.
+                problem.details["request_id"] = request_id
+            await problem.as_response()(scope, receive, send)
+
+
+def limited(receive: Receive) -> Receive:
+    """At most MOST_BODY_BYTES of body; beyond, whoever reads it gets a 413."""
+    taken = 0
+
+    async def receiving() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MOST_BODY_BYTES:
+            raise HTTPException(413)
+        return message
+
+    return receiving
+
+
+def problem_of(error: BaseException) -> Problem:
+    """A store that can't be reached, is full or is going down is `unavailable`; the rest is our fault."""
+    return Problem("unavailable" if is_outage(error) else "internal")
+
+
+def is_outage(error: BaseException) -> bool:
+    """PostgreSQL's classes 08, 53 and 57, SQLite's disk, a lost or refused connection, none free in time."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    if getattr(cause, "sqlite_errorname", "").startswith(_SQLITE_OUTAGES):
+        return True
+    if isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError):
+        return True
+    state = sqlstate_of(error) or ""
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or state[:2] in ("08", "53", "57") or isinstance(cause, OSError | NoConnectionFree)
+
+
+_SQLITE_OUTAGES = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY")
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """`module:line` of our own code on the way to the error, and of where it was raised."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        frames.append((trace.tb_frame.f_globals.get("__name__", "?"), trace.tb_lineno))
+        trace = trace.tb_next
+    kept = [f for f in frames[1:-1] if f[0].startswith(("app.", "sync."))] + frames[-1:]
+    return [f"{module}:{line}" for module, line in kept]
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": " · ".join(code for code, entry in CATALOGUE.items() if entry.status == status),
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+    }
+    for status in sorted({entry.status for entry in CATALOGUE.values()})
+}
+"""For OpenAPI: one schema for every problem, the codes in the description."""

@@ -1,0 +1,1 @@
+"""Who is calling: passwords, tokens, sign-ins, and the dependencies that routes ask for."""

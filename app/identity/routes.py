@@ -1,0 +1,61 @@
+"""POST /v1/auth/token: signing in, and staying signed in."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.context import Context, ContextDep
+from app.identity.passwords import LONGEST, is_password
+from app.identity.sign_ins import Tokens, begin_sign_in, refresh_sign_in
+from app.people import find_person
+from app.problems import Problem
+
+router = APIRouter(tags=["signing in 登录"])
+
+
+class TokenForm(BaseModel):
+    """RFC 6749's form; `scope`, `client_id` and the like are ignored."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    grant_type: Literal["password", "refresh_token"]
+    username: str | None = Field(None, max_length=256)
+    password: str | None = Field(None, max_length=LONGEST, json_schema_extra={"format": "password"})
+    refresh_token: str | None = Field(None, max_length=256)
+
+
+@router.post("/v1/auth/token")
+async def post_token(form: Annotated[TokenForm, Form()], context: ContextDep) -> Tokens:
+    """Sign in with `username` and `password`, or go on with a `refresh_token`.
+
+    Wrong passwords, unknown logins and disabled accounts are all `wrong_credentials`. A refresh token
+    stays good until the one it brought has been used; an older one is `refresh_reused` and signs out.
+    """
+    if form.grant_type == "refresh_token":
+        return await _refreshed(context, _given(form, "refresh_token"))
+    return await _signed_in(context, _given(form, "username"), _given(form, "password"))
+
+
+async def _signed_in(context: Context, login: str, password: str) -> Tokens:
+    async with context.database.snapshot() as snapshot:
+        person = await find_person(snapshot, login)
+    # Outside any transaction: 20 ms of hashing must hold neither a lock nor a connection.
+    matches = await is_password(password, person.password if person else None)
+    if person is None or not matches or person.disabled_at is not None:
+        raise Problem("wrong_credentials")
+    return await context.database.run(lambda t: begin_sign_in(t, context, person_id=person.id))
+
+
+async def _refreshed(context: Context, token: str) -> Tokens:
+    answer = await context.database.run(lambda t: refresh_sign_in(t, context, token))
+    if isinstance(answer, Problem):
+        raise answer
+    return answer
+
+
+def _given(form: TokenForm, name: str) -> str:
+    value: str | None = getattr(form, name)
+    if not value:
+        raise Problem("bad_request", errors=[{"pointer": f"/{name}", "code": "missing"}])
+    return value

@@ -1,0 +1,206 @@
+"""The tolerant reader of a push: what is wrong with one mutation never sinks the other ninety-nine.
+
+The outer object is walked by hand, so that each mutation is parsed by itself and kept as the very
+bytes that came. A flaw inside a mutation (NaN, NUL, half a character, a key twice…) marks that
+mutation with a problem code; only what makes the whole body unreadable is an error of the request.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from app.problems import Problem
+from sync.canonical import LARGEST_INTEGER, NotCanonical, canonical_json
+from sync.wire import MOST_MUTATIONS, Mutation
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """One mutation as it came: parsed, or with the code of its flaw."""
+
+    raw: bytes
+    mutation: Mutation | None
+    sent_id: str | None
+    """What was sent as its id, to answer with."""
+    flaw: str | None = None
+    errors: list[dict[str, JsonValue]] = field(default_factory=list)
+
+    def content(self) -> bytes:
+        """What the keyed digest covers: the same bytes for the same content, however it was spelled."""
+        if self.mutation is None:
+            return self.raw
+        m = self.mutation
+        return canonical_json(
+            {
+                "collection": m.collection,
+                "record": str(m.record),
+                "home": str(m.home) if m.home else None,
+                "op": m.op,
+                "base": m.base,
+                "after": str(m.after) if m.after else None,
+                "fields": m.fields,
+            }
+        )
+
+
+def read_envelope(body: bytes) -> tuple[dict[str, Any], list[Arrived]]:
+    """The outer object without its mutations, and the mutations of `mutations` or `push.mutations`.
+
+    Raises bad_json and too_many_mutations.
+    """
+    reader = _Reader(body.decode("utf-8", "surrogateescape"))
+    try:
+        envelope, end = reader.read_object(reader.skip(0))
+        if reader.skip(end) != len(reader.text):
+            raise ValueError
+    except (ValueError, IndexError, RecursionError):
+        raise Problem("bad_json") from None
+    if len(reader.arrived) > MOST_MUTATIONS:
+        raise Problem("too_many_mutations", most_mutations=MOST_MUTATIONS)
+    return envelope, reader.arrived
+
+
+def read_value(body: bytes) -> JsonValue:
+    """A body of one JSON value, without any tolerance. Raises bad_json, or the code of its flaw."""
+    reader = _Reader(body.decode("utf-8", "surrogateescape"))
+    try:
+        value, end = reader.decoder.raw_decode(reader.text, reader.skip(0))
+        if reader.skip(end) != len(reader.text):
+            raise ValueError
+    except (ValueError, IndexError, RecursionError):
+        raise Problem("bad_json") from None
+    if reader.flaws:
+        raise Problem(reader.flaws[0])
+    found: JsonValue = value
+    return found
+
+
+Model = Any
+
+
+def as_model(model: type[BaseModel], value: dict[str, Any]) -> Model:
+    """The envelope as its class. Raises bad_request with JSON pointers."""
+    try:
+        return model.model_validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        raise Problem("bad_request", errors=pointers_of(error)) from None
+
+
+def pointers_of(error: ValidationError) -> list[dict[str, JsonValue]]:
+    """Where a body is wrong, and in which way; never what it said."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return [{"pointer": "/" + "/".join(map(str, e["loc"])), "code": e["type"]} for e in found]
+
+
+class _Reader:
+    """Walks the outer object; `arrived` collects what it finds under `mutations`."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.arrived: list[Arrived] = []
+        self.flaws: list[str] = []
+        self.decoder = json.JSONDecoder(
+            object_pairs_hook=self._object,
+            parse_constant=self._constant,
+            parse_float=self._float,
+            parse_int=self._int,
+        )
+
+    def skip(self, at: int) -> int:
+        """The next place that isn't white space."""
+        match = _SPACE.match(self.text, at)
+        return match.end() if match else at
+
+    def read_object(self, at: int) -> tuple[dict[str, Any], int]:
+        """The object at `at`, and where it ends. `push` is walked likewise."""
+        found: dict[str, Any] = {}
+        for at, end in self._members(at, "{", "}"):
+            key, after = self._clean_value(at)
+            if not isinstance(key, str) or key in found or self.text[self.skip(after)] != ":":
+                raise ValueError
+            start = self.skip(self.skip(after) + 1)
+            if key == "mutations":
+                found[key], stop = [], self._read_mutations(start)
+            elif key == "push" and self.text[start] == "{":
+                found[key], stop = self.read_object(start)
+            else:
+                found[key], stop = self._clean_value(start)
+            end.append(stop)
+        return found, self._end
+
+    def _members(self, at: int, opening: str, closing: str) -> Any:
+        """Gives (start, end) of each member; the caller puts where it stopped into the list `end`."""
+        if self.text[at] != opening:
+            raise ValueError
+        at = self.skip(at + 1)
+        while self.text[at] != closing:
+            end: list[int] = []
+            yield at, end
+            at = self.skip(end[0])
+            if self.text[at] == ",":
+                at = self.skip(at + 1)
+                if self.text[at] == closing:
+                    raise ValueError
+            elif self.text[at] != closing:
+                raise ValueError
+        self._end = at + 1
+
+    def _clean_value(self, at: int) -> tuple[Any, int]:
+        self.flaws.clear()
+        value, end = self.decoder.raw_decode(self.text, at)
+        if self.flaws:
+            raise ValueError
+        return value, end
+
+    def _read_mutations(self, at: int) -> int:
+        for start, end in self._members(at, "[", "]"):
+            self.flaws.clear()
+            value, stop = self.decoder.raw_decode(self.text, start)
+            raw = self.text[start:stop].encode("utf-8", "surrogateescape")
+            self.arrived.append(_arrived(raw, value, self.flaws))
+            end.append(stop)
+        return self._end
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            self.flaws.append("duplicate_key")
+        return found
+
+    def _constant(self, name: str) -> None:
+        self.flaws.append("number_not_finite")
+
+    def _float(self, text: str) -> int | float | None:
+        number = float(text)
+        if not math.isfinite(number):
+            self.flaws.append("number_not_finite")
+            return None
+        return int(number) if number.is_integer() and abs(number) <= LARGEST_INTEGER else number
+
+    def _int(self, text: str) -> int | None:
+        if len(text) > 17:
+            self.flaws.append("integer_too_large")
+            return None
+        return int(text)
+
+
+def _arrived(raw: bytes, value: Any, flaws: list[str]) -> Arrived:
+    sent = value.get("id") if isinstance(value, dict) else None
+    sent_id = sent if isinstance(sent, str) and len(sent) <= 64 and sent.isascii() else None
+    if flaws:
+        return Arrived(raw, None, sent_id, flaws[0])
+    try:
+        mutation = Mutation.model_validate_json(canonical_json(value), strict=True)
+    except NotCanonical as problem:
+        return Arrived(raw, None, sent_id, problem.code)
+    except ValidationError as error:
+        errors = pointers_of(error)
+        code = "id_invalid" if any(e["pointer"] in ("/id", "/record") for e in errors) else "mutation_invalid"
+        return Arrived(raw, None, sent_id, code, errors)
+    return Arrived(raw, mutation, sent_id)

@@ -1,0 +1,106 @@
+"""Step 7 of the write path: which feeds list what became of this push, and in which bytes."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.areas import open_feeds
+from app.collections import COLLECTIONS
+from app.database import FeedStep, Listed, Transaction
+from app.working import CONFLICTS, Record, Working, as_loaded, load_entries, load_feeds
+from sync.canonical import canonical_json, record_hash
+from sync.seams import Seams
+
+
+async def move_dependants(transaction: Transaction, working: Working) -> None:
+    """A record that moved to another area takes along what lists through it, at the same rev."""
+    moved = [record for record in working.records.values() if record.stored and _has_moved(working, record)]
+    while moved:
+        found: list[Record] = []
+        for name, collection in COLLECTIONS.items():
+            through = collection.references.get(collection.lists_in)
+            ids = [r.id for r in moved if through == r.collection.name or name == CONFLICTS]
+            if not ids or through == "areas":
+                continue
+            table = collection.table
+            which = (table.c.home == working.home, table.c[collection.lists_in].in_(ids))
+            rows = await transaction.rows(
+                sa.select(table).where(*which).order_by(table.c.id).with_for_update()
+            )
+            fresh = [row for row in rows if (name, row.id) not in working.records]
+            found += [as_loaded(working, collection, row) for row in fresh]
+        await load_entries(transaction, working, found)
+        for record in found:
+            record.moved = True
+        moved = found
+
+
+def _has_moved(working: Working, record: Record) -> bool:
+    area = working.area_of(record)
+    return record.dirty and area is not None and record.area_id is not None and area.id != record.area_id
+
+
+async def list_changes(transaction: Transaction, seams: Seams, working: Working, now: datetime) -> None:
+    """Numbers, lists, marks and digests everything that changed. Only COMMIT may follow."""
+    changed = [
+        record for record in working.records.values() if record.held and (record.dirty or record.moved)
+    ]
+    opened = [working.areas[r.id] for r in changed if r.collection.name == "areas" and not r.stored]
+    await open_feeds(transaction, opened)
+    await load_feeds(transaction, working)
+    by_home: dict[UUID, list[tuple[Record, int]]] = defaultdict(list)
+    for record in changed:
+        if (area := working.area_of(record)) and (feed := working.feed_of(record)):
+            owner = area.owner(record.collection.audience)
+            by_home[owner[0] if owner else working.home].append((record, feed))
+    for home, listed in sorted(by_home.items()):
+        entries, steps = _steps(seams, working, listed)
+        await transaction.list_entries(home, entries, steps, now)
+
+
+def _steps(
+    seams: Seams, working: Working, changed: Iterable[tuple[Record, int]]
+) -> tuple[Sequence[Listed], Sequence[FeedStep]]:
+    entries: list[Listed] = []
+    numbers: dict[int, int] = defaultdict(int)
+    digests: dict[int, int] = defaultdict(int)
+    for record, feed in changed:
+        for entry in _entries_of(working, record, feed):
+            numbers[entry.feed_id] += 1
+            digests[entry.feed_id] += entry.hash
+            entries.append(entry._replace(step=numbers[entry.feed_id]))
+        for old in record.entries:
+            if old.live:
+                digests[old.feed_id] -= old.hash
+    entries.sort(key=lambda entry: (entry.feed_id, entry.step))
+    steps = [
+        FeedStep(feed, numbers[feed], digests[feed], int.from_bytes(seams.random_bytes(4), "big") | 1)
+        for feed in sorted(numbers)
+    ]
+    return entries, steps
+
+
+def _entries_of(working: Working, record: Record, feed: int) -> Iterable[Listed]:
+    """The record in its feed, and its departure from every other that listed it."""
+    if record.held is None:
+        return
+    name, id, rev = record.collection.name, record.id, record.held.rev
+    head: dict[str, object] = {"collection": name, "record": str(id), "home": str(working.home), "rev": rev}
+    for old in record.live_feeds:
+        if old != feed:
+            yield Listed(old, 0, name, id, rev, 0, False, _inside({**head, "departed": True}))
+    if record.held.deleted:
+        yield Listed(feed, 0, name, id, rev, 0, False, _inside({**head, "deleted": True}))
+    else:
+        number = record_hash(name, str(id), rev, record.fields)
+        body = _inside(head) + b',"fields":' + canonical_json(record.fields) + b',"hash":%d' % number
+        yield Listed(feed, 0, name, id, rev, number, True, body)
+
+
+def _inside(head: dict[str, object]) -> bytes:
+    """The members of an object, without its braces: the page puts feed and seq before them."""
+    return json.dumps(head, separators=(",", ":")).encode()[1:-1]

@@ -1,0 +1,94 @@
+"""What is written at the server's own command line: through the same write path, without a person."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, TypedDict
+from uuid import UUID
+
+from app.areas import find_area, placed
+from app.collections import COLLECTIONS
+from app.context import Context
+from app.database import Transaction
+from app.incoming import Arrived
+from app.problems import Problem
+from app.receive import Actor, Incoming, receive
+from app.records import Write, as_arrived
+from sync.wire import Fields
+
+OPERATOR = Actor(None)
+BATCH = 500
+
+
+class Item(TypedDict):
+    """One record to create. `home` is None for an area, whose home follows from its place."""
+
+    collection: str
+    record: str
+    home: str | None
+    fields: Fields
+
+
+async def add_area(
+    context: Context, *, code: str, name: str, level: str, parent_code: str | None = None
+) -> UUID:
+    """A new area of the tree; without a parent, the root of a new one. Raises reference_not_found."""
+    id = context.seams.new_id()
+
+    async def work(transaction: Transaction) -> None:
+        parent = await find_area(transaction, parent_code) if parent_code else None
+        if parent_code and parent is None:
+            raise Problem("reference_not_found")
+        fields: Fields = {
+            "parent_id": str(parent.id) if parent else None,
+            "level": level,
+            "name": name,
+            "code": code,
+        }
+        home = placed(id, fields, parent).home
+        await _create(transaction, context, home, [as_arrived(context, _write("areas", home, id, fields))])
+
+    await context.database.run(work)
+    return id
+
+
+async def create_all(context: Context, items: Iterable[Item]) -> None:
+    """Creates records in their order, in batches of one home. Areas come one level after another."""
+    waiting: dict[UUID, list[Arrived]] = defaultdict(list)
+    homes: dict[str, UUID] = {}
+    for item in items:
+        id = UUID(item["record"])
+        home = UUID(item["home"]) if item["home"] else _home_of_area(item, homes)
+        homes[item["record"]] = home
+        if item["collection"] == "areas":
+            await _flush(context, home, [as_arrived(context, _write("areas", home, id, item["fields"]))])
+            continue
+        waiting[home].append(as_arrived(context, _write(item["collection"], home, id, item["fields"])))
+        if len(waiting[home]) >= BATCH:
+            await _flush(context, home, waiting.pop(home))
+    for home, batch in waiting.items():
+        await _flush(context, home, batch)
+
+
+def _home_of_area(item: Item, homes: dict[str, UUID]) -> UUID:
+    """Above communities and at them an area is its own home; below, its parent's."""
+    parent = item["fields"].get("parent_id")
+    above = item["fields"]["level"] in ("district", "street", "community")
+    return UUID(item["record"]) if above or parent is None else homes[str(parent)]
+
+
+def _write(collection: str, home: UUID, id: UUID, fields: Fields) -> Write:
+    return Write(COLLECTIONS[collection], home, id, "create", 0, fields)
+
+
+async def _flush(context: Context, home: UUID, batch: list[Arrived]) -> None:
+    await context.database.run(lambda transaction: _create(transaction, context, home, batch))
+
+
+async def _create(
+    transaction: Transaction, context: Context, home: UUID, batch: Sequence[Arrived]
+) -> list[Any]:
+    done = await receive(transaction, context, OPERATOR, Incoming(home, batch))
+    for outcome in done.outcomes:
+        if outcome.problem is not None:
+            raise Problem(outcome.problem.code, errors=outcome.problem.errors)
+    return done.outcomes

@@ -1,0 +1,132 @@
+"""Every error this API can answer, in one catalogue. Nobody spells a status code elsewhere.
+
+A problem travels as RFC 9457 `application/problem+json`: clients switch on `code`, people read
+`title` (Chinese · English), `errors[]` points into the request with JSON pointers. It never repeats
+what the caller sent.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from pydantic import JsonValue
+from starlette.responses import Response
+
+from sync.wire import ProblemBody
+
+
+class Entry(NamedTuple):
+    """One line of the catalogue."""
+
+    status: int
+    zh: str
+    en: str
+
+
+CATALOGUE: Final[dict[str, Entry]] = {
+    # the request as a whole
+    "bad_json": Entry(400, "请求内容不是有效的 JSON", "The body is not valid JSON"),
+    "bad_request": Entry(400, "请求参数不正确", "The request is malformed"),
+    "too_deep": Entry(400, "嵌套层数过多", "The body is nested too deeply"),
+    "bad_gzip": Entry(400, "压缩内容无法解开", "The gzip body can't be inflated"),
+    "cursor_unreadable": Entry(400, "游标不完整，请从头拉取", "The cursor is cut; pull from the beginning"),
+    "cursor_forged": Entry(400, "游标不是本服务器签发的", "This cursor was not made by this server"),
+    "cursor_foreign": Entry(400, "游标属于另一台服务器", "This cursor belongs to another server"),
+    "not_signed_in": Entry(401, "请先登录", "Sign in first"),
+    "wrong_credentials": Entry(401, "账号或密码不正确", "Login or password is wrong"),
+    "token_expired": Entry(401, "登录已过期，请刷新令牌", "The access token has expired; refresh it"),
+    "token_foreign": Entry(401, "令牌不是本服务器签发的", "This token was not issued by this server"),
+    "refresh_reused": Entry(
+        401, "刷新令牌已被使用，请重新登录", "This refresh token was used before; sign in again"
+    ),
+    "replica_revoked": Entry(401, "本机已被停用，请清除数据", "This phone has been revoked; wipe its copy"),
+    "person_disabled": Entry(401, "账号已停用", "This account is disabled"),
+    "replica_needed": Entry(403, "请先登记本机", "Register this phone first (POST /v1/replicas)"),
+    "not_permitted": Entry(403, "没有权限", "You may not do this here"),
+    "not_found": Entry(404, "找不到该记录", "There is no such record here"),
+    "no_route": Entry(404, "没有这个地址", "There is nothing at this address"),
+    "method_not_allowed": Entry(405, "不支持该方法", "This method is not allowed here"),
+    "server_older": Entry(
+        409, "服务器版本较旧，请稍后再试", "This server is older than the app; nothing was taken"
+    ),
+    "server_restored": Entry(
+        409, "服务器曾从备份恢复，请重发本机记录", "The server was restored; send the log again"
+    ),
+    "too_many_feeds": Entry(409, "范围过大，请缩小到网格", "Too many feeds to sync; narrow the grants"),
+    "login_taken": Entry(409, "该账号已存在", "This login is taken"),
+    "stale": Entry(412, "记录已被修改，请重新读取", "The record has changed since it was read"),
+    "body_too_large": Entry(413, "请求过大，请分批发送", "The body is too large; send smaller batches"),
+    "too_many_mutations": Entry(413, "一次最多 100 条", "At most 100 mutations a push"),
+    "wrong_content_type": Entry(415, "请使用 application/json", "Send application/json"),
+    "internal": Entry(500, "服务器内部错误，数据没有丢失", "Something broke on our side; nothing was taken"),
+    "unavailable": Entry(503, "服务器繁忙，请稍后再试", "The server is busy; try again shortly"),
+    "not_ready": Entry(503, "服务器尚未就绪", "The server is not ready"),
+    # one mutation
+    "id_invalid": Entry(422, "编号不是 UUID", "An id is not a UUID"),
+    "mutation_invalid": Entry(422, "修改的格式不正确", "The mutation is malformed"),
+    "unknown_collection": Entry(422, "未知的记录类型", "No such collection"),
+    "unknown_field": Entry(422, "未知的字段", "No such field in this collection"),
+    "invalid": Entry(422, "字段内容不符合要求", "A field's value is not allowed"),
+    "check_digit": Entry(422, "身份证号码校验位不正确", "The ID number's check digit is wrong"),
+    "text_too_long": Entry(422, "文字过长", "A text is too long"),
+    "nul_in_text": Entry(422, "文字中含有空字符", "A text contains U+0000"),
+    "lone_surrogate": Entry(422, "文字编码不完整", "A text contains half a character"),
+    "number_not_finite": Entry(422, "数字不是有限数", "A number is not finite"),
+    "number_not_whole": Entry(422, "只接受整数", "Only whole numbers travel"),
+    "integer_too_large": Entry(422, "整数超出范围", "An integer is beyond ±(2⁵³-1)"),
+    "duplicate_key": Entry(422, "同一字段出现两次", "A key appears twice"),
+    "key_not_allowed": Entry(422, "字段名不正确", "A key is not allowed"),
+    "mutation_reused": Entry(409, "修改编号已用于其他内容", "This mutation id was used for other content"),
+    "id_taken": Entry(409, "记录编号已被占用", "This record id is taken"),
+    "wrong_home": Entry(422, "一次只能发送同一社区的修改", "A push holds mutations of one home only"),
+    "reference_not_found": Entry(422, "所引用的记录不存在", "A referenced record does not exist here"),
+    "area_without_feed": Entry(
+        422, "该区域在楼栋之上，不能登记", "This area lies above the level that owns feeds"
+    ),
+    "depends_on_refused": Entry(
+        422, "所依赖的新建记录被拒绝", "What it depends on was refused; correct that first"
+    ),
+    "already_deleted": Entry(409, "记录已被删除", "The record is already deleted"),
+    "once_changed": Entry(422, "该字段登记后不可更改", "This field is set once and can't change"),
+    "impossible_step": Entry(409, "该步骤已不可行", "This step is not possible any more"),
+    "already_resolved": Entry(409, "该冲突已由他人处理", "Somebody resolved this conflict first"),
+    "pull_only": Entry(422, "该类记录不能由手机修改", "Phones can't write this collection"),
+    "not_storable": Entry(422, "该修改无法保存", "This mutation can't be stored"),
+    "erased": Entry(410, "该记录已依法清除", "This record has been erased"),
+}
+
+
+class Problem(Exception):
+    """Raise it anywhere in a request: it becomes the answer."""
+
+    def __init__(
+        self, code: str, *, errors: Sequence[dict[str, JsonValue]] = (), **details: JsonValue
+    ) -> None:
+        super().__init__(code)
+        self.code, self.errors, self.details = code, list(errors), details
+
+    @property
+    def http_status(self) -> int:
+        """As the catalogue says."""
+        return CATALOGUE[self.code].status
+
+    def as_body(self) -> ProblemBody:
+        """The problem as it travels."""
+        entry = CATALOGUE[self.code]
+        return ProblemBody(
+            code=self.code,
+            status=entry.status,
+            title=f"{entry.zh} · {entry.en}",
+            titles={"zh": entry.zh, "en": entry.en},
+            errors=self.errors,
+            details=self.details,
+        )
+
+    def as_response(self) -> Response:
+        """The problem as an HTTP answer. A 401 says how to sign in; a 503 when to come back."""
+        headers = {"Cache-Control": "no-store"}
+        if self.http_status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        if self.http_status == 503:
+            headers["Retry-After"] = str(self.details.get("retry_after", 2))
+        body = self.as_body().model_dump_json(exclude_defaults=True, exclude={"type"})
+        return Response(body, self.http_status, headers, "application/problem+json")

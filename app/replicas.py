@@ -1,0 +1,110 @@
+"""/v1/replicas: the phones a person has registered. Each has a sign-in of its own and can be revoked."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from app.context import Context, ContextDep
+from app.database import Transaction
+from app.identity.caller import CallerDep
+from app.identity.sign_ins import Tokens, begin_sign_in, end_sign_ins_of_replica
+from app.problems import Problem
+from app.tables import Replica
+
+MOST_LISTED = 200
+
+router = APIRouter(tags=["phones 手机"])
+_REPLICA: sa.Table = Replica.__table__  # type: ignore[attr-defined]
+
+# No control characters: PostgreSQL holds no NUL, and a name is shown on one line.
+Word = StringConstraints(min_length=1, max_length=32, pattern=r"^[^\u0000-\u001f\u007f]+$")
+Name = StringConstraints(min_length=1, max_length=64, pattern=r"^[^\u0000-\u001f\u007f]+$")
+
+
+class NewReplica(BaseModel):
+    """An installation introduces itself."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    name: Annotated[str, Name]
+    platform: Annotated[str, Word]
+    app_version: Annotated[str, Word]
+
+
+class NewReplicaTokens(Tokens):
+    """The phone's id, and tokens that name it."""
+
+    id: UUID
+
+
+class ReplicaView(BaseModel):
+    """One of the caller's phones. `unsent` and `unsent_since` are what it last said of its outbox."""
+
+    id: UUID
+    name: str
+    platform: str
+    app_version: str
+    created_at: datetime
+    seen_at: datetime | None
+    unsent: int
+    unsent_since: datetime | None
+    revoked_at: datetime | None
+
+
+class ReplicaList(BaseModel):
+    """The newest first."""
+
+    replicas: list[ReplicaView]
+
+
+@router.post("/v1/replicas", status_code=201)
+async def post_replica(body: NewReplica, caller: CallerDep, context: ContextDep) -> NewReplicaTokens:
+    """Register this phone. Use the answered tokens from now on: only they may push and pull."""
+    return await context.database.run(lambda t: _add(t, context, caller.person_id, body))
+
+
+@router.get("/v1/replicas")
+async def get_replicas(caller: CallerDep, context: ContextDep) -> ReplicaList:
+    """The caller's own phones, the revoked ones too; at most 200."""
+    newest = sa.select(_REPLICA).where(_REPLICA.c.person_id == caller.person_id)
+    newest = newest.order_by(_REPLICA.c.id.desc()).limit(MOST_LISTED)
+    async with context.database.snapshot() as snapshot:
+        rows = await snapshot.rows(newest)
+    return ReplicaList(replicas=[ReplicaView.model_validate(row, from_attributes=True) for row in rows])
+
+
+@router.delete("/v1/replicas/{replica_id}", status_code=204)
+async def delete_replica(replica_id: UUID, caller: CallerDep, context: ContextDep) -> None:
+    """Revoke a phone: its next request is answered `replica_revoked`, which tells it to wipe its copy."""
+    await context.database.run(lambda t: _revoke(t, context, caller.person_id, replica_id))
+
+
+async def _add(
+    transaction: Transaction, context: Context, person_id: UUID, body: NewReplica
+) -> NewReplicaTokens:
+    replica_id = context.seams.new_id()
+    row: dict[str, Any] = {
+        "id": replica_id,
+        "person_id": person_id,
+        "created_at": context.seams.now(),
+        "received": 0,
+        "unsent": 0,
+        **body.model_dump(),
+    }
+    await transaction.insert(_REPLICA, [row])
+    tokens = await begin_sign_in(transaction, context, person_id=person_id, replica_id=replica_id)
+    return NewReplicaTokens(id=replica_id, **tokens.model_dump())
+
+
+async def _revoke(transaction: Transaction, context: Context, person_id: UUID, replica_id: UUID) -> None:
+    mine = (_REPLICA.c.id == replica_id) & (_REPLICA.c.person_id == person_id)
+    # Locked as a push locks it: a push that is under way ends before, the next one sees the end.
+    if await transaction.first(sa.select(_REPLICA.c.id).where(mine).with_for_update()) is None:
+        raise Problem("not_found")
+    still = mine & _REPLICA.c.revoked_at.is_(None)
+    await transaction.execute(_REPLICA.update().where(still).values(revoked_at=context.seams.now()))
+    await end_sign_ins_of_replica(transaction, context, replica_id)

@@ -1,0 +1,168 @@
+"""The embedded store: SQLite in WAL mode, every commit on disk before it is acknowledged.
+
+One writer at a time: a first-come-first-served lock in the process, then BEGIN IMMEDIATE, which also
+holds other processes off. (A plain BEGIN loses updates or answers "database is locked".)
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from app.database import Database, FeedStep, Listed, PageRow, Rows, Transaction
+from app.tables import Feed, FeedEntry, FeedMark
+from sync.canonical import DIGEST_MODULUS
+from sync.seams import Seams
+
+BUSY_TIMEOUT_MILLISECONDS = 10_000
+_FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
+_ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
+_MARK: sa.Table = FeedMark.__table__  # type: ignore[attr-defined]
+
+
+class SqliteTransaction(Transaction):
+    """Alone in the database while it writes, so a few plain statements do."""
+
+    async def insert(self, table: sa.Table, rows: Rows) -> None:
+        if rows:
+            await self.connection.execute(sa.insert(table), list(rows))
+
+    async def upsert(self, table: sa.Table, rows: Rows) -> None:
+        if not rows:
+            return
+        statement = sqlite_insert(table)
+        changes = {n: statement.excluded[n] for n in rows[0] if not table.c[n].primary_key}
+        key = [column.name for column in table.primary_key]
+        await self.connection.execute(
+            statement.on_conflict_do_update(index_elements=key, set_=changes), list(rows)
+        )
+
+    async def list_entries(
+        self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any
+    ) -> None:
+        ids = [step.feed_id for step in steps]
+        held = sa.select(_FEED).where(_FEED.c.home == home, _FEED.c.id.in_(ids))
+        feeds = {row.id: row for row in await self.rows(held)}
+        rows = [
+            {
+                "home": home,
+                "collection": e.collection,
+                "record_id": e.record_id,
+                "feed_id": e.feed_id,
+                "seq": feeds[e.feed_id].head + e.step,
+                "rev": e.rev,
+                "hash": e.hash,
+                "live": e.live,
+                "body": e.body,
+            }
+            for e in entries
+        ]
+        await self.upsert(_ENTRY, rows)
+        moved, marks = [], []
+        for step in steps:
+            feed = feeds[step.feed_id]
+            head = feed.head + step.numbers
+            digest = (feed.digest + step.digest) % DIGEST_MODULUS
+            moved.append({**feed._mapping, "head": head, "digest": digest, "tag": step.tag})
+            marks.append({"home": home, "feed_id": feed.id, "seq": head, "tag": step.tag, "made_at": now})
+        await self.upsert(_FEED, moved)
+        await self.insert(_MARK, marks)
+
+    async def page_rows(
+        self, feeds: Sequence[tuple[UUID, int, int]], limit: int, most_bytes: int
+    ) -> tuple[list[PageRow], bool]:
+        scans = [
+            sa.select(
+                sa.select(_ENTRY.c.feed_id, _ENTRY.c.seq, _ENTRY.c.body)
+                .where(_ENTRY.c.home == home, _ENTRY.c.feed_id == feed, _ENTRY.c.seq > above)
+                .order_by(_ENTRY.c.seq)
+                .limit(limit)
+                .subquery()
+            )
+            for home, feed, above in feeds
+        ]
+        found = sa.union_all(*scans).subquery()
+        size = sa.func.length(found.c.body)
+        page = (
+            sa.select(
+                found,
+                sa.func.count().over().label("found"),
+                size.label("size"),
+                sa.func.sum(size).over(order_by=(found.c.feed_id, found.c.seq)).label("bytes"),
+            )
+            .order_by(found.c.feed_id, found.c.seq)
+            .limit(limit)
+            .subquery()
+        )
+        fitting = sa.select(page).where(page.c.bytes - page.c.size < most_bytes)
+        rows = await self.rows(fitting.order_by(page.c.feed_id, page.c.seq))
+        return [PageRow(r.feed_id, r.seq, r.body) for r in rows], bool(rows) and rows[0].found > len(rows)
+
+
+class Sqlite(Database):
+    """One writing connection and a few reading ones."""
+
+    def __init__(self, url: str, seams: Seams, connect: Any = None) -> None:
+        """`connect` opens a connection in place of aiosqlite's thread; see inline_sqlite."""
+        super().__init__(seams)
+        address = sa.make_url(url).set(drivername="sqlite+aiosqlite")
+        options: dict[str, Any] = {"isolation_level": None}
+        if connect is not None:
+            options["async_creator_fn"] = connect
+        self.writing = _engine(address, options, "BEGIN IMMEDIATE", connections=1)
+        self.reading = _engine(address, options, "BEGIN", connections=4)
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self._turn, self.writing.begin() as connection:
+            yield SqliteTransaction(connection)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Transaction]:
+        async with self.reading.connect() as connection, connection.begin():
+            yield SqliteTransaction(connection)
+
+    async def durability_fault(self) -> str | None:
+        async with self.transaction() as transaction:
+            row = await transaction.first(sa.text("PRAGMA synchronous"))
+        return None if row is not None and row[0] >= 2 else "synchronous below FULL"
+
+    async def system(self) -> str | None:
+        return None
+
+    async def close(self) -> None:
+        await self.reading.dispose()
+        await self.writing.dispose()
+
+
+def _engine(address: sa.URL, options: dict[str, Any], begin: str, connections: int) -> AsyncEngine:
+    engine = create_async_engine(
+        address,
+        connect_args=options,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=connections,
+        max_overflow=0,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

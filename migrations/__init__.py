@@ -1,0 +1,1 @@
+"""The schema's history, for both stores. `app.schema` runs it."""

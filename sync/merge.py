@@ -1,0 +1,182 @@
+"""Merge policies: how two edits of one field become one value. Pure functions.
+
+A policy is written beside the field it governs. It is asked twice over: `take` when nobody else
+changed the field since the person looked, `settle` when somebody did. Either gives the value to
+write, `CONTESTED` when a person must choose, or a `Refusal`.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import JsonValue
+
+
+class _Contested:
+    """No rule can settle it: the held value stays, the arriving one becomes a candidate."""
+
+
+CONTESTED: Final = _Contested()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The whole mutation is refused with this problem code."""
+
+    code: str
+
+
+Settled = JsonValue | _Contested | Refusal
+
+
+@dataclass(frozen=True)
+class Fork:
+    """One field that both sides changed since `base`."""
+
+    held: JsonValue
+    arriving: JsonValue
+    base: JsonValue = None
+    base_known: bool = True
+    readded: Collection[str] = frozenset()
+    """For sets: what somebody else added again since the base."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A named rule for one field."""
+
+    name: str
+    take: Callable[[JsonValue, JsonValue], Settled]
+    """(held, arriving) → value, when only this person changed the field."""
+    settle: Callable[[Fork], Settled]
+
+
+def _replace(held: JsonValue, arriving: JsonValue) -> Settled:
+    return arriving
+
+
+def _ask(fork: Fork) -> Settled:
+    """The held value stays, the arriving one waits as a candidate; a person decides."""
+    return CONTESTED
+
+
+def _latest(fork: Fork) -> Settled:
+    """The one that arrives later wins; the other stays in the history."""
+    return fork.arriving
+
+
+def _with_delta(held: JsonValue, arriving: JsonValue) -> Settled:
+    """A set after `{add, remove}`; a plain list only adds, since its sender saw nothing to remove."""
+    add, remove = _delta(arriving)
+    return sorted((_members(held) | add) - (remove - add))
+
+
+def _union(fork: Fork) -> Settled:
+    """Every add and every remove of both sides takes effect; an add beats a remove of the same value."""
+    add, remove = _delta(fork.arriving)
+    return sorted((_members(fork.held) | add) - (remove - add - set(fork.readded)))
+
+
+def _maximum(held: JsonValue, arriving: JsonValue) -> Settled:
+    """The larger of the two; nothing is smaller than no value."""
+    if held is None or arriving is None:
+        return arriving if held is None else held
+    return max(held, arriving)  # type: ignore[type-var]
+
+
+def _add_increment(held: JsonValue, arriving: JsonValue) -> Settled:
+    """The sum of all increments. A plain number can't be summed and is asked about."""
+    if isinstance(arriving, dict):
+        increment = arriving.get("increment", 0)
+        return _number(held) + _number(increment)
+    return arriving if held in (None, arriving) else CONTESTED
+
+
+def _once(held: JsonValue, arriving: JsonValue) -> Settled:
+    """Set when the record was made: equal is ignored, different refuses the mutation."""
+    return held if held == arriving else Refusal("once_changed")
+
+
+ask: Final = Policy("ask", _replace, _ask)
+latest: Final = Policy("latest", _replace, _latest)
+union: Final = Policy("union", _with_delta, _union)
+maximum: Final = Policy("maximum", _maximum, lambda fork: _maximum(fork.held, fork.arriving))
+total: Final = Policy("total", _add_increment, lambda fork: _add_increment(fork.held, fork.arriving))
+once: Final = Policy("once", _once, lambda fork: _once(fork.held, fork.arriving))
+
+
+def steps(allowed: Collection[tuple[str, str]]) -> Policy:
+    """The server decides: a step that isn't among `allowed` (from, to) pairs is refused."""
+
+    def step(held: JsonValue, arriving: JsonValue) -> Settled:
+        possible = held == arriving or (held, arriving) in allowed
+        return arriving if possible else Refusal("impossible_step")
+
+    return Policy("steps", step, lambda fork: step(fork.held, fork.arriving))
+
+
+def _text(fork: Fork) -> Settled:
+    """Sentences that one side changed stay changed; where both changed the same ones, a person decides."""
+    if not fork.base_known:
+        return CONTESTED
+    base, held, arriving = (sentences(value) for value in (fork.base, fork.held, fork.arriving))
+    merged = _merge_sentences(base, held, arriving)
+    return CONTESTED if merged is None else "".join(merged)
+
+
+text: Final = Policy("text", _replace, _text)
+
+POLICIES: Final = {policy.name: policy for policy in (ask, latest, union, maximum, total, once, text)}
+
+
+def sentences(value: JsonValue) -> list[str]:
+    """Cut after a newline and after 。！？；: the units a note is merged by."""
+    return re.findall(r"[^\n。！？；]*[\n。！？；]|[^\n。！？；]+", value) if isinstance(value, str) else []
+
+
+def _merge_sentences(base: list[str], held: list[str], arriving: list[str]) -> list[str] | None:
+    """Both sides' edits of `base` in their places; None where they overlap and differ."""
+    ours, theirs = _edits(base, held), _edits(base, arriving)
+    merged: list[str] = []
+    at = 0
+    while ours or theirs:
+        if ours and theirs and ours[0] == theirs[0]:
+            start, end, new = ours.pop(0)
+            theirs.pop(0)
+        elif ours and theirs and _overlap(ours[0], theirs[0]):
+            return None
+        else:
+            side = ours if not theirs or (ours and ours[0][:2] < theirs[0][:2]) else theirs
+            start, end, new = side.pop(0)
+        merged += base[at:start] + new
+        at = end
+    return merged + base[at:]
+
+
+def _edits(base: list[str], other: list[str]) -> list[tuple[int, int, list[str]]]:
+    """(start, end, replacement) of each stretch of `base` that `other` changed."""
+    matcher = difflib.SequenceMatcher(None, base, other, autojunk=False)
+    return [(i, j, other[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]
+
+
+def _overlap(one: tuple[int, int, list[str]], other: tuple[int, int, list[str]]) -> bool:
+    """An insertion that touches another edit counts: at one place they have no order of their own."""
+    if one[0] == one[1] or other[0] == other[1]:
+        return one[0] <= other[1] and other[0] <= one[1]
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _delta(arriving: JsonValue) -> tuple[set[str], set[str]]:
+    if isinstance(arriving, dict):
+        return _members(arriving.get("add")), _members(arriving.get("remove"))
+    return _members(arriving), set()
+
+
+def _members(value: JsonValue) -> set[str]:
+    return {str(item) for item in value} if isinstance(value, list) else set()
+
+
+def _number(value: JsonValue) -> int:
+    return value if isinstance(value, int) else 0

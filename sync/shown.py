@@ -1,0 +1,45 @@
+"""What a phone shows: the copy of the widest feed, with the person's own mutations on top."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from sync.entries import Key
+from sync.overlay import laid_over
+from sync.phone import Phone
+from sync.wire import Fields
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A record as its person sees it."""
+
+    key: Key
+    rev: int
+    """Of the copy underneath; 0 where the server hasn't answered with one yet."""
+    fields: Fields
+    unsent: bool
+    """Some of it is known to this phone alone."""
+
+
+def find_shown(phone: Phone, key: Key) -> Shown | None:
+    """The record as its person sees it; None where they see none, their own deletes included."""
+    copy = phone.copies.find(key)
+    fields, unsent = (copy.fields if copy else None), False
+    for entry in phone.entries.over(key):
+        fields = laid_over(fields, entry, key)
+        unsent = unsent or entry.unsent
+    return None if fields is None else Shown(key, copy.rev if copy else 0, fields, unsent)
+
+
+def all_shown(phone: Phone, collection: str) -> Iterator[Shown]:
+    """Every record of a collection, in key order, one in memory at a time; each as it is when given."""
+    listed, written = phone.copies.listed_keys(collection), phone.entries.written_keys(collection)
+    for _, keys in groupby(heapq.merge(listed, written, key=_path), key=_path):
+        if shown := find_shown(phone, next(keys)):
+            yield shown
+
+
+def _path(key: Key) -> str:
+    return key.path

@@ -1,0 +1,1 @@
+"""Promises, one file each; `python -m tests` keeps them all."""

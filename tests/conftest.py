@@ -1,0 +1,95 @@
+"""Both stores, always: whatever takes `context` runs on SQLite and on PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.context import Context
+from app.inline_sqlite import connect_inline
+from app.opening import open_context, open_database
+from app.schema import ensure_server_row, migrate
+from app.settings import Settings
+from app.sqlite import Sqlite
+from sync import seams
+from tests.postgres import Server, running_server
+
+KEY = "a key for tests only, 32 characters or more"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """One loop for the session, so that a store can be shared by the tests of a module."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A throw-away server a test process."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Server) -> str:
+    """The name of a database at head, to copy."""
+    name = "template_of_tests"
+    postgres.create_database(name)
+
+    async def prepare() -> None:
+        database = open_database(Settings(database_url=postgres.url(name), key=KEY), seams.real())
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(prepare())
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> str:
+    """The name of the store under test."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def database_url(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty store: at head already on PostgreSQL; the embedded one migrates itself."""
+    if store == "sqlite":
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    server: Server = request.getfixturevalue("postgres")
+    template: str = request.getfixturevalue("template")
+    name = f"test_{seams.real().new_id().hex}"
+    server.create_database(name, template)
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture
+async def context(database_url: str) -> AsyncIterator[Context]:
+    """A server's context over an empty store."""
+    async with opened(Settings(database_url=database_url, key=KEY)) as context:
+        yield context
+
+
+class opened:
+    """A context that is closed at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def __aenter__(self) -> Context:
+        self.context = await open_context(self.settings, seams.real())
+        return self.context
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.context.database.close()
+
+
+async def inline_context(folder: Path, world: seams.Seams) -> Context:
+    """SQLite on this thread, with the seams of a simulated world."""
+    database = Sqlite(f"sqlite:///{folder / 'inline.db'}", world, connect_inline)
+    await migrate(database)
+    return Context(database, world, KEY.encode(), await ensure_server_row(database, world))

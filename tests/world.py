@@ -1,0 +1,143 @@
+"""A small invented place to test in: one community, two buildings, and people with grants."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI
+
+from app.access import add_grant, end_grant
+from app.context import Context
+from app.identity.passwords import hash_password
+from app.main import create_app
+from app.operator import Item, create_all
+from app.people import add_person
+from sync import seams
+
+PASSWORD = "knock knock knock"
+NEW_ID = seams.real().new_id
+
+
+@dataclass
+class World:
+    """A server with a district, a community, a grid and two buildings with a unit each."""
+
+    context: Context
+    app: FastAPI
+    http: httpx.AsyncClient
+    areas: dict[str, UUID] = field(default_factory=dict)
+    people: dict[str, UUID] = field(default_factory=dict)
+    password_hash: str = ""
+
+    @property
+    def home(self) -> UUID:
+        """The community."""
+        return self.areas["community"]
+
+    async def add_person(self, login: str, *, role: str = "worker", area: str = "community") -> UUID:
+        """A person who has a role over an area."""
+        if not self.password_hash:
+            self.password_hash = await hash_password(PASSWORD, self.context.seams.random_bytes(16))
+        async with self.context.database.transaction() as transaction:
+            person = await add_person(transaction, self.context.seams, login, self.password_hash)
+            self.people[login] = person
+        await self.grant(login, area, role)
+        return person
+
+    async def grant(self, login: str, area: str, role: str = "worker", until: datetime | None = None) -> None:
+        """Gives a role."""
+        async with self.context.database.transaction() as transaction:
+            await add_grant(
+                transaction,
+                self.context,
+                person_id=self.people[login],
+                area_id=self.areas[area],
+                area_home=self.areas[area] if area in ("district", "community") else self.home,
+                role=role,
+                until=until,
+            )
+
+    async def end_grant(self, login: str, area: str) -> None:
+        """Takes a role."""
+        async with self.context.database.transaction() as transaction:
+            await end_grant(
+                transaction, self.context, person_id=self.people[login], area_id=self.areas[area]
+            )
+
+    async def token(self, login: str) -> str:
+        """Signs in as Swagger UI does."""
+        form = {"grant_type": "password", "username": login, "password": PASSWORD}
+        answer = await self.http.post("/v1/auth/token", data=form)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+    async def phone_token(self, login: str) -> str:
+        """Registers a phone; its access token."""
+        body = {"name": "a phone", "platform": "test", "app_version": "1"}
+        headers = bearer(await self.token(login))
+        answer = await self.http.post("/v1/replicas", json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["access_token"])
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that signs a request."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def new_world(context: Context) -> World:
+    """The place, without people yet."""
+    app = create_app(context)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    world = World(context, app, httpx.AsyncClient(transport=transport, base_url="http://test"))
+    tree = [
+        ("district", None, "district"),
+        ("community", "district", "community"),
+        ("grid", "community", "grid"),
+        ("building_1", "grid", "building"),
+        ("building_2", "grid", "building"),
+        ("unit_1", "building_1", "unit"),
+        ("unit_2", "building_2", "unit"),
+    ]
+    world.areas = {name: NEW_ID() for name, _, _ in tree}
+    await create_all(
+        context,
+        [
+            Item(
+                collection="areas",
+                record=str(world.areas[name]),
+                home=None,
+                fields={
+                    "parent_id": str(world.areas[parent]) if parent else None,
+                    "level": level,
+                    "name": name,
+                    "code": name,
+                },
+            )
+            for name, parent, level in tree
+        ],
+    )
+    return world
+
+
+def household(world: World, door: str = "101", unit: str = "unit_1", **fields: Any) -> dict[str, Any]:
+    """A household's fields."""
+    return {"area_id": str(world.areas[unit]), "door": door, **fields}
+
+
+def mutation(
+    world: World, collection: str, record: UUID, op: str = "create", base: int = 0, **options: Any
+) -> dict[str, Any]:
+    """A mutation as a phone would send it."""
+    return {
+        "id": str(NEW_ID()),
+        "collection": collection,
+        "record": str(record),
+        "home": str(world.home),
+        "op": op,
+        "base": base,
+        "made_at": "2026-01-01T08:00:00Z",
+        **options,
+    }
