@@ -82,18 +82,16 @@ async def access_of(transaction: Transaction, person: UUID, now: datetime) -> Ac
     )
     present: dict[int, frozenset[str]] = {}
     ended: dict[int, frozenset[str]] = {}
-    for feed, role, until in rows:
-        roles = present if until is None or until > now else ended
-        roles[feed] = roles.get(feed, frozenset()) | {role}
+    for row in rows:
+        roles = present if row.until is None or row.until > now else ended
+        roles[row.feed_id] = roles.get(row.feed_id, frozenset()) | {row.role}
     return Access(present, ended)
 
 
 async def followed_feeds(snapshot: Transaction, person: UUID, now: datetime) -> Sequence[Followed]:
     """The feeds a person reads at this moment, in order of id, each with its head."""
     statement = (
-        sa.select(_FEED)
-        .where(sa.tuple_(_FEED.c.home, _FEED.c.id).in_(following(person, now)))
-        .order_by(_FEED.c.id)
+        sa.select(_FEED).where(sa.tuple_(_FEED.c.home, _FEED.c.id).in_(following(person, now))).order_by(_FEED.c.id)
     )
     return [
         Followed(r.home, r.id, r.owner_id, r.audience, r.head, r.digest, r.horizon, r.tag)

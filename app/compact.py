@@ -22,8 +22,8 @@ async def compact(context: Context, days: int = RETENTION_DAYS) -> int:
     async with context.database.snapshot() as snapshot:
         feeds = await snapshot.rows(sa.select(_FEED.c.home, _FEED.c.id).order_by(_FEED.c.id))
     forgotten = 0
-    for home, feed in feeds:
-        forgotten += await compact_feed(context, home, feed, days)
+    for feed in feeds:
+        forgotten += await compact_feed(context, feed.home, feed.id, days)
     return forgotten
 
 
@@ -36,9 +36,7 @@ async def compact_feed(context: Context, home: UUID, feed: int, days: int) -> in
 
     async def work(transaction: Transaction) -> int:
         of_feed = (_FEED.c.home == home, _FEED.c.id == feed)
-        held = await transaction.first(
-            sa.select(_FEED.c.head, _FEED.c.horizon).where(*of_feed).with_for_update()
-        )
+        held = await transaction.first(sa.select(_FEED.c.head, _FEED.c.horizon).where(*of_feed).with_for_update())
         marks = (_MARK.c.home == home, _MARK.c.feed_id == feed)
         kept = sa.or_(_MARK.c.made_at >= oldest, _MARK.c.seq == held.head) if held else sa.false()
         row = await transaction.first(sa.select(sa.func.min(_MARK.c.seq)).where(*marks, kept))

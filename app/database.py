@@ -87,9 +87,7 @@ class Transaction(abc.ABC):
         """All rows in one statement: inserted, or replaced where their primary key exists."""
 
     @abc.abstractmethod
-    async def list_entries(
-        self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any
-    ) -> None:
+    async def list_entries(self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any) -> None:
         """Locks the feeds by id, then numbers, lists, marks and digests. Only COMMIT follows."""
 
     @abc.abstractmethod
@@ -171,9 +169,7 @@ def may_repeat(error: BaseException) -> bool:
     state = sqlstate_of(error)
     if state is not None:
         return state in REPEATABLE or state.startswith("08")
-    return isinstance(error, ConnectionError) or bool(
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )
+    return isinstance(error, ConnectionError) or bool(isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
 def is_data_error(error: BaseException) -> bool:

@@ -47,7 +47,7 @@ def as_wire(value: Any) -> JsonValue:
     if isinstance(value, UUID | date):
         return str(value)
     if isinstance(value, set | frozenset):
-        return sorted(str(member) for member in value)
+        return [*sorted(str(member) for member in value)]
     return value  # type: ignore[no-any-return]
 
 
@@ -89,9 +89,7 @@ def _kind_of(annotation: Any) -> type:
     """The first kind found in the annotation: unions, Annotated and Literal are looked into."""
     leaves = list(_leaves(annotation))
     kinds = (set, UUID, bool, int, datetime, date, str)
-    return next(
-        (k for leaf in leaves for k in kinds if isinstance(leaf, type) and issubclass(leaf, k)), object
-    )
+    return next((k for leaf in leaves for k in kinds if isinstance(leaf, type) and issubclass(leaf, k)), object)
 
 
 def _leaves(annotation: Any) -> Iterator[Any]:

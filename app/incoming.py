@@ -120,8 +120,8 @@ class _Reader:
     def read_object(self, at: int) -> tuple[dict[str, Any], int]:
         """The object at `at`, and where it ends. `push` is walked likewise."""
         found: dict[str, Any] = {}
-        for at, end in self._members(at, "{", "}"):
-            key, after = self._clean_value(at)
+        for place, end in self._members(at, "{", "}"):
+            key, after = self._clean_value(place)
             if not isinstance(key, str) or key in found or self.text[self.skip(after)] != ":":
                 raise ValueError
             start = self.skip(self.skip(after) + 1)

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from app.areas import open_feeds
 from app.collections import COLLECTIONS
 from app.database import FeedStep, Listed, Transaction
-from app.working import CONFLICTS, Record, Working, as_loaded, load_entries, load_feeds
+from app.loading import load_entries, load_feeds
+from app.working import CONFLICTS, Record, Working, as_loaded
 from sync.canonical import canonical_json, record_hash
 from sync.seams import Seams
 
@@ -28,9 +29,7 @@ async def move_dependants(transaction: Transaction, working: Working) -> None:
                 continue
             table = collection.table
             which = (table.c.home == working.home, table.c[collection.lists_in].in_(ids))
-            rows = await transaction.rows(
-                sa.select(table).where(*which).order_by(table.c.id).with_for_update()
-            )
+            rows = await transaction.rows(sa.select(table).where(*which).order_by(table.c.id).with_for_update())
             fresh = [row for row in rows if (name, row.id) not in working.records]
             found += [as_loaded(working, collection, row) for row in fresh]
         await load_entries(transaction, working, found)
@@ -46,9 +45,7 @@ def _has_moved(working: Working, record: Record) -> bool:
 
 async def list_changes(transaction: Transaction, seams: Seams, working: Working, now: datetime) -> None:
     """Numbers, lists, marks and digests everything that changed. Only COMMIT may follow."""
-    changed = [
-        record for record in working.records.values() if record.held and (record.dirty or record.moved)
-    ]
+    changed = [record for record in working.records.values() if record.held and (record.dirty or record.moved)]
     opened = [working.areas[r.id] for r in changed if r.collection.name == "areas" and not r.stored]
     await open_feeds(transaction, opened)
     await load_feeds(transaction, working)

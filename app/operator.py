@@ -6,12 +6,13 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from app.areas import find_area, placed
+from app.batch import Actor, Incoming
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.incoming import Arrived
 from app.problems import Problem
-from app.receive import Actor, Incoming, receive
+from app.receive import receive
 from app.records import Write, as_arrived
 from sync.wire import Fields
 
@@ -28,9 +29,7 @@ class Item(TypedDict):
     fields: Fields
 
 
-async def add_area(
-    context: Context, *, code: str, name: str, level: str, parent_code: str | None = None
-) -> UUID:
+async def add_area(context: Context, *, code: str, name: str, level: str, parent_code: str | None = None) -> UUID:
     """A new area of the tree; without a parent, the root of a new one. Raises reference_not_found."""
     id = context.seams.new_id()
 
@@ -84,9 +83,7 @@ async def _flush(context: Context, home: UUID, batch: list[Arrived]) -> None:
     await context.database.run(lambda transaction: _create(transaction, context, home, batch))
 
 
-async def _create(
-    transaction: Transaction, context: Context, home: UUID, batch: Sequence[Arrived]
-) -> list[Any]:
+async def _create(transaction: Transaction, context: Context, home: UUID, batch: Sequence[Arrived]) -> list[Any]:
     done = await receive(transaction, context, OPERATOR, Incoming(home, batch))
     for outcome in done.outcomes:
         if outcome.problem is not None:

@@ -34,9 +34,7 @@ class PostgresTransaction(Transaction):
         columns = values_of(rows, names)
         for index, name in enumerate(names):
             if isinstance(table.c[name].type, sa.JSON):
-                columns[index] = [
-                    None if v is None else json.dumps(v, ensure_ascii=False) for v in columns[index]
-                ]
+                columns[index] = [None if v is None else json.dumps(v, ensure_ascii=False) for v in columns[index]]
         await self.drive(_insert_statement(table, names, replace), *columns)
 
     async def drive(self, statement: str, *parameters: Any) -> list[Any]:
@@ -46,9 +44,7 @@ class PostgresTransaction(Transaction):
         rows: list[Any] = await driver.fetch(statement, *parameters)
         return rows
 
-    async def list_entries(
-        self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any
-    ) -> None:
+    async def list_entries(self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any) -> None:
         await self.drive(
             _LIST_ENTRIES,
             home,
@@ -143,9 +139,7 @@ class Postgres(Database):
             pool_pre_ping=False,
             isolation_level="READ COMMITTED",
         )
-        self.reading = self.engine.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+        self.reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -166,12 +160,10 @@ class Postgres(Database):
         return None
 
     async def system(self) -> str | None:
-        statement = (
-            "SELECT s.system_identifier, c.timeline_id FROM pg_control_system() s, pg_control_checkpoint() c"
-        )
+        statement = "SELECT s.system_identifier, c.timeline_id FROM pg_control_system() s, pg_control_checkpoint() c"
         async with self.snapshot() as snapshot:
             row = await snapshot.first(sa.text(statement))
-        return f"{row[0]}/{row[1]}" if row else None
+        return f"{row.system_identifier}/{row.timeline_id}" if row else None
 
     async def close(self) -> None:
         await self.engine.dispose()

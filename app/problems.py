@@ -35,9 +35,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "wrong_credentials": Entry(401, "账号或密码不正确", "Login or password is wrong"),
     "token_expired": Entry(401, "登录已过期，请刷新令牌", "The access token has expired; refresh it"),
     "token_foreign": Entry(401, "令牌不是本服务器签发的", "This token was not issued by this server"),
-    "refresh_reused": Entry(
-        401, "刷新令牌已被使用，请重新登录", "This refresh token was used before; sign in again"
-    ),
+    "refresh_reused": Entry(401, "刷新令牌已被使用，请重新登录", "This refresh token was used before; sign in again"),
     "replica_revoked": Entry(401, "本机已被停用，请清除数据", "This phone has been revoked; wipe its copy"),
     "person_disabled": Entry(401, "账号已停用", "This account is disabled"),
     "replica_needed": Entry(403, "请先登记本机", "Register this phone first (POST /v1/replicas)"),
@@ -45,12 +43,8 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "not_found": Entry(404, "找不到该记录", "There is no such record here"),
     "no_route": Entry(404, "没有这个地址", "There is nothing at this address"),
     "method_not_allowed": Entry(405, "不支持该方法", "This method is not allowed here"),
-    "server_older": Entry(
-        409, "服务器版本较旧，请稍后再试", "This server is older than the app; nothing was taken"
-    ),
-    "server_restored": Entry(
-        409, "服务器曾从备份恢复，请重发本机记录", "The server was restored; send the log again"
-    ),
+    "server_older": Entry(409, "服务器版本较旧，请稍后再试", "This server is older than the app; nothing was taken"),
+    "server_restored": Entry(409, "服务器曾从备份恢复，请重发本机记录", "The server was restored; send the log again"),
     "too_many_feeds": Entry(409, "范围过大，请缩小到网格", "Too many feeds to sync; narrow the grants"),
     "login_taken": Entry(409, "该账号已存在", "This login is taken"),
     "stale": Entry(412, "记录已被修改，请重新读取", "The record has changed since it was read"),
@@ -79,12 +73,8 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "id_taken": Entry(409, "记录编号已被占用", "This record id is taken"),
     "wrong_home": Entry(422, "一次只能发送同一社区的修改", "A push holds mutations of one home only"),
     "reference_not_found": Entry(422, "所引用的记录不存在", "A referenced record does not exist here"),
-    "area_without_feed": Entry(
-        422, "该区域在楼栋之上，不能登记", "This area lies above the level that owns feeds"
-    ),
-    "depends_on_refused": Entry(
-        422, "所依赖的新建记录被拒绝", "What it depends on was refused; correct that first"
-    ),
+    "area_without_feed": Entry(422, "该区域在楼栋之上，不能登记", "This area lies above the level that owns feeds"),
+    "depends_on_refused": Entry(422, "所依赖的新建记录被拒绝", "What it depends on was refused; correct that first"),
     "already_deleted": Entry(409, "记录已被删除", "The record is already deleted"),
     "once_changed": Entry(422, "该字段登记后不可更改", "This field is set once and can't change"),
     "impossible_step": Entry(409, "该步骤已不可行", "This step is not possible any more"),
@@ -98,9 +88,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
 class Problem(Exception):
     """Raise it anywhere in a request: it becomes the answer."""
 
-    def __init__(
-        self, code: str, *, errors: Sequence[dict[str, JsonValue]] = (), **details: JsonValue
-    ) -> None:
+    def __init__(self, code: str, *, errors: Sequence[dict[str, JsonValue]] = (), **details: JsonValue) -> None:
         super().__init__(code)
         self.code, self.errors, self.details = code, list(errors), details
 

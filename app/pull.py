@@ -118,9 +118,7 @@ async def _compare(
     return Reading(feeds, positions, gained, sorted(read.keys() - feeds.keys()), reset)
 
 
-def _reset_reason(
-    feed: Followed, position: Position, tags: dict[int, int], reread: Sequence[int]
-) -> str | None:
+def _reset_reason(feed: Followed, position: Position, tags: dict[int, int], reread: Sequence[int]) -> str | None:
     """Why the feed must be read from its beginning; None when the cursor's past is this feed's past."""
     if feed.id in reread:
         return "asked"
@@ -192,26 +190,19 @@ async def _advance(
     return reached
 
 
-def _head_of(
-    reading: Reading, reached: dict[int, Position], complete: bool, epoch: str, now: Any
-) -> dict[str, Any]:
+def _head_of(reading: Reading, reached: dict[int, Position], complete: bool, epoch: str, now: Any) -> dict[str, Any]:
     """Everything of a page but its changes and its cursor."""
     brought = [
         feed
         for feed in reading.feeds.values()
         if reached[feed.id].seq >= feed.head
-        and (
-            reading.positions[feed.id].seq < feed.head
-            or feed.id in reading.gained
-            or feed.id in reading.reset
-        )
+        and (reading.positions[feed.id].seq < feed.head or feed.id in reading.gained or feed.id in reading.reset)
     ]
     gained = [reading.feeds[id] for id in reading.gained]
     return {
         "complete": complete,
         "gained": [
-            {"feed": f.id, "owner": str(f.owner), "audience": f.audience, "width": WIDTHS[f.audience]}
-            for f in gained
+            {"feed": f.id, "owner": str(f.owner), "audience": f.audience, "width": WIDTHS[f.audience]} for f in gained
         ],
         "lost": reading.lost,
         "reset": [{"feed": id, "reason": reason} for id, reason in reading.reset.items()],

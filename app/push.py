@@ -2,18 +2,17 @@
 
 from typing import Any
 
+from app.batch import Actor, Incoming
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.identity.caller import Phone
 from app.incoming import Arrived, as_model
 from app.problems import Problem
-from app.receive import Actor, Incoming, receive
+from app.receive import receive
 from sync.wire import PROTOCOL, PushAnswer, PushBody
 
 
-async def take_push(
-    context: Context, phone: Phone, envelope: dict[str, Any], arrived: list[Arrived]
-) -> PushAnswer:
+async def take_push(context: Context, phone: Phone, envelope: dict[str, Any], arrived: list[Arrived]) -> PushAnswer:
     """Stores a push in one transaction, repeated as a whole where that helps."""
     require_protocol(envelope)
     body: PushBody = as_model(PushBody, {**envelope, "mutations": []})
@@ -27,9 +26,7 @@ async def take_push(
     )
     actor = Actor(phone.person_id, phone.replica_id)
     done = await context.database.run(lambda transaction: receive(transaction, context, actor, incoming))
-    return PushAnswer(
-        outcomes=done.outcomes, received=done.received, epoch=done.epoch, server_time=context.seams.now()
-    )
+    return PushAnswer(outcomes=done.outcomes, received=done.received, epoch=done.epoch, server_time=context.seams.now())
 
 
 def require_protocol(envelope: dict[str, Any]) -> None:

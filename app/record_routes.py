@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, JsonValue, create_model
 
+from app.batch import Actor
 from app.bodies import read_json_body
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
@@ -15,7 +16,6 @@ from app.context import Context, ContextDep
 from app.identity.caller import Caller, CallerDep
 from app.incoming import read_value
 from app.problems import Problem
-from app.receive import Actor
 from app.records import (
     Stored,
     Write,
@@ -67,7 +67,7 @@ def _body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-BODIES = [model for c in COLLECTIONS.values() for model in (c.create, c.patch)] + [Resolution]
+BODIES: list[type[BaseModel]] = [model for c in COLLECTIONS.values() for model in (c.create, c.patch)] + [Resolution]
 
 
 async def _object(request: Request) -> Fields:
@@ -82,18 +82,14 @@ def _answer(stored: Stored, id: UUID, response: Response) -> dict[str, Any]:
     return stored.as_view(id)
 
 
-async def _read(
-    context: Context, caller: Caller, collection: Collection, id: UUID, response: Response
-) -> Any:
+async def _read(context: Context, caller: Caller, collection: Collection, id: UUID, response: Response) -> Any:
     async with context.database.snapshot() as snapshot:
         stored = await get_record(snapshot, context, caller.person_id, collection, id)
     return _answer(stored, id, response)
 
 
 def _routes_of(collection: Collection) -> APIRouter:
-    routes = APIRouter(
-        prefix=f"/v1/{collection.name}", tags=[f"{collection.name} {collection.title.split(' · ')[0]}"]
-    )
+    routes = APIRouter(prefix=f"/v1/{collection.name}", tags=[f"{collection.name} {collection.title.split(' · ')[0]}"])
     page = create_model(
         f"{collection.read.__name__.removesuffix('Read')}List",
         items=(list[collection.read], ...),  # type: ignore[name-defined]
@@ -156,18 +152,14 @@ def _add_writing(routes: APIRouter, collection: Collection) -> None:
         if_match: IfMatch = None,
     ) -> Any:
         """Change what the body names (RFC 7396): sets are given whole, `null` empties a field."""
-        await change_record(
-            context, Actor(caller.person_id), collection, id, if_match, await _object(request)
-        )
+        await change_record(context, Actor(caller.person_id), collection, id, if_match, await _object(request))
         return await _read(context, caller, collection, id, response)
 
     async def delete(id: UUID, caller: CallerDep, context: ContextDep, if_match: IfMatch = None) -> None:
         """Delete the record; its history stays."""
         await change_record(context, Actor(caller.person_id), collection, id, if_match, None)
 
-    _add(
-        routes, "POST", "", create, f"新建 · Create: {title}", collection.read, 201, _body(collection.create)
-    )
+    _add(routes, "POST", "", create, f"新建 · Create: {title}", collection.read, 201, _body(collection.create))
     _add(
         routes,
         "PATCH",

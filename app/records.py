@@ -14,12 +14,13 @@ import sqlalchemy as sa
 
 from app.access import following
 from app.areas import areas_by_id, placed
+from app.batch import Actor, Incoming
 from app.collections.base import Collection
 from app.context import Context
 from app.database import Transaction
 from app.incoming import Arrived
 from app.problems import Problem
-from app.receive import Actor, Incoming, receive
+from app.receive import receive
 from app.tables import FeedEntry, History
 from sync.canonical import NotCanonical, canonical_json
 from sync.wire import Fields, Mutation, Op, Outcome
@@ -42,9 +43,7 @@ class Stored:
         return {"id": str(id), "home": str(self.home), "rev": self.rev, **self.fields}
 
 
-async def get_record(
-    snapshot: Transaction, context: Context, person: UUID, collection: Collection, id: UUID
-) -> Stored:
+async def get_record(snapshot: Transaction, context: Context, person: UUID, collection: Collection, id: UUID) -> Stored:
     """The record as this person may see it. What is foreign doesn't exist: `not_found`."""
     stored = await find_record(snapshot, context, person, collection, id)
     if stored is None or stored.deleted:
@@ -117,16 +116,12 @@ async def history_of(
     ]
 
 
-async def create_record(
-    context: Context, actor: Actor, collection: Collection, id: UUID, fields: Fields
-) -> None:
+async def create_record(context: Context, actor: Actor, collection: Collection, id: UUID, fields: Fields) -> None:
     """Creates through the write path. Raises the problem of a refusal."""
 
     async def work(transaction: Transaction) -> None:
         home = await home_for(transaction, context, actor, collection, id, fields)
-        taken = sa.select(collection.table.c.rev).where(
-            collection.table.c.home == home, collection.table.c.id == id
-        )
+        taken = sa.select(collection.table.c.rev).where(collection.table.c.home == home, collection.table.c.id == id)
         if await transaction.first(taken):
             raise Problem("id_taken")
         await write_one(transaction, context, actor, Write(collection, home, id, "create", 0, fields))
@@ -152,9 +147,7 @@ async def change_record(
         require_match(if_match, held["rev"])
         change = None if fields is None else _as_deltas(collection, held, fields)
         op: Op = "delete" if change is None else "update"
-        await write_one(
-            transaction, context, actor, Write(collection, seen.home, id, op, held["rev"], change or {})
-        )
+        await write_one(transaction, context, actor, Write(collection, seen.home, id, op, held["rev"], change or {}))
 
     await context.database.run(work)
 
@@ -162,12 +155,10 @@ async def change_record(
 async def lock(transaction: Transaction, collection: Collection, home: UUID, id: UUID) -> Mapping[str, Any]:
     """The record's row, held until the end."""
     table = collection.table
-    row = await transaction.first(
-        sa.select(table).where(table.c.home == home, table.c.id == id).with_for_update()
-    )
+    row = await transaction.first(sa.select(table).where(table.c.home == home, table.c.id == id).with_for_update())
     if row is None:
         raise Problem("not_found")
-    return row._mapping
+    return dict(row._mapping)
 
 
 def require_match(if_match: str | None, rev: int) -> None:

@@ -83,9 +83,7 @@ async def delete_replica(replica_id: UUID, caller: CallerDep, context: ContextDe
     await context.database.run(lambda t: _revoke(t, context, caller.person_id, replica_id))
 
 
-async def _add(
-    transaction: Transaction, context: Context, person_id: UUID, body: NewReplica
-) -> NewReplicaTokens:
+async def _add(transaction: Transaction, context: Context, person_id: UUID, body: NewReplica) -> NewReplicaTokens:
     replica_id = context.seams.new_id()
     row: dict[str, Any] = {
         "id": replica_id,

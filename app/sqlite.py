@@ -40,13 +40,9 @@ class SqliteTransaction(Transaction):
         statement = sqlite_insert(table)
         changes = {n: statement.excluded[n] for n in rows[0] if not table.c[n].primary_key}
         key = [column.name for column in table.primary_key]
-        await self.connection.execute(
-            statement.on_conflict_do_update(index_elements=key, set_=changes), list(rows)
-        )
+        await self.connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), list(rows))
 
-    async def list_entries(
-        self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any
-    ) -> None:
+    async def list_entries(self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any) -> None:
         ids = [step.feed_id for step in steps]
         held = sa.select(_FEED).where(_FEED.c.home == home, _FEED.c.id.in_(ids))
         feeds = {row.id: row for row in await self.rows(held)}

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 
 from app.bodies import read_json_body
 from app.context import Context, ContextDep
@@ -23,7 +24,7 @@ def _takes(name: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
-BODIES = (PushBody, PullBody, SyncBody)
+BODIES: tuple[type[BaseModel], ...] = (PushBody, PullBody, SyncBody)
 
 
 @router.post(
@@ -56,9 +57,7 @@ async def pull(request: Request, context: ContextDep, phone: PhoneDep) -> Respon
 
 
 @router.get("/v1/sync/pull", summary="下载变化 · Pull changes by query", response_model=Page)
-async def pull_by_query(
-    query: Annotated[PullBody, Query()], context: ContextDep, phone: PhoneDep
-) -> Response:
+async def pull_by_query(query: Annotated[PullBody, Query()], context: ContextDep, phone: PhoneDep) -> Response:
     """The same as the POST, for clients that would rather GET."""
     require_protocol(query.model_dump())
     return Response(await page_of(context, phone, query), media_type=JSON)

@@ -44,7 +44,7 @@ def joined(
         "mutation": str(mutation),
         "rev": rev,
     }
-    kept = [other for other in candidates_of(conflict) if other["mutation"] not in own]
+    kept: list[JsonValue] = [other for other in candidates_of(conflict) if other["mutation"] not in own]
     return {**conflict, "candidates": [*kept, candidate]}
 
 

@@ -247,9 +247,7 @@ def _valid_as_a_whole(rules: Rules, held: Held, edit: Edit, past: Past, decision
         return Decision("refused", problem="invalid", errors=errors)
     chain, base = past.chain(edit.after), held.rev if edit.base is None else edit.base
     contested = {
-        name: Contest(
-            past.built_on(name, chain)[1] or past.value_at(name, base, held), held.fields.get(name), arriving
-        )
+        name: Contest(past.built_on(name, chain)[1] or past.value_at(name, base, held), held.fields.get(name), arriving)
         for name, arriving in edit.fields.items()
         if held.fields.get(name) != arriving
     }

@@ -70,13 +70,13 @@ def _latest(fork: Fork) -> Settled:
 def _with_delta(held: JsonValue, arriving: JsonValue) -> Settled:
     """A set after `{add, remove}`; a plain list only adds, since its sender saw nothing to remove."""
     add, remove = _delta(arriving)
-    return sorted((_members(held) | add) - (remove - add))
+    return [*sorted((_members(held) | add) - (remove - add))]
 
 
 def _union(fork: Fork) -> Settled:
     """Every add and every remove of both sides takes effect; an add beats a remove of the same value."""
     add, remove = _delta(fork.arriving)
-    return sorted((_members(fork.held) | add) - (remove - add - set(fork.readded)))
+    return [*sorted((_members(fork.held) | add) - (remove - add - set(fork.readded)))]
 
 
 def _maximum(held: JsonValue, arriving: JsonValue) -> Settled:

@@ -52,4 +52,4 @@ def real() -> Seams:
 
 def seeded(seed: int | str) -> random.Random:
     """Repeatable randomness, for invented people and for simulations; never for secrets."""
-    return random.Random(seed)  # noqa: S311
+    return random.Random(seed)

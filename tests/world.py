@@ -62,9 +62,7 @@ class World:
     async def end_grant(self, login: str, area: str) -> None:
         """Takes a role."""
         async with self.context.database.transaction() as transaction:
-            await end_grant(
-                transaction, self.context, person_id=self.people[login], area_id=self.areas[area]
-            )
+            await end_grant(transaction, self.context, person_id=self.people[login], area_id=self.areas[area])
 
     async def token(self, login: str) -> str:
         """Signs in as Swagger UI does."""

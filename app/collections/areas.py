@@ -30,9 +30,7 @@ class Area(SQLModel):
     """One place of the tree 一个区域."""
 
     parent_id: UUID | None = once(None, refers_to="areas", description="上级区域 · The area it lies in")
-    level: str = once(
-        max_length=32, description="层级 · Its level: district, street, community, grid, building, unit…"
-    )
+    level: str = once(max_length=32, description="层级 · Its level: district, street, community, grid, building, unit…")
     name: str = ask(max_length=100, description="名称 · Its name")
     code: str | None = ask(None, max_length=32, description="编码 · Its code; an attribute, never a key")
     administrative_code: str | None = ask(
@@ -41,9 +39,7 @@ class Area(SQLModel):
         description="行政区划代码 · The 12-digit code of the community it administratively lies in",
     )
     sort: int = latest(0, description="排序 · Its place among its siblings")
-    feed_level: str = once(
-        "building", max_length=32, description="信息流层级 · The level that owns feeds in this tree"
-    )
+    feed_level: str = once("building", max_length=32, description="信息流层级 · The level that owns feeds in this tree")
     home_level: str = once(
         "community", max_length=32, description="归属层级 · The level whose areas are homes in this tree"
     )

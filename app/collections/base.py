@@ -46,6 +46,11 @@ from sync.decide import Rules
 from sync.merge import Policy
 from sync.wire import Fields
 
+__all__ = [
+    "ADMINS", "REGISTRY", "WORKERS", "Code", "Collection", "Error", "Moment",
+    "ask", "collection", "fault", "latest", "maximum", "once", "text", "total", "union",
+]  # fmt: skip
+
 WORKERS = frozenset({"worker", "admin"})
 ADMINS = frozenset({"admin"})
 
@@ -150,7 +155,7 @@ def collection(
     """Declares the class a collection. `rule` looks at a whole record; `columns` are the server's own."""
 
     def declare(model: Model) -> Model:
-        specs = {n: spec_of(n, info) for n, info in model.model_fields.items()}
+        specs = {n: spec_of(n, info) for n, info in vars(model)["__pydantic_fields__"].items()}
         REGISTRY[name] = Collection(
             name=name,
             title=title,
@@ -158,9 +163,7 @@ def collection(
             fields=specs,
             create=_model(f"{model.__name__}Create", model, id=(UUID | MISSING, MISSING)),
             patch=_model(f"{model.__name__}Patch", model, optional=True),
-            read=_model(
-                f"{model.__name__}Read", model, id=(UUID, ...), home=(UUID, ...), rev=(int, ...), partial=True
-            ),
+            read=_model(f"{model.__name__}Read", model, id=(UUID, ...), home=(UUID, ...), rev=(int, ...), partial=True),
             writers=writers,
             pushable=pushable,
             audience=audience,
@@ -185,9 +188,7 @@ def _faults(specs: Mapping[str, FieldSpec], rule: Callable[[Fields], list[Error]
     return faults
 
 
-def _table_of(
-    name: str, specs: Mapping[str, FieldSpec], lists_in: str, extra: list[sa.Column[Any]]
-) -> sa.Table:
+def _table_of(name: str, specs: Mapping[str, FieldSpec], lists_in: str, extra: list[sa.Column[Any]]) -> sa.Table:
     own = [sa.Column(n, COLUMN_TYPES[s.kind], nullable=not s.required) for n, s in specs.items()]
     area = [] if "area_id" in specs else [sa.Column("area_id", sa.Uuid, nullable=False)]
     return sa.Table(
@@ -215,10 +216,8 @@ def _model(
     """A request or answer model for OpenAPI, with the declaration's constraints and descriptions."""
     fields: dict[str, Any] = dict(extra)
     for name, info in source.model_fields.items():
-        annotation, described = (
-            constrained(info),
-            {"description": info.description, "json_schema_extra": info.json_schema_extra},
-        )
+        annotation = constrained(info)
+        described: dict[str, Any] = {"description": info.description, "json_schema_extra": info.json_schema_extra}
         if optional:
             fields[name] = (annotation | MISSING, PydanticField(MISSING, **described))
         elif info.is_required() and not partial:

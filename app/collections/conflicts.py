@@ -14,9 +14,7 @@ class Conflict(SQLModel):
 
     of_collection: str = once(max_length=64, description="记录类型 · The record's collection")
     of_record: UUID = once(description="记录 · The record")
-    field: str = once(
-        max_length=64, description="字段 · The contested field; `deleted` for a crossing delete"
-    )
+    field: str = once(max_length=64, description="字段 · The contested field; `deleted` for a crossing delete")
     base: Any = once(None, description="原值 · What both started from")
     held: Any = once(None, description="现值 · What the record holds now")
     candidates: Any = once(None, description="候选值 · `[{value, by, mutation, rev}]`, the values that wait")

@@ -38,9 +38,7 @@ def _birth_date_is_the_id_numbers(fields: Fields) -> list[Error]:
     return []
 
 
-@collection(
-    "residents", title="居民 · Residents", lists_in="household_id", rule=_birth_date_is_the_id_numbers
-)
+@collection("residents", title="居民 · Residents", lists_in="household_id", rule=_birth_date_is_the_id_numbers)
 class Resident(SQLModel):
     """One person living, or registered, at a door 一位居民."""
 
@@ -49,12 +47,8 @@ class Resident(SQLModel):
     sex: Literal["male", "female"] | None = ask(None, description="性别 · Sex")
     birth_date: date | None = ask(None, description="出生日期 · Birth date")
     phone: Phone | None = ask(None, description="电话 · Phone")
-    id_number: IdNumber | None = ask(
-        None, description="身份证号码 · Resident ID number, with its check digit"
-    )
-    relation: Code = ask(
-        "other", description="与户主关系代码 · Relation to the head, a code of the list `relation`"
-    )
+    id_number: IdNumber | None = ask(None, description="身份证号码 · Resident ID number, with its check digit")
+    relation: Code = ask("other", description="与户主关系代码 · Relation to the head, a code of the list `relation`")
     registered_here: bool = ask(True, description="户籍在此 · Is the household registration here?")
     emergency_contact: str | None = ask(None, max_length=100, description="紧急联系人 · Whom to call")
     tags: set[Code] = union(default_factory=set, description="标签 · Codes of the list `tag`")

@@ -28,9 +28,7 @@ def add(login: str, role: str, area_code: str) -> str:
 
         async def write(transaction: Transaction) -> str:
             person_id = await add_person(transaction, context.seams, login, password_hash)
-            await add_grant(
-                transaction, context, person_id=person_id, area_id=area.id, area_home=area.home, role=role
-            )
+            await add_grant(transaction, context, person_id=person_id, area_id=area.id, area_home=area.home, role=role)
             return str(person_id)
 
         return await context.database.run(write)

@@ -2,10 +2,10 @@
 
 import sqlalchemy as sa
 
-from app.operator import add_area
 from app.collections import COLLECTIONS
 from app.commands.session import with_context
 from app.context import Context
+from app.operator import add_area
 
 _AREA = COLLECTIONS["areas"].table
 

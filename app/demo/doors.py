@@ -136,20 +136,13 @@ def shuffled(dice: Dice, counts: dict[str, int]) -> list[str]:
 
 
 def people_of(flats: Iterable[Flat], *, in_notebook: bool) -> list[Person]:
-    return [
-        person
-        for flat in flats
-        if (flat.building in NOTEBOOK_BUILDINGS) == in_notebook
-        for person in flat.members
-    ]
+    return [person for flat in flats if (flat.building in NOTEBOOK_BUILDINGS) == in_notebook for person in flat.members]
 
 
 def draw(dice: Dice, quota: Quota, count: int, people: list[Person]) -> None:
     """Tag `count` of the people: each throws as often as their weight, and the best throws win."""
     throws = [
-        (max(dice.random() for _ in range(weight)), person)
-        for person in people
-        if (weight := quota.weight(person)) > 0
+        (max(dice.random() for _ in range(weight)), person) for person in people if (weight := quota.weight(person)) > 0
     ]
     for _, person in sorted(throws, key=lambda throw: throw[0], reverse=True)[:count]:
         person.tags.add(quota.tag)

@@ -127,9 +127,7 @@ def _fault_of(row: sa.Row[Any] | None, context: Context) -> str | None:
     return "not_signed_in" if too_old else None
 
 
-def _tokens(
-    context: Context, sign_in_id: UUID, person_id: UUID, replica_id: UUID | None, generation: int
-) -> Tokens:
+def _tokens(context: Context, sign_in_id: UUID, person_id: UUID, replica_id: UUID | None, generation: int) -> Tokens:
     return Tokens(
         access_token=access_token(context, person_id=person_id, replica_id=replica_id, sign_in_id=sign_in_id),
         refresh_token=refresh_token(context, sign_in_id, generation),

@@ -1,0 +1,103 @@
+"""The judge's bench: what is at hand while a mutation is judged, and what the mutation may touch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from app.access import Access, Verdict
+from app.problems import Problem
+from app.working import Record, Working, as_uuid
+from sync.wire import Fields, Mutation
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a judge has at hand: the working set, the person's access, the epoch and the time."""
+
+    working: Working
+    access: Access
+    person: UUID | None
+    epoch: str
+    now: datetime
+    plain: set[UUID]
+    """Collects the mutations of which the history has every word."""
+
+
+class Refused(Exception):
+    """This one mutation is refused; the others go on."""
+
+    def __init__(self, code: str, errors: Sequence[Fields] = (), **details: JsonValue) -> None:
+        super().__init__(code)
+        self.problem = Problem(code, errors=errors, **details)
+
+
+def permitted(bench: Bench, record: Record, mutation: Mutation) -> Verdict:
+    """May this person write it? What one may not see does not exist. Raises Refused."""
+    _require_references(bench, record, mutation)
+    writers = record.collection.writers
+    if record.held is not None:
+        verdict = verdict_on(bench, record, writers)
+        if verdict == "no":
+            raise Refused("id_taken" if mutation.op == "create" else "not_found")
+        return verdict
+    if mutation.op != "create":
+        raise Refused("depends_on_refused" if record.key in bench.working.refused_creates else "not_found")
+    verdict = bench.access.may_write(_feeds_above(bench, record, mutation), (), writers)
+    if verdict == "no":
+        raise Refused("reference_not_found")
+    return verdict
+
+
+def verdict_on(bench: Bench, record: Record, writers: frozenset[str]) -> Verdict:
+    """Access follows the feeds of the record the server holds, never what a phone claims."""
+    feed = bench.working.feed_of(record)
+    listed = {feed} if feed else set(record.live_feeds)
+    departed = {entry.feed_id for entry in record.entries} - listed
+    return bench.access.may_write(listed, departed, writers)
+
+
+def _feeds_above(bench: Bench, record: Record, mutation: Mutation) -> list[int]:
+    """The feed a new record would be listed in; for a new area, its parent's."""
+    working, collection = bench.working, record.collection
+    parent = working.parent_named(collection, mutation.fields)
+    area_id = as_uuid(mutation.fields.get(collection.lists_in))
+    area = working.area_of(parent) if parent else working.areas.get(area_id) if area_id else None
+    owner = area.owner(collection.audience) if area else None
+    feed = working.feeds.get((owner[1], collection.audience)) if owner else None
+    if area is not None and feed is None and collection.audience == "staff":
+        raise Refused("area_without_feed")
+    return [feed] if feed else []
+
+
+def _require_references(bench: Bench, record: Record, mutation: Mutation) -> None:
+    """Everything the fields refer to exists in this home and may be written to by this person."""
+    working = bench.working
+    for name, referred in record.collection.references.items():
+        id = as_uuid(mutation.fields.get(name))
+        if id is None:
+            continue
+        if referred == "areas":
+            _require_area(bench, record, id)
+            continue
+        parent = working.find(referred, id)
+        if parent is None:
+            missing = (referred, id) in working.refused_creates
+            raise Refused("depends_on_refused" if missing else "reference_not_found", [{"pointer": f"/fields/{name}"}])
+        if verdict_on(bench, parent, record.collection.writers) == "no":
+            raise Refused("reference_not_found", [{"pointer": f"/fields/{name}"}])
+
+
+def _require_area(bench: Bench, record: Record, id: UUID) -> None:
+    area = bench.working.areas.get(id)
+    is_tree = record.collection.name == "areas"
+    if area is None or not (is_tree or area.home == bench.working.home or record.collection.audience == "reference"):
+        raise Refused("reference_not_found")
+    owner = area.owner(record.collection.audience)
+    if owner is None:
+        raise Refused("area_without_feed")
+    feed = bench.working.feeds.get((owner[1], record.collection.audience))
+    if bench.access.may_write([feed] if feed else [], (), record.collection.writers) == "no":
+        raise Refused("reference_not_found")

@@ -1,0 +1,241 @@
+"""Step 4 of the write path: lock and read, in a few set-based statements, what a push touches."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.areas import areas_by_id
+from app.collections import COLLECTIONS
+from app.collections.base import Collection
+from app.database import Transaction
+from app.incoming import Arrived
+from app.tables import Feed, FeedEntry, History, ReceivedMutation
+from app.working import CONFLICTS, Entry, Key, Record, Working, as_loaded, as_uuid
+from sync.decide import Sent, Written
+from sync.wire import Fields, Mutation
+
+_HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
+_RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
+_ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
+_FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
+
+
+async def load(transaction: Transaction, home: UUID, arrived: Sequence[Arrived], person: UUID | None) -> Working:
+    """Locks and reads what these mutations write, what decides a listing, and the past they need."""
+    working = Working(home)
+    mutations = [a.mutation for a in arrived if a.mutation and a.mutation.collection in COLLECTIONS]
+    write = {(m.collection, m.record) for m in mutations}
+    write |= await _targets(transaction, home, [m.record for m in mutations if m.collection == CONFLICTS])
+    write |= {(s.collection, s.record) for m in mutations for s in m.seen or () if s.collection in COLLECTIONS}
+    read = _referenced(mutations) - write
+    for collection in COLLECTIONS.values():
+        await _lock(transaction, working, collection, write, read)
+    for key in write | read:
+        working.record(*key)
+    await _load_areas(transaction, working, mutations)
+    await load_entries(transaction, working, working.records.values())
+    await _load_past(transaction, working, mutations, person)
+    await _load_refused_creates(transaction, working)
+    return working
+
+
+def _referenced(mutations: Iterable[Mutation]) -> set[Key]:
+    """What the mutations' fields refer to, areas excepted."""
+    found: set[Key] = set()
+    for mutation in mutations:
+        for name, referred in COLLECTIONS[mutation.collection].references.items():
+            if referred != "areas" and (id := as_uuid(mutation.fields.get(name))):
+                found.add((referred, id))
+    return found
+
+
+async def _targets(transaction: Transaction, home: UUID, conflicts: list[UUID]) -> set[Key]:
+    """The records that these conflicts are of. They never change, so they are read without a lock."""
+    if not conflicts:
+        return set()
+    table = COLLECTIONS[CONFLICTS].table
+    statement = sa.select(table.c.of_collection, table.c.of_record)
+    rows = await transaction.rows(statement.where(table.c.home == home, table.c.id.in_(conflicts)))
+    return {(row.of_collection, row.of_record) for row in rows}
+
+
+async def _lock(
+    transaction: Transaction, working: Working, collection: Collection, write: set[Key], read: set[Key]
+) -> None:
+    """One collection's rows in order of id: FOR UPDATE if any of them is written, else FOR SHARE."""
+    name, table = collection.name, collection.table
+    writing = [id for key, id in write if key == name]
+    ids = sorted({*writing, *(id for key, id in read if key == name)})
+    if name == CONFLICTS:
+        targets = {r.id for r in working.records.values()}
+        which = sa.or_(table.c.id.in_(ids), sa.and_(table.c.of_record.in_(targets), table.c.state == "open"))
+        if not ids and not targets:
+            return
+    elif ids:
+        which = table.c.id.in_(ids)
+    else:
+        return
+    statement = sa.select(table).where(table.c.home == working.home, which).order_by(table.c.id)
+    for row in await transaction.rows(statement.with_for_update(read=not (writing or name == CONFLICTS))):
+        as_loaded(working, collection, row)
+
+
+async def _load_areas(transaction: Transaction, working: Working, mutations: Iterable[Mutation]) -> None:
+    """Every area that a listing needs, and the feeds it lists in."""
+    ids = {record.area_id for record in working.records.values() if record.area_id}
+    for mutation in mutations:
+        for name, referred in COLLECTIONS[mutation.collection].references.items():
+            if referred == "areas" and (id := as_uuid(mutation.fields.get(name))):
+                ids.add(id)
+        ids |= {id for s in mutation.seen or () if (id := as_uuid(s.fields.get("area_id")))}
+    working.areas = await areas_by_id(transaction, list(ids))
+    await load_feeds(transaction, working)
+
+
+async def load_feeds(transaction: Transaction, working: Working) -> None:
+    """The feeds of the areas at hand."""
+    owners = {o for area in working.areas.values() for kind in ("staff", "reference") if (o := area.owner(kind))}
+    if not owners:
+        return
+    statement = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience).where(
+        _FEED.c.home.in_({home for home, _ in owners}), _FEED.c.owner_id.in_({owner for _, owner in owners})
+    )
+    for row in await transaction.rows(statement):
+        working.feeds[row.owner_id, row.audience] = row.id
+
+
+async def load_entries(transaction: Transaction, working: Working, records: Iterable[Record]) -> None:
+    """Where these records stand in which feeds."""
+    ids = [record.id for record in records if record.held]
+    if not ids:
+        return
+    columns = (_ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.live)
+    homes = {working.home, *(area.reference_area_id for area in working.areas.values())}
+    names = {record.collection.name for record in working.records.values()}
+    statement = sa.select(*columns).where(
+        _ENTRY.c.home.in_(homes), _ENTRY.c.collection.in_(names), _ENTRY.c.record_id.in_(ids)
+    )
+    for row in await transaction.rows(statement):
+        record = working.records.get((row.collection, row.record_id))
+        if record:
+            record.entries.append(Entry(row.feed_id, row.hash, row.live))
+
+
+async def _load_past(
+    transaction: Transaction, working: Working, mutations: Sequence[Mutation], person: UUID | None
+) -> None:
+    """History above the lowest base of each record that changed since, and the chains of `after`."""
+    floors = _floors(working, mutations)
+    if floors:
+        await _load_history(transaction, working, floors)
+    afters = {a for m in mutations if (a := m.after or _resolution_after(m))}
+    if afters and person is not None:
+        await _load_chains(transaction, working, afters, person)
+
+
+def _floors(working: Working, mutations: Iterable[Mutation]) -> dict[Key, int]:
+    floors: dict[Key, int] = {}
+    for mutation in mutations:
+        key, base = (mutation.collection, mutation.record), mutation.base
+        if mutation.collection == CONFLICTS and (conflict := working.find(*key)):
+            key = (str(conflict.fields["of_collection"]), UUID(str(conflict.fields["of_record"])))
+            base = _resolution_base(mutation)
+        record = working.find(*key)
+        if record and record.held and (mutation.seen is not None or record.held.rev != base or record.held.deleted):
+            unknown = mutation.seen is not None or base > record.held.rev or record.held.deleted
+            floors[key] = min(floors.get(key, base), 0 if unknown else base)
+    return floors
+
+
+async def _load_history(transaction: Transaction, working: Working, floors: dict[Key, int]) -> None:
+    of_records = [
+        sa.and_(_HISTORY.c.collection == name, _HISTORY.c.record_id == id, _HISTORY.c.rev > floor)
+        for (name, id), floor in floors.items()
+    ]
+    statement = sa.select(_HISTORY).where(_HISTORY.c.home == working.home, sa.or_(*of_records))
+    for row in await transaction.rows(statement.order_by(_HISTORY.c.rev)):
+        deleted = {"delete": True, "revive": False}.get(row.op)
+        written = Written(row.rev, row.mutation_id, row.fields, row.was, deleted, row.person_id)
+        working.record(row.collection, row.record_id).past.written.append(written)
+
+
+async def _load_chains(transaction: Transaction, working: Working, afters: set[UUID], person: UUID) -> None:
+    """The mutations that edits lie on, back to the first; only this person's own count."""
+    wanted = (
+        _RECEIVED.c.id,
+        _RECEIVED.c.after,
+        _RECEIVED.c.collection,
+        _RECEIVED.c.record_id,
+        _RECEIVED.c.op,
+        _RECEIVED.c.answer,
+        _RECEIVED.c.payload,
+    )
+    mine = (_RECEIVED.c.home == working.home, _RECEIVED.c.person_id == person)
+    chain = sa.select(_RECEIVED.c.id, _RECEIVED.c.after).where(*mine, _RECEIVED.c.id.in_(afters)).cte(recursive=True)
+    chain = chain.union(sa.select(_RECEIVED.c.id, _RECEIVED.c.after).where(*mine, _RECEIVED.c.id == chain.c.after))
+    statement = sa.select(*wanted).where(*mine, _RECEIVED.c.id.in_(sa.select(chain.c.id)))
+    for row in await transaction.rows(statement):
+        if row.collection in COLLECTIONS:
+            _remember(working, row)
+
+
+def _remember(working: Working, row: Any) -> None:
+    record = working.records.get((row.collection, row.record_id))
+    fields = _sent_fields(row)
+    if row.collection == CONFLICTS and record and record.held:
+        target = working.record(str(record.fields["of_collection"]), UUID(str(record.fields["of_record"])))
+        value = fields.get("resolution") if fields else None
+        said = {str(record.fields["field"]): value.get("value")} if isinstance(value, dict) else None
+        after = as_uuid(value.get("after")) if isinstance(value, dict) else None
+        target.past.sent[row.id] = Sent(after or row.after, row.answer.get("rev"), said)
+    elif record:
+        record.past.sent[row.id] = Sent(row.after, row.answer.get("rev"), fields)
+    else:
+        # A resolution of a conflict that is closed by now: its write stands in the record's history.
+        for other in working.records.values():
+            other.past.sent.setdefault(row.id, Sent(row.after, row.answer.get("rev")))
+
+
+def _sent_fields(row: Any) -> Fields | None:
+    """What the mutation said; None where it was plainly applied, so that history has it."""
+    if row.payload is None:
+        return None
+    try:
+        fields = Mutation.model_validate_json(row.payload).fields
+    except ValueError:
+        return {}
+    if row.collection == CONFLICTS:
+        return fields
+    return COLLECTIONS[row.collection].clean("update", fields)[0] or fields
+
+
+async def _load_refused_creates(transaction: Transaction, working: Working) -> None:
+    """Of the records that don't exist: those whose create was refused."""
+    missing = {key for key, record in working.records.items() if record.held is None}
+    if not missing:
+        return
+    statement = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).where(
+        _RECEIVED.c.home == working.home,
+        _RECEIVED.c.collection.in_({name for name, _ in missing}),
+        _RECEIVED.c.record_id.in_({id for _, id in missing}),
+        _RECEIVED.c.op == "create",
+        _RECEIVED.c.outcome == "refused",
+    )
+    for row in await transaction.rows(statement):
+        working.refused_creates.add((row.collection, row.record_id))
+
+
+def _resolution(mutation: Mutation) -> Fields:
+    value = mutation.fields.get("resolution") if mutation.collection == CONFLICTS else None
+    return value if isinstance(value, dict) else {}
+
+
+def _resolution_base(mutation: Mutation) -> int:
+    base = _resolution(mutation).get("base")
+    return base if isinstance(base, int) else 0
+
+
+def _resolution_after(mutation: Mutation) -> UUID | None:
+    return as_uuid(_resolution(mutation).get("after"))

@@ -1,0 +1,52 @@
+"""After a restore: what the server lost is made again from what people saw before their edits."""
+
+from app.bench import Bench, Refused, permitted
+from app.collections import COLLECTIONS
+from app.effects import place, write
+from app.working import CONFLICTS, Record
+from sync.decide import Decision, Edit
+from sync.wire import Fields, Mutation
+
+
+def recover(bench: Bench, mutation: Mutation) -> None:
+    """After a restore: what is missing is made from what the person saw, under the same access checks."""
+    waiting = [s for s in mutation.seen or () if s.collection in COLLECTIONS and s.collection != CONFLICTS]
+    for _ in range(2):  # a record and what decides its listing: parents may come second
+        for seen in waiting:
+            record = bench.working.record(seen.collection, seen.record)
+            if record.held is None and seen.home == bench.working.home:
+                _recover_one(bench, mutation, record, seen.fields)
+
+
+def _recover_one(bench: Bench, mutation: Mutation, record: Record, seen: Fields) -> None:
+    fields, errors = record.collection.clean("create", seen)
+    pretended = mutation.model_copy(update={"op": "create", "fields": fields})
+    try:
+        if errors or record.collection.rules.faults(fields):
+            return
+        permitted(bench, record, pretended)
+    except Refused:
+        return
+    decision = Decision("applied", fields=fields)
+    place(bench, record, pretended, decision)
+    write(bench, record, decision, mutation.id, op="recover")
+    bench.working.refused_creates.discard(record.key)
+
+
+def edit_of(bench: Bench, mutation: Mutation, record: Record) -> Edit:
+    known = mutation.seen is None or mutation.epoch == bench.epoch
+    return Edit(
+        mutation.id,
+        mutation.op,
+        mutation.base if known else None,
+        mutation.fields,
+        mutation.after,
+        None if known else seen_fields(mutation, record),
+    )
+
+
+def seen_fields(mutation: Mutation, record: Record) -> Fields | None:
+    for seen in mutation.seen or ():
+        if (seen.collection, seen.record) == record.key:
+            return record.collection.clean("create", seen.fields)[0]
+    return None
