@@ -9,7 +9,8 @@ from app.problems import Problem
 from sync.wire import MOST_PUSH_BYTES
 
 MOST_DEPTH = 16
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive, and content with a string that never ends: no body may cost more than one pass.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 

@@ -58,7 +58,7 @@ def compact(older_than_days: Annotated[int, typer.Option(min=30)] = 180) -> None
     from app.commands.session import with_context
     from app.compact import compact as compact_feeds
 
-    with_context(lambda context: compact_feeds(context, older_than_days))
+    typer.echo(with_context(lambda context: compact_feeds(context, older_than_days)))
 
 
 @app.command()

@@ -94,7 +94,7 @@ class Transaction(abc.ABC):
     async def page_rows(
         self, feeds: Sequence[tuple[UUID, int, int]], limit: int, most_bytes: int
     ) -> tuple[list[PageRow], bool]:
-        """Entries of (home, feed, above) in order of (feed, seq); and were there more than fit?"""
+        """Entries of (home, feed, above) in order of (feed, seq); and may there be more than fit?"""
 
 
 class Database(abc.ABC):

@@ -26,6 +26,7 @@ class Arrived:
 
     raw: bytes
     mutation: Mutation | None
+    """Of a flawed one what could be read, without its fields: which record it was about."""
     sent_id: str | None
     """What was sent as its id, to answer with."""
     flaw: str | None = None
@@ -33,7 +34,7 @@ class Arrived:
 
     def content(self) -> bytes:
         """What the keyed digest covers: the same bytes for the same content, however it was spelled."""
-        if self.mutation is None:
+        if self.flaw or self.mutation is None:
             return self.raw
         m = self.mutation
         return canonical_json(
@@ -61,8 +62,6 @@ def read_envelope(body: bytes) -> tuple[dict[str, Any], list[Arrived]]:
             raise ValueError
     except (ValueError, IndexError, RecursionError):
         raise Problem("bad_json") from None
-    if len(reader.arrived) > MOST_MUTATIONS:
-        raise Problem("too_many_mutations", most_mutations=MOST_MUTATIONS)
     return envelope, reader.arrived
 
 
@@ -95,7 +94,7 @@ def as_model(model: type[BaseModel], value: dict[str, Any]) -> Model:
 def pointers_of(error: ValidationError) -> list[dict[str, JsonValue]]:
     """Where a body is wrong, and in which way; never what it said."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    return [{"pointer": "/" + "/".join(map(str, e["loc"])), "code": e["type"]} for e in found]
+    return [{"pointer": "".join(f"/{part}" for part in e["loc"]), "code": e["type"]} for e in found]
 
 
 class _Reader:
@@ -105,11 +104,15 @@ class _Reader:
         self.text = text
         self.arrived: list[Arrived] = []
         self.flaws: list[str] = []
-        self.decoder = json.JSONDecoder(
-            object_pairs_hook=self._object,
-            parse_constant=self._constant,
-            parse_float=self._float,
-            parse_int=self._int,
+        self.decoder, self.lenient = (
+            json.JSONDecoder(
+                object_pairs_hook=self._object,
+                parse_constant=self._constant,
+                parse_float=self._float,
+                parse_int=self._int,
+                strict=strict,
+            )
+            for strict in (True, False)
         )
 
     def skip(self, at: int) -> int:
@@ -160,12 +163,24 @@ class _Reader:
 
     def _read_mutations(self, at: int) -> int:
         for start, end in self._members(at, "[", "]"):
-            self.flaws.clear()
-            value, stop = self.decoder.raw_decode(self.text, start)
+            if len(self.arrived) == MOST_MUTATIONS:
+                raise Problem("too_many_mutations", most_mutations=MOST_MUTATIONS)
+            value, stop = self._flawed_value(start)
             raw = self.text[start:stop].encode("utf-8", "surrogateescape")
             self.arrived.append(_arrived(raw, value, self.flaws))
             end.append(stop)
         return self._end
+
+    def _flawed_value(self, at: int) -> tuple[Any, int]:
+        """A value with its flaws noted. A raw control character in a text is a flaw of this value alone."""
+        self.flaws.clear()
+        try:
+            return self.decoder.raw_decode(self.text, at)
+        except json.JSONDecodeError:
+            self.flaws.clear()
+            value, end = self.lenient.raw_decode(self.text, at)
+            self.flaws.append("nul_in_text" if "\0" in self.text[at:end] else "mutation_invalid")
+            return value, end
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -192,15 +207,26 @@ class _Reader:
 
 def _arrived(raw: bytes, value: Any, flaws: list[str]) -> Arrived:
     sent = value.get("id") if isinstance(value, dict) else None
-    sent_id = sent if isinstance(sent, str) and len(sent) <= 64 and sent.isascii() else None
+    sent_id = sent if isinstance(sent, str) and len(sent) <= 64 and sent.isascii() and sent.isprintable() else None
     if flaws:
-        return Arrived(raw, None, sent_id, flaws[0])
+        return Arrived(raw, _about(value), sent_id, flaws[0])
     try:
         mutation = Mutation.model_validate_json(canonical_json(value), strict=True)
     except NotCanonical as problem:
-        return Arrived(raw, None, sent_id, problem.code)
+        return Arrived(raw, _about(value), sent_id, problem.code)
     except ValidationError as error:
         errors = pointers_of(error)
         code = "id_invalid" if any(e["pointer"] in ("/id", "/record") for e in errors) else "mutation_invalid"
-        return Arrived(raw, None, sent_id, code, errors)
+        return Arrived(raw, _about(value), sent_id, code, errors)
     return Arrived(raw, mutation, sent_id)
+
+
+def _about(value: Any) -> Mutation | None:
+    """A flawed mutation without its fields: what depends on a create must learn that it was refused."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        known = {name: part for name, part in value.items() if name not in ("fields", "seen")}
+        return Mutation.model_validate_json(canonical_json(known), strict=True)
+    except (NotCanonical, ValidationError):
+        return None

@@ -14,6 +14,9 @@ class InlineCursor:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)
 
+    async def __aenter__(self) -> "InlineCursor":
+        return self
+
     async def execute(self, statement: str, parameters: Any = ()) -> "InlineCursor":
         """One statement."""
         self._cursor.execute(statement, parameters)
@@ -46,11 +49,12 @@ class InlineConnection:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._conn = connection
+        self._connection: sqlite3.Connection | None = connection
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._conn, name)
 
-    async def cursor(self) -> InlineCursor:
+    def cursor(self) -> InlineCursor:
         """A new cursor."""
         return InlineCursor(self._conn.cursor())
 
@@ -69,6 +73,10 @@ class InlineConnection:
     async def close(self) -> None:
         """Closes the connection."""
         self._conn.close()
+        self._connection = None
+
+    def stop(self) -> None:
+        """There is no thread to end."""
 
 
 async def connect_inline(*arguments: Any, **options: Any) -> InlineConnection:

@@ -26,6 +26,9 @@ class CannotOpen(Exception):
 async def open_context(settings: Settings, seams: Seams) -> Context:
     """The store at head and the key in hand. The embedded store migrates itself; PostgreSQL never does."""
     database = open_database(settings, seams)
+    if settings.database_file is not None:
+        # People's records: only the owner may read the file; what SQLite puts beside it follows suit.
+        settings.database_file.touch(mode=0o600)
     try:
         await require_version(database)
         if settings.embedded:

@@ -68,7 +68,7 @@ class PostgresTransaction(Transaction):
     ) -> tuple[list[PageRow], bool]:
         homes, ids, above = zip(*feeds, strict=True)
         rows = await self.drive(_PAGE_ROWS, list(homes), list(ids), list(above), limit, most_bytes)
-        more = bool(rows) and rows[0]["found"] > len(rows)
+        more = bool(rows) and (len(rows) >= limit or rows[0]["found"] > len(rows))
         return [PageRow(row["feed_id"], row["seq"], row["body"]) for row in rows], more
 
 

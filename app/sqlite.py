@@ -99,7 +99,8 @@ class SqliteTransaction(Transaction):
         )
         fitting = sa.select(page).where(page.c.bytes - page.c.size < most_bytes)
         rows = await self.rows(fitting.order_by(page.c.feed_id, page.c.seq))
-        return [PageRow(r.feed_id, r.seq, r.body) for r in rows], bool(rows) and rows[0].found > len(rows)
+        more = bool(rows) and (len(rows) >= limit or rows[0].found > len(rows))
+        return [PageRow(r.feed_id, r.seq, r.body) for r in rows], more
 
 
 class Sqlite(Database):

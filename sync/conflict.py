@@ -55,7 +55,7 @@ def following(conflict: Fields, held: JsonValue) -> Fields:
 
 def resolved(conflict: Fields, value: JsonValue, by: UUID, seen_rev: int) -> Fields:
     """Closed; or still open with the resolution as `held` where candidates came that its writer hadn't seen."""
-    newer = [candidate for candidate in candidates_of(conflict) if _rev(candidate) > seen_rev]
+    newer: list[JsonValue] = [candidate for candidate in candidates_of(conflict) if _rev(candidate) > seen_rev]
     if newer:
         return {**conflict, "held": value, "candidates": newer}
     return {**conflict, "held": value, "state": "closed", "resolution": value, "resolved_by": str(by)}

@@ -69,7 +69,7 @@ class Copies:
 
     def wipe(self) -> None:
         """Nothing is left of anybody's records."""
-        for table in (FEEDS, COPIES, LISTED, COLLECTIONS):
+        for table in (FEEDS, COPIES, LISTED):
             for key, _ in self._store.scan(table):
                 self._store.delete(table, key)
 

@@ -95,6 +95,4 @@ def _following(entry: Entry, old: UUID, new: UUID) -> Entry:
     resolves = entry.resolves
     if resolves and resolves.after == old:
         resolves = resolves.model_copy(update={"after": new})
-    return entry.model_copy(
-        update={"after": new if entry.after == old else entry.after, "resolves": resolves}
-    )
+    return entry.model_copy(update={"after": new if entry.after == old else entry.after, "resolves": resolves})

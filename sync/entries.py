@@ -140,9 +140,7 @@ class Entries:
         """Adds an entry, or replaces the one at its place."""
         held = self._at(entry.place)
         self._mark(held, entry)
-        self._store.put(
-            MUTATIONS, _spelled(entry.place), entry.model_dump(mode="json", exclude_defaults=True)
-        )
+        self._store.put(MUTATIONS, _spelled(entry.place), entry.model_dump(mode="json", exclude_defaults=True))
 
     def remove(self, entry: Entry) -> None:
         """Forgets it for ever."""
@@ -182,6 +180,12 @@ class Entries:
             if path != last:
                 yield Key.from_path(path)
             last = path
+
+    def wipe(self) -> None:
+        """Outbox and log are gone."""
+        for table in (MUTATIONS, MARKS, COUNTS):
+            for key, _ in self._store.scan(table):
+                self._store.delete(table, key)
 
     def _at(self, place: int) -> Entry | None:
         kept = self._store.get(MUTATIONS, _spelled(place))

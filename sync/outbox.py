@@ -191,9 +191,7 @@ def _joined(phone: Phone, entry: Entry, changes: Fields) -> Entry:
         whole = {name: changed(entry.fields.get(name), change) for name, change in changes.items()}
         merged = {**entry.fields, **whole}
     known = {(one.collection, one.record) for one in entry.seen}
-    beside = [
-        one for one in seen_beside(phone, entry.key, changes) if (one.collection, one.record) not in known
-    ]
+    beside = [one for one in seen_beside(phone, entry.key, changes) if (one.collection, one.record) not in known]
     return entry.model_copy(update={"fields": merged, "seen": [*entry.seen, *beside]})
 
 

@@ -24,7 +24,7 @@ def take_answer(phone: Phone, answer: PushAnswer, serial: int) -> None:
 
 
 def forget_old(phone: Phone) -> None:
-    """Acknowledged mutations leave the log after 30 days of the server's clock; a phone's may be years wrong."""
+    """Acknowledged mutations leave the log after 30 days, by the server's clock: a phone's may be years wrong."""
     now = phone.meta.server_time
     for entry in phone.entries.marked("done"):
         if now is None or entry.acked_at is None or now - entry.acked_at < LOG_KEPT:

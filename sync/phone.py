@@ -84,6 +84,23 @@ class Phone:
         meta = Meta() if kept is None else Meta.model_validate(kept)
         return cls(store, seams, meta, Entries(store), Copies(store), page_limit)
 
+    @property
+    def up_to_date(self) -> bool:
+        """There is nothing to say."""
+        return not (self.wants_to_push or self.wants_a_page)
+
+    @property
+    def wants_to_push(self) -> bool:
+        """Something is unsent, or the server must be asked what became of it."""
+        return self.meta.must_push or self.entries.any("unsent", "again")
+
+    @property
+    def wants_a_page(self) -> bool:
+        """Somebody asked for a sync, something must be read to its end, or was acknowledged since."""
+        meta = self.meta
+        reading = meta.wanted_since is not None or meta.staged_pages > 0 or bool(meta.reread)
+        return reading or self.entries.any("settled")
+
     def next_serial(self) -> int:
         """Orders requests and answers on this phone; no clock does."""
         self.meta.serial += 1
@@ -100,6 +117,13 @@ class Phone:
         self.discard_staged()
         self.copies.wipe()
         self.meta.cursor, self.meta.reread = None, []
+
+    def forget_everything(self) -> None:
+        """Another person's phone from now on; only the count of requests goes on."""
+        self.forget_copies()
+        self.entries.wipe()
+        for name, value in Meta(serial=self.meta.serial):
+            setattr(self.meta, name, value)
 
     def forget_bases(self) -> None:
         """The past that bases count in is gone from the server, and has no name."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sync.entries import Entry, Key
 from sync.phone import Phone
-from sync.wire import MOST_PUSH_BYTES, Mutation, Outbox, PushBody
+from sync.wire import MOST_PUSH_BYTES, PROTOCOL, Mutation, Outbox, PushBody
 
 _MARGIN_BYTES = 16 * 1024
 """For the words around the mutations, the cursor above all."""
@@ -38,6 +38,7 @@ def next_push(phone: Phone) -> PushBody:
             phone.entries.put(entry.model_copy(update={"state": "flying"}))
     oldest = next(phone.entries.marked("unsent"), None)
     return PushBody(
+        protocol=PROTOCOL,
         epoch=phone.meta.epoch,
         home=batch[0].key.home if batch else None,
         sent_at=phone.seams.now(),

@@ -145,9 +145,7 @@ class SqliteStore:
         return _parsed(row[0] if row else None)
 
     def put(self, table: str, key: str, value: JsonValue) -> None:
-        command = (
-            "INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT (place, key) DO UPDATE SET value = excluded.value"
-        )
+        command = "INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT (place, key) DO UPDATE SET value = excluded.value"
         self._write(command, (table, key, _spelled(value)))
 
     def delete(self, table: str, key: str) -> None:

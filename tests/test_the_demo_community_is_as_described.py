@@ -85,9 +85,7 @@ def test_one_seed_gives_one_community(community: Community) -> None:
 def test_on_another_day_the_same_people_are_as_old(community: Community, another_day: date) -> None:
     later = invent_community(SEED, another_day)
     assert [item["record"] for item in later] == [item["record"] for item in community]
-    assert [age_of(item, another_day) for item in later.residents] == [
-        age_of(item) for item in community.residents
-    ]
+    assert [age_of(item, another_day) for item in later.residents] == [age_of(item) for item in community.residents]
 
 
 def test_no_id_is_given_twice_and_all_are_uuids(community: Community) -> None:

@@ -195,11 +195,7 @@ def only_access_reads_grants(sources: list[Source]) -> Iterator[str]:
             # A name, an attribute or what is imported, as each kind of node calls it.
             if "Grant" in {getattr(node, said, "") for said in ("id", "attr", "name")}:
                 yield f"{source.path}:{getattr(node, 'lineno', 1)} names Grant"
-            if (
-                isinstance(node, ast.Constant)
-                and node not in docstrings
-                and GRANT_SQL.search(str(node.value))
-            ):
+            if isinstance(node, ast.Constant) and node not in docstrings and GRANT_SQL.search(str(node.value)):
                 yield f"{source.path}:{node.lineno} queries grants"
 
 
@@ -208,9 +204,7 @@ def no_record_field_reaches_a_log(sources: list[Source]) -> Iterator[str]:
     for source in (s for s in sources if not s.at("tests")):
         for call in (n for n in source.nodes if isinstance(n, ast.Call) and is_log_call(n.func)):
             named = {(word.arg or "**").split("_")[-1] for word in call.keywords}
-            inside = {
-                getattr(n, "attr", getattr(n, "id", "")) for word in call.keywords for n in ast.walk(word)
-            }
+            inside = {getattr(n, "attr", getattr(n, "id", "")) for word in call.keywords for n in ast.walk(word)}
             if len(call.args) > 1 or not all(isinstance(text, ast.Constant) for text in call.args):
                 yield f"{source.path}:{call.lineno} logs more than a fixed text"
             if suspect := (named - LOGGABLE) | (inside & BODIES):

@@ -232,12 +232,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("home", "id", name=op.f("received_mutation_key")),
     )
     with op.batch_alter_table("received_mutation", schema=None) as batch_op:
-        batch_op.create_index(
-            "received_mutation_record_index", ["home", "collection", "record_id"], unique=False
-        )
-        batch_op.create_index(
-            "received_mutation_refused_index", ["person_id", "outcome", "received_at"], unique=False
-        )
+        batch_op.create_index("received_mutation_record_index", ["home", "collection", "record_id"], unique=False)
+        batch_op.create_index("received_mutation_refused_index", ["person_id", "outcome", "received_at"], unique=False)
 
     op.create_table(
         "replica",

@@ -1,0 +1,338 @@
+"""However edits, deletes, resolutions, syncs, lost answers and grants interleave, the phones end alike.
+
+The promise above all others: when everything is quiet, each phone holds what a fresh phone of the same
+person holds, byte for byte (I2); nothing that was sent is missing (I1, I7); nothing was replaced unseen.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.collections import COLLECTIONS
+from app.compact import compact
+from app.context import Context
+from app.inline_sqlite import connect_inline
+from app.opening import open_database
+from app.schema import ensure_server_row
+from app.settings import Settings
+from app.sqlite import Sqlite
+from app.tables import History, ReceivedMutation
+from sync.entries import Key
+from sync.replica import Replica
+from sync.store import MemoryStore
+from tests.conftest import KEY, inline_context
+from tests.phones import Phone, Time, new_phone
+from tests.postgres import Server
+from tests.world import World, household, new_world
+
+LOGINS = ("li", "wang", "li", "zhao")
+"""Four phones, two of them of one person; zhao's grant over the second building comes and goes."""
+
+_HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
+_RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
+
+Opener = Callable[[Time], "Place"]
+
+
+@dataclass
+class Place:
+    """One example's server and phones."""
+
+    world: World
+    phones: list[Phone]
+    time: Time
+    typed: set[str] = field(default_factory=set)
+    granted: bool = True
+
+
+async def _prepare(world: World, time: Time) -> list[Phone]:
+    for login in ("li", "wang"):
+        await world.add_person(login)
+    await world.add_person("zhao", area="building_2")
+    return [await new_phone(world, login, time.seams(f"phone {n}")) for n, login in enumerate(LOGINS)]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def opener(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opener]:
+    """Gives each example a server of its own: a copy of one prepared place."""
+    loop = asyncio.new_event_loop()
+    folder = tmp_path_factory.mktemp("places")
+    prepared = _on_sqlite(loop, folder) if request.param == "sqlite" else _on_postgres(loop, request)
+    world, phones, context_of, close = prepared
+    opened: list[Context] = []
+
+    def open_place(time: Time) -> Place:
+        while opened:
+            loop.run_until_complete(opened.pop().database.close())
+        context = context_of(time, len(phones))
+        opened.append(context)
+        world.context = world.app.state.context = context
+        fresh = [_again(world, phone, time, n) for n, phone in enumerate(phones)]
+        return Place(world, fresh, time)
+
+    open_place.loop = loop  # type: ignore[attr-defined]
+    open_place.examples = int(os.environ.get("QIAOMEN_EXAMPLES", 120 if request.param == "sqlite" else 25))  # type: ignore[attr-defined]
+    yield open_place
+    for context in opened:
+        loop.run_until_complete(context.database.close())
+    close()
+    loop.close()
+
+
+def _again(world: World, phone: Phone, time: Time, number: int) -> Phone:
+    store = MemoryStore(phone.store.snapshot())
+    replica = Replica(store, time.seams(f"phone {number}"), page_limit=number + 1)
+    return Phone(world, phone.login, phone.token, replica, store)
+
+
+def _on_sqlite(loop: asyncio.AbstractEventLoop, folder: Path) -> Any:
+    time = Time()
+
+    async def prepare() -> tuple[World, list[Phone]]:
+        context = await inline_context(folder, time.seams("server"))
+        world = await new_world(context)
+        phones = await _prepare(world, time)
+        await context.database.close()
+        return world, phones
+
+    world, phones = loop.run_until_complete(prepare())
+    count = iter(range(1_000_000))
+
+    def context_of(time: Time, _: int) -> Context:
+        copy = folder / f"{next(count)}.db"
+        shutil.copy(folder / "inline.db", copy)
+        seams = time.seams("server again")
+        database = Sqlite(f"sqlite:///{copy}", seams, connect_inline)
+        return Context(database, seams, KEY.encode(), world.context.server_id)
+
+    return world, phones, context_of, lambda: None
+
+
+def _on_postgres(loop: asyncio.AbstractEventLoop, request: pytest.FixtureRequest) -> Any:
+    server: Server = request.getfixturevalue("postgres")
+    template: str = request.getfixturevalue("template")
+    server.create_database("converging", template)
+    time = Time()
+
+    async def prepare() -> tuple[World, list[Phone]]:
+        seams = time.seams("server")
+        database = open_database(Settings(database_url=server.url("converging"), key=KEY), seams)
+        context = Context(database, seams, KEY.encode(), await ensure_server_row(database, seams))
+        world = await new_world(context)
+        phones = await _prepare(world, time)
+        await database.close()
+        return world, phones
+
+    world, phones = loop.run_until_complete(prepare())
+    made: list[str] = []
+
+    def context_of(time: Time, _: int) -> Context:
+        while made:
+            server.drop_database(made.pop())
+        made.append("converging_copy")
+        server.create_database("converging_copy", "converging")
+        seams = time.seams("server again")
+        url = server.url("converging_copy")
+        return Context(
+            open_database(Settings(database_url=url, key=KEY, pool_size=2), seams),
+            seams,
+            KEY.encode(),
+            world.context.server_id,
+        )
+
+    def close() -> None:
+        while made:
+            server.drop_database(made.pop())
+        server.drop_database("converging")
+
+    return world, phones, context_of, close
+
+
+RECORDS = [UUID(int=n + 1, version=4) for n in range(3)]
+ACTIONS = (
+    "create", "edit", "edit", "edit", "delete", "visit", "resolve",
+    "step", "step", "lose", "lose", "duplicate", "sync", "grant", "move", "compact", "kill", "older copy",
+)  # fmt: skip
+STEPS = st.lists(
+    st.tuples(st.sampled_from(ACTIONS), st.integers(0, 3), st.integers(0, 2), st.integers(0, 5)),
+    max_size=30,
+)
+
+
+async def act(place: Place, action: str, who: int, which: int, what: int, token: str) -> None:
+    """One thing that happens."""
+    phone, world = place.phones[who], place.world
+    key = Key("households", world.home, RECORDS[which])
+    shown = phone.replica.shown(key)
+    unit = "unit_2" if who == 3 or which == 2 else "unit_1"
+    if action == "create" and shown is None:
+        fields = household(world, token, unit, note=f"{token}。", tags=[f"t{what}"])
+        phone.replica.create("households", world.home, fields, RECORDS[which])
+    elif action == "edit" and shown is not None:
+        phone.replica.edit(key, _edit(shown.fields, what, token))
+    elif action == "delete" and shown is not None:
+        phone.replica.delete(key)
+    elif action == "visit" and shown is not None:
+        visit = {"household_id": str(RECORDS[which]), "outcome": "opened", "note": f"{token}。"}
+        phone.replica.create("visits", world.home, visit)
+    elif action == "move" and shown is not None and who != 3:
+        phone.replica.edit(key, {"area_id": str(world.areas["unit_2" if what % 2 else "unit_1"])})
+    elif action == "resolve":
+        await _resolve(phone, what)
+    else:
+        await _happen(place, phone, action)
+
+
+def _edit(fields: dict[str, Any], what: int, token: str) -> dict[str, Any]:
+    return [
+        {"door": token},
+        {"note": f"{fields.get('note') or ''}{token}。"},
+        {"note": f"{token}。{fields.get('note') or ''}"},
+        {"tags": {"add": [f"t{len(token)}"], "remove": ["t1"]}},
+        {"best_time": token},
+        {"door": token, "floor": len(token), "tags": {"add": ["t1"]}},
+    ][what]
+
+
+async def _resolve(phone: Phone, what: int) -> None:
+    for conflict in phone.replica.conflicts():
+        listed: Any = conflict.fields["candidates"]
+        choices = [conflict.fields["held"], *(candidate["value"] for candidate in listed)]
+        phone.replica.resolve(conflict.key, choices[what % len(choices)])
+        return
+
+
+async def _happen(place: Place, phone: Phone, action: str) -> None:
+    if action in ("step", "lose"):
+        phone.replica.want_sync()
+        await phone.step(lose_answer=action == "lose")
+    elif action == "duplicate":
+        await phone.duplicate()
+    elif action == "sync":
+        await phone.sync()
+    elif action == "grant":
+        change = place.world.end_grant if place.granted else place.world.grant
+        await change("zhao", "building_2")
+        place.granted = not place.granted
+    elif action == "compact":
+        place.time.forward(days=0.001)
+        await compact(place.world.context, 0)
+    elif action == "kill":
+        phone.store = MemoryStore(phone.store.snapshot())
+        phone.replica = Replica(phone.store, phone.replica._seams, phone.replica._page_limit)
+    elif action == "older copy":
+        if phone.older is None:
+            phone.older = phone.store.snapshot()
+        else:
+            phone.store.restore(phone.older)
+            phone.older = None
+
+
+async def settle(place: Place) -> None:
+    """Everybody syncs until nothing changes any more: at most five rounds."""
+    for _ in range(5):
+        before = [phone.held() for phone in place.phones]
+        for phone in place.phones:
+            await phone.sync()
+        if before == [phone.held() for phone in place.phones]:
+            return
+    raise AssertionError("the phones don't come to rest")
+
+
+async def check(place: Place) -> None:
+    """I2: each phone equals a fresh one. I1, I7: every word that was sent is somewhere, none replaced unseen."""
+    for phone in place.phones:
+        assert phone.replica.status().unsent == 0
+        assert not any(feed.differs for feed in phone.replica.copies().feeds())
+        fresh = await new_phone(place.world, phone.login, place.time.seams("fresh"))
+        await fresh.sync()
+        assert phone.held() == fresh.held()
+    await _nothing_sent_is_missing(place)
+
+
+async def _nothing_sent_is_missing(place: Place) -> None:
+    async with place.world.context.database.snapshot() as snapshot:
+        history = await snapshot.rows(sa.select(_HISTORY).order_by(_HISTORY.c.rev))
+        received = await snapshot.rows(sa.select(_RECEIVED))
+        conflicts = await snapshot.rows(sa.select(COLLECTIONS["conflicts"].table))
+    words = json.dumps([[r.fields, r.was] for r in history] + [[c.candidates, c.held] for c in conflicts])
+    words += "".join((r.payload or b"").decode("utf-8", "replace") for r in received if r.outcome == "refused")
+    for token in place.typed:
+        assert token in words, f"{token} was sent and is nowhere"
+    sent = {r.id: r for r in received}
+    last: dict[tuple[str, UUID, str], Any] = {}
+    for row in history:
+        for name in row.fields:
+            earlier = last.get((row.collection, row.record_id, name))
+            if row.collection == "households" and name == "door" and earlier is not None:
+                assert _had_seen(sent, row.mutation_id, earlier), f"rev {row.rev} replaced an unseen value"
+            last[row.collection, row.record_id, name] = row
+
+
+def _had_seen(sent: dict[UUID, Any], mutation: UUID, earlier: Any) -> bool:
+    """Had the writer of this mutation seen that row of history: by its base, or as its own chain?"""
+    row = sent[mutation]
+    if row.collection == "conflicts" or row.op == "create" or row.base >= earlier.rev:
+        return True
+    after = row.after
+    while after is not None and after in sent:
+        if after == earlier.mutation_id:
+            return True
+        after = sent[after].after
+    return False
+
+
+async def play(place: Place, steps: list[tuple[str, int, int, int]]) -> None:
+    """The whole example."""
+    for number, (action, who, which, what) in enumerate(steps):
+        token = f"w{number}x"
+        phone = place.phones[who]
+        watch = phone.send
+
+        async def sending(request: Any, watch: Any = watch) -> Any:
+            place.typed |= _words_of(request)
+            return await watch(request)
+
+        phone.send = sending  # type: ignore[method-assign]
+        await act(place, action, who, which, what, token)
+        phone.send = watch  # type: ignore[method-assign]
+    await settle(place)
+    await check(place)
+
+
+def _words_of(request: Any) -> set[str]:
+    """The doors and times of day that went over the wire."""
+    body = json.loads(request.body)
+    push = body.get("push") or (body if "mutations" in body else {})
+    found = set()
+    for mutation in push.get("mutations", []):
+        for name in ("door", "best_time"):
+            value = mutation.get("fields", {}).get(name)
+            if isinstance(value, str):
+                found.add(value)
+    return found
+
+
+def test_every_phone_ends_with_what_a_fresh_phone_holds(opener: Any) -> None:
+    @settings(
+        max_examples=opener.examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=False,
+    )
+    @given(STEPS)
+    def example(steps: list[tuple[str, int, int, int]]) -> None:
+        opener.loop.run_until_complete(play(opener(Time()), steps))
+
+    example()
