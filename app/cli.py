@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from app.phone.commands import phone
+
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 person = typer.Typer(no_args_is_help=True, help="People who may sign in. Nobody registers by themselves.")
 grant = typer.Typer(no_args_is_help=True, help="Who may do what where, and from when to when.")
@@ -15,6 +17,7 @@ area = typer.Typer(no_args_is_help=True, help="The tree of areas.")
 app.add_typer(person, name="person")
 app.add_typer(grant, name="grant")
 app.add_typer(area, name="area")
+app.add_typer(phone, name="phone")
 
 
 class Role(StrEnum):

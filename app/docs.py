@@ -33,9 +33,8 @@ def documented_app(**options: Any) -> FastAPI:
     def openapi() -> dict[str, Any]:
         document = generate()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        if "ProblemBody" not in schemas:
-            schemas["ProblemBody"] = ProblemBody.model_json_schema(mode="serialization")
-            _add_bodies(schemas)
+        schemas.setdefault("ProblemBody", ProblemBody.model_json_schema(mode="serialization"))
+        _add_bodies(schemas)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -13,7 +13,7 @@ class Visit(SQLModel):
     """One knock on one door 一次敲门."""
 
     household_id: UUID = once(refers_to="households", description="哪一户 · The household")
-    visited_at: Moment | None = once(None, description="敲门时间（手机时钟）· When, by the phone's clock: evidence")
+    visited_at: Moment | None = once(None, description="敲门时间（手机时钟） · When, by the phone's clock: evidence")
     channel: Literal["door", "phone", "street", "window"] = once("door", description="方式 · Where they met")
     method: Code | None = once(None, description="敲门十八法代码 · The way to knock, a code of the list `method`")
     outcome: Literal["opened", "nobody_home", "refused", "moved_away", "not_found"] = once(
