@@ -4,6 +4,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -70,6 +71,24 @@ def openapi() -> None:
     from app.commands import running
 
     typer.echo(running.openapi())
+
+
+@app.command()
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="End after the story instead of serving")] = False,
+    accounts: Annotated[Path | None, typer.Option(help="Write who may sign in to this file")] = None,
+    database: Annotated[str | None, typer.Option(metavar="URL", help="An empty one; else SQLite in the folder")] = None,
+    directory: Annotated[Path | None, typer.Option(help="Where the phones lie; else a temporary folder")] = None,
+    port: Annotated[int | None, typer.Option(help="The server's; else a free one")] = None,
+    seed: int = 1,
+    plant: Annotated[str | None, typer.Option(hidden=True)] = None,
+    small: Annotated[bool, typer.Option("--small", hidden=True)] = False,
+) -> None:
+    """Show a day of three phones on an invented community, check it, then serve it until Ctrl-C."""
+    from app.demo.show import Options, show
+
+    show(Options(once, accounts, database, directory, port, seed, plant, small))
 
 
 @person.command("add")

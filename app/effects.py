@@ -106,6 +106,7 @@ def change_conflict(bench: Bench, conflict: Record, fields: Fields, mutation: UU
     if changed:
         op = "create" if conflict.held is None else "update"
         write(bench, conflict, Decision("applied", fields=changed), mutation, op)
+        bench.working.note_conflict(conflict)
 
 
 def _follow_conflicts(bench: Bench, record: Record, decision: Decision, mutation: UUID, but: Record | None) -> None:

@@ -17,6 +17,8 @@ from app.problems import Problem
 from sync.canonical import LARGEST_INTEGER, NotCanonical, canonical_json
 from sync.wire import MOST_MUTATIONS, Mutation
 
+LONGEST_COLLECTION = 64
+"""Characters of a collection's name: it is kept in an index, which takes no long ones."""
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -211,7 +213,7 @@ def _arrived(raw: bytes, value: Any, flaws: list[str]) -> Arrived:
     if flaws:
         return Arrived(raw, _about(value), sent_id, flaws[0])
     try:
-        mutation = Mutation.model_validate_json(canonical_json(value), strict=True)
+        mutation = _mutation(value)
     except NotCanonical as problem:
         return Arrived(raw, _about(value), sent_id, problem.code)
     except ValidationError as error:
@@ -226,7 +228,14 @@ def _about(value: Any) -> Mutation | None:
     if not isinstance(value, dict):
         return None
     try:
-        known = {name: part for name, part in value.items() if name not in ("fields", "seen")}
-        return Mutation.model_validate_json(canonical_json(known), strict=True)
+        return _mutation({name: part for name, part in value.items() if name not in ("fields", "seen")})
     except (NotCanonical, ValidationError):
         return None
+
+
+def _mutation(value: Any) -> Mutation:
+    """Raises NotCanonical with the code of its flaw, or ValidationError."""
+    mutation = Mutation.model_validate_json(canonical_json(value), strict=True)
+    if len(mutation.collection) > LONGEST_COLLECTION:
+        raise NotCanonical("unknown_collection")
+    return mutation

@@ -71,6 +71,8 @@ class Working:
     areas: dict[UUID, Area] = field(default_factory=dict)
     feeds: dict[tuple[UUID, str], int] = field(default_factory=dict)
     """(owner area, audience) → feed."""
+    open_conflicts: dict[tuple[str, UUID, str], Record] = field(default_factory=dict)
+    """(collection, record, field) → the conflict that asks about it."""
     refused_creates: set[Key] = field(default_factory=set)
     """Records whose create was refused and which nobody created since."""
 
@@ -88,16 +90,16 @@ class Working:
 
     def open_conflict(self, target: Record, name: str) -> Record | None:
         """The open conflict of one field."""
-        for record in self.records.values():
-            fields = record.fields
-            if (
-                record.collection.name == CONFLICTS
-                and fields.get("state") == "open"
-                and fields.get("field") == name
-                and (fields["of_collection"], fields["of_record"]) == (target.collection.name, str(target.id))
-            ):
-                return record
-        return None
+        return self.open_conflicts.get((*target.key, name))
+
+    def note_conflict(self, conflict: Record) -> None:
+        """Keeps `open_conflicts` true when a conflict was loaded or has changed."""
+        fields = conflict.fields
+        of = (str(fields["of_collection"]), UUID(str(fields["of_record"])), str(fields["field"]))
+        if fields["state"] == "open":
+            self.open_conflicts[of] = conflict
+        elif self.open_conflicts.get(of) is conflict:
+            del self.open_conflicts[of]
 
     def area_of(self, record: Record) -> Area | None:
         """Where the record lists: its own area, or its parent's, as they are now."""
@@ -141,6 +143,8 @@ def as_loaded(working: Working, collection: Collection, row: Any) -> Record:
     known = {*collection.fields, "home", "id", "rev", "field_revs", "area_id", "created_at", "created_by"}
     record.own = {n: v for n, v in mapping.items() if n not in known}
     record.stored = True
+    if collection.name == CONFLICTS:
+        working.note_conflict(record)
     return record
 
 

@@ -57,7 +57,7 @@ def queue_again(phone: Phone, entry: Entry, after: UUID | None) -> Entry:
     phone.entries.put(anew)
     for key in entry.keys:
         for follower in phone.entries.over(key):
-            if follower.state == "waiting":
+            if follower.state == "waiting" and follower.id != anew.id:
                 phone.entries.put(_following(follower, entry.id, anew.id))
     return anew
 

@@ -48,6 +48,13 @@ class Resolves(Wire):
     after: UUID | None = None
 
 
+class SeenHere(Seen):
+    """A record as its person saw it before an edit, and the feed that showed it."""
+
+    feed: int = 0
+    """0: no feed did; its person had just written it."""
+
+
 class Entry(Wire):
     """One mutation on the phone. Id, base and after are fixed when the oldest squashed edit is made."""
 
@@ -62,7 +69,7 @@ class Entry(Wire):
     fields: Fields = Field({})
     resolves: Resolves | None = None
     made_at: datetime
-    seen: list[Seen] = Field([])
+    seen: list[SeenHere] = Field([])
     state: Literal["waiting", "flying", "done", "refused"] = "waiting"
     on_top: bool = True
     """Is it laid over the copies? Until a complete page holds its effect, or until it is refused."""
@@ -90,7 +97,8 @@ class Entry(Wire):
 
     def as_wire(self, epoch: str | None) -> Mutation:
         """As it travels: with `seen` and the epoch of its base only where that isn't the server's own."""
-        after_restore = {"epoch": self.base_epoch, "seen": self.seen} if self.base_epoch != epoch else {}
+        seen = [one.model_dump(exclude={"feed"}) for one in self.seen]
+        after_restore = {"epoch": self.base_epoch, "seen": seen} if self.base_epoch != epoch else {}
         collection, home, record = self.key
         return Mutation.model_validate(
             {

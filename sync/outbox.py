@@ -12,11 +12,11 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from sync.canonical import require_canonical
-from sync.entries import Entry, Key, Resolves
+from sync.entries import Entry, Key, Resolves, SeenHere
 from sync.overlay import changed, squashed
 from sync.phone import Phone
 from sync.shown import Shown, find_shown
-from sync.wire import Fields, Op, Seen
+from sync.wire import Fields, Op
 
 CONFLICTS = "conflicts"
 _REFERENCE_DATA = {"areas", "codes"}
@@ -130,10 +130,10 @@ def footing_of(phone: Phone, key: Key) -> Footing:
     return Footing(by_resolution.base if by_resolution else top.base, top.base_epoch, top.id)
 
 
-def seen_beside(phone: Phone, key: Key, fields: Fields) -> list[Seen]:
+def seen_beside(phone: Phone, key: Key, fields: Fields) -> list[SeenHere]:
     """The records these fields refer to, and what those refer to: a restored server needs them all."""
     collections = [name for name in phone.copies.collections() if name not in _REFERENCE_DATA]
-    found: dict[Key, Seen] = {}
+    found: dict[Key, SeenHere] = {}
     to_read = list(references_in(fields))
     for id in to_read:
         for other in (Key(collection, key.home, id) for collection in collections):
@@ -163,7 +163,7 @@ def _add(
     op: Op,
     fields: Fields,
     *,
-    seen: list[Seen],
+    seen: list[SeenHere],
     footing: Footing | None = None,
     resolves: Resolves | None = None,
 ) -> None:
@@ -214,6 +214,8 @@ def _would_change(shown: Shown, name: str, value: JsonValue) -> bool:
     return name not in shown.fields or changed(shown.fields[name], value) != shown.fields[name]
 
 
-def _as_seen(shown: Shown) -> Seen:
+def _as_seen(shown: Shown) -> SeenHere:
     collection, home, record = shown.key
-    return Seen(collection=collection, record=record, home=home, rev=shown.rev, fields=shown.fields)
+    return SeenHere(
+        collection=collection, record=record, home=home, rev=shown.rev, fields=shown.fields, feed=shown.feed
+    )

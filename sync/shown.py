@@ -21,6 +21,8 @@ class Shown:
     fields: Fields
     unsent: bool
     """Some of it is known to this phone alone."""
+    feed: int = 0
+    """Whose copy lies underneath; 0 for none."""
 
 
 def find_shown(phone: Phone, key: Key) -> Shown | None:
@@ -30,7 +32,9 @@ def find_shown(phone: Phone, key: Key) -> Shown | None:
     for entry in phone.entries.over(key):
         fields = laid_over(fields, entry, key)
         unsent = unsent or entry.unsent
-    return None if fields is None else Shown(key, copy.rev if copy else 0, fields, unsent)
+    if fields is None:
+        return None
+    return Shown(key, copy.rev, fields, unsent, copy.feed) if copy else Shown(key, 0, fields, unsent)
 
 
 def all_shown(phone: Phone, collection: str) -> Iterator[Shown]:

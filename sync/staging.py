@@ -7,9 +7,9 @@ Staged pages are read back one by one: the memory a reading needs doesn't grow w
 from collections.abc import Iterator
 from typing import Literal
 
-from sync.entries import Key
+from sync.entries import Key, SeenHere
 from sync.phone import STAGED, Phone
-from sync.wire import Page, Seen
+from sync.wire import Page
 
 Taken = Literal["staged", "complete", "ignored", "unusable"]
 """unusable: no page that this protocol could mean; ask again later."""
@@ -129,13 +129,20 @@ def _lift_what_arrived(phone: Phone, serial: int) -> None:
 
 
 def _strip_seen(phone: Phone) -> None:
-    """Records of others that no feed lists any more stay nowhere on this phone."""
+    """What only a lost feed showed of others' records stays nowhere on this phone."""
+    followed = {feed.feed for feed in phone.copies.feeds()} | {0}
     for entry in phone.entries.all():
-        kept = [seen for seen in entry.seen if _may_keep(phone, seen)]
-        if len(kept) < len(entry.seen):
+        if any(seen.feed not in followed for seen in entry.seen):
+            kept = [one for seen in entry.seen if (one := _still_seen(phone, seen, followed))]
             phone.entries.put(entry.model_copy(update={"seen": kept}))
 
 
-def _may_keep(phone: Phone, seen: Seen) -> bool:
-    """Of rev 0 it is what this person wrote themselves."""
-    return seen.rev == 0 or phone.copies.find(Key(seen.collection, seen.home, seen.record)) is not None
+def _still_seen(phone: Phone, seen: SeenHere, followed: set[int]) -> SeenHere | None:
+    """Where another feed lists the record, what is seen there too; a masked value isn't."""
+    if seen.feed in followed:
+        return seen
+    copy = phone.copies.find(Key(seen.collection, seen.home, seen.record))
+    if copy is None:
+        return None
+    fields = {name: value for name, value in seen.fields.items() if copy.fields.get(name) == value}
+    return seen.model_copy(update={"fields": fields, "feed": copy.feed})

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import dataclass
 from getpass import getpass
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from app.phone.labels import COLLECTION_WORDS, Labels
 from app.phone.reading import UNSENT, status_document
 from app.phone.telling import Told, as_document, spelled, stamp, words_of
 from app.settings import settings
-from sync.client import Offline, SyncReport
+from sync.client import Offline
 from sync.entries import Entry, Key
 from sync.replica import Shown
 from sync.wire import Fields, Outcome, ProblemBody
@@ -32,45 +33,59 @@ OUTCOME_WORDS = {
 
 def login(held: Held, login: str, name: str) -> Told:
     """Signs in and registers this phone. Raises SignInRefused, Offline, OtherPersonsOutbox."""
-    password = _password()
-
-    async def work() -> None:
-        async with held.line() as client:
-            await client.sign_in(login, password, name, PLATFORM, APP_VERSION)
-
-    asyncio.run(work())
+    asyncio.run(sign_in(held, login, _password(), name))
     return Told(status_document(held), ["已登录 · Signed in. 接着 next: qiaomen phone sync"])
+
+
+async def sign_in(held: Held, login: str, password: str, name: str) -> None:
+    """The same with the password in hand."""
+    async with held.line() as client:
+        await client.sign_in(login, password, name, PLATFORM, APP_VERSION)
 
 
 def sync(held: Held) -> Told:
     """Sends and fetches. Without an answer nothing is lost, and what was answered before is still told."""
+    done = asyncio.run(exchange(held))
+    labels = Labels(held)
+    lines = [line for entry in done.answered for line in outcome_lines(held, labels, entry)]
+    lines += _summary(held, done)
+    if done.problem:
+        lines.append(words_of(done.problem))
+    document: Fields = {
+        "outcomes": [_outcome_document(held, entry) for entry in done.answered],
+        "requests": done.requests,
+        "seconds": str(round(done.seconds, 2)),
+        "status": status_document(held),
+        "problem": as_document(done.problem) if done.problem else None,
+    }
+    return Told(document, lines, failed=done.problem is not None)
+
+
+@dataclass(frozen=True)
+class Exchanged:
+    """What one sync came to: the mutations that were answered, each with its outcome."""
+
+    answered: list[Entry]
+    requests: int | None
+    """None where the server couldn't be reached."""
+    seconds: float
+    problem: ProblemBody | None
+
+
+async def exchange(held: Held) -> Exchanged:
+    """Sends and fetches until a page is complete, or until that is of no use. Raises NotSignedIn."""
     sent = [entry.id for entry in held.entries.marked("unsent")]
     began = held.seams.monotonic()
+    requests: int | None = None
     try:
-        report = asyncio.run(_synced(held))
-        problem = report.problem
+        async with held.line() as client:
+            report = await client.sync()
+        requests, problem = report.requests, report.problem
     except Offline:
-        report, problem = None, _OFFLINE
+        problem = _OFFLINE
     seconds = held.seams.monotonic() - began
     answered = [entry for id in sent if (entry := held.entries.find(id)) and entry.outcome]
-    labels = Labels(held)
-    lines = [line for entry in answered for line in _outcome_lines(held, labels, entry)]
-    lines += _summary(held, report, seconds)
-    if problem:
-        lines.append(words_of(problem))
-    document: Fields = {
-        "outcomes": [_outcome_document(held, entry) for entry in answered],
-        "requests": report.requests if report else None,
-        "seconds": str(round(seconds, 2)),
-        "status": status_document(held),
-        "problem": as_document(problem) if problem else None,
-    }
-    return Told(document, lines, failed=problem is not None)
-
-
-async def _synced(held: Held) -> SyncReport:
-    async with held.line() as client:
-        return await client.sync()
+    return Exchanged(answered, requests, seconds, problem)
 
 
 def _password() -> str:
@@ -82,18 +97,19 @@ def _password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _summary(held: Held, report: SyncReport | None, seconds: float) -> list[str]:
+def _summary(held: Held, done: Exchanged) -> list[str]:
     state = held.replica.status()
     counts = {name: len(set(keys_of(held, name))) for name in held.replica.copies().collections()}
     here = "  ".join(f"{COLLECTION_WORDS.get(name, name)} {count}" for name, count in counts.items() if count)
-    asked = f"{report.requests} 次请求 requests, " if report else ""
+    asked = f"{done.requests} 次请求 requests, " if done.requests is not None else ""
     return [
         f"本机 on this phone: {here}",
-        f"{asked}{seconds:.2f} 秒 seconds; {UNSENT}: {state.unsent}; 冲突 conflicts: {state.conflicts}",
+        f"{asked}{done.seconds:.2f} 秒 seconds; {UNSENT}: {state.unsent}; 冲突 conflicts: {state.conflicts}",
     ]
 
 
-def _outcome_lines(held: Held, labels: Labels, entry: Entry) -> list[str]:
+def outcome_lines(held: Held, labels: Labels, entry: Entry) -> list[str]:
+    """What became of one mutation; where it isn't simply what was written, both versions."""
     outcome = _outcome_of(entry)
     one = held.replica.shown(entry.key)
     label = labels.line(one) if one else f"{_collection_words(entry.key)} {short(entry.key.record)}"
