@@ -35,7 +35,7 @@ class Time:
 
         return Seams(
             now=lambda: self.now + offset,
-            monotonic=lambda: self.now.timestamp(),
+            monotonic=self.now.timestamp,
             new_id=new_id,
             random_bytes=dice.randbytes,
             uniform=dice.uniform,

@@ -82,7 +82,7 @@ def opener(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return Place(world, fresh, time)
 
     open_place.loop = loop  # type: ignore[attr-defined]
-    open_place.examples = int(os.environ.get("QIAOMEN_EXAMPLES", 120 if request.param == "sqlite" else 25))  # type: ignore[attr-defined]
+    open_place.examples = int(os.environ.get("QIAOMEN_EXAMPLES") or (120 if request.param == "sqlite" else 25))  # type: ignore[attr-defined]
     yield open_place
     for context in opened:
         loop.run_until_complete(context.database.close())

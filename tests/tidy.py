@@ -13,9 +13,8 @@ from functools import cached_property
 LONGEST_FUNCTION_LINES = 60
 OURS = {"app", "migrations", "sync", "tests"}
 
-# uuid_utils is a matter of ids, and ids come from the seams.
 SYNC_MAY_IMPORT = {*sys.stdlib_module_names, "sync", "pydantic", "pydantic_core", "typing_extensions"}
-SYNC_EXCEPTIONS = {"sync/client.py": {"httpx"}, "sync/seams.py": {"uuid_utils"}}
+SYNC_EXCEPTIONS = {"sync/client.py": {"httpx"}}
 
 # What a simulator must own. A name bans everything under it.
 WORLD = {
