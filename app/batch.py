@@ -15,7 +15,7 @@ from app.database import Transaction
 from app.incoming import Arrived
 from app.problems import Problem
 from app.tables import ReceivedMutation
-from app.working import as_uuid
+from app.working import after_of, as_uuid
 from sync.wire import Outbox, Outcome
 
 _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
@@ -50,47 +50,62 @@ class Batch:
     ) -> None:
         """Nothing is read yet: `recall` does."""
         self.actor, self.incoming, self.home, self.now, self.epoch = actor, incoming, home, now, epoch
-        self.key, self.seams = context.subkey("content"), context.seams
+        self.key = context.subkey("content")
+        self.person = actor.person or NO_HOME
         self.answers: dict[int, Outcome] = {}
         self.fresh: list[int] = []
         self.repeats: dict[int, int] = {}
         """The same mutation twice in one push: the place of the first."""
         self.plain: set[UUID] = set()
         """Mutations of which the history has every word."""
+        self.refused_creates: set[tuple[str, UUID]] = set()
+        """Records whose create the store wouldn't take."""
         self.ids: dict[int, UUID] = {}
         """Under which id each fresh one is kept: its own, or the server's where that is of no use."""
 
     async def recall(self, transaction: Transaction) -> None:
-        """Finds stored outcomes; what remains is fresh."""
-        sent = [as_uuid(a.sent_id) for a in self.incoming.arrived]
-        known = {row.id: row for row in await self._stored(transaction, [id for id in sent if id])}
-        contents: dict[UUID, bytes] = {id: row.content for id, row in known.items()}
-        first: dict[UUID, int] = {}
-        for place, (arrived, id) in enumerate(zip(self.incoming.arrived, sent, strict=True)):
-            content = self.digest(arrived)
-            mine = id not in known or known[id].person_id == (self.actor.person or NO_HOME)
-            if id is None or id not in contents:
-                self.fresh.append(place)
-                self.ids[place] = id or self.seams.new_id()
-                if id:
-                    contents[id], first[id] = content, place
-            elif mine and hmac.compare_digest(contents[id], content):
-                if id in known:
-                    self.answers[place] = Outcome.model_validate({**known[id].answer, "replayed": True})
-                else:
-                    self.repeats[place] = first[id]
-            else:
-                self.fresh.append(place)
-                self.ids[place] = self.seams.new_id()
-                self.answers[place] = Outcome(
-                    id=arrived.sent_id, outcome="refused", problem=Problem("mutation_reused").as_body()
-                )
+        """Finds stored outcomes; what remains is fresh.
 
-    async def _stored(self, transaction: Transaction, ids: list[UUID]) -> Sequence[sa.Row[Any]]:
+        A mutation whose id is of no use, or was used for other content, is kept under a spare id that
+        follows from its content, so that the same push again finds it.
+        """
+        sent = [as_uuid(arrived.sent_id) for arrived in self.incoming.arrived]
+        contents = [self.digest(arrived) for arrived in self.incoming.arrived]
+        spares = [self._spare_id(*both) for both in zip(sent, contents, strict=True)]
+        known = await self._stored(transaction, [id for id in (*sent, *spares) if id])
+        taken: dict[UUID, tuple[int, bytes]] = {}
+        for place, (id, spare, content) in enumerate(zip(sent, spares, contents, strict=True)):
+            for own in (id, spare):
+                if own is None:
+                    continue
+                if own in known and known[own].person_id == self.person and _same(known[own].content, content):
+                    self.answers[place] = Outcome.model_validate({**known[own].answer, "replayed": True})
+                elif own in taken and _same(taken[own][1], content):
+                    self.repeats[place] = taken[own][0]
+                elif own not in known and own not in taken:
+                    taken[own] = place, content
+                    self._take(place, own, reused=id is not None and own is spare)
+                else:
+                    continue
+                break
+
+    def _take(self, place: int, id: UUID, *, reused: bool) -> None:
+        self.fresh.append(place)
+        self.ids[place] = id
+        if reused:
+            problem = Problem("mutation_reused").as_body()
+            self.answers[place] = Outcome(id=self.incoming.arrived[place].sent_id, outcome="refused", problem=problem)
+
+    def _spare_id(self, sent: UUID | None, content: bytes) -> UUID:
+        said = b"spare" + self.person.bytes + (sent.bytes if sent else b"") + content
+        return UUID(bytes=hmac.digest(self.key, said, hashlib.sha256)[:16], version=4)
+
+    async def _stored(self, transaction: Transaction, ids: list[UUID]) -> dict[UUID, sa.Row[Any]]:
         if not ids:
-            return []
+            return {}
         wanted = sa.select(_RECEIVED.c.id, _RECEIVED.c.person_id, _RECEIVED.c.content, _RECEIVED.c.answer)
-        return await transaction.rows(wanted.where(_RECEIVED.c.home == self.home, _RECEIVED.c.id.in_(ids)))
+        rows = await transaction.rows(wanted.where(_RECEIVED.c.home == self.home, _RECEIVED.c.id.in_(ids)))
+        return {row.id: row for row in rows}
 
     def digest(self, arrived: Arrived) -> bytes:
         """Keyed, so that what was erased can't be guessed from it."""
@@ -115,18 +130,22 @@ class Batch:
         return {
             "home": self.home,
             "id": self.ids[place],
-            "person_id": self.actor.person or NO_HOME,
+            "person_id": self.person,
             "replica_id": self.actor.replica,
             "collection": m.collection if m else None,
             "record_id": m.record if m else None,
             "op": m.op if m else None,
             "content": self.digest(arrived),
             "base": m.base if m else None,
-            "after": m.after if m else None,
+            "after": after_of(m) if m else None,
             "made_at": m.made_at if m else None,
             "sent_at": self.incoming.sent_at,
             "received_at": self.now,
             "outcome": outcome.outcome,
             "answer": outcome.model_dump(mode="json", exclude_defaults=True),
-            "payload": None if m and m.id in self.plain else arrived.raw,
+            "payload": None if self.ids[place] in self.plain else arrived.raw,
         }
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    return hmac.compare_digest(one, other)

@@ -36,16 +36,18 @@ class Refused(Exception):
 
 def permitted(bench: Bench, record: Record, mutation: Mutation) -> Verdict:
     """May this person write it? What one may not see does not exist. Raises Refused."""
-    _require_references(bench, record, mutation)
+    onto = _require_references(bench, record, mutation)
     writers = record.collection.writers
     if record.held is not None:
         verdict = verdict_on(bench, record, writers)
         if verdict == "no":
-            raise Refused("id_taken" if mutation.op == "create" else "not_found")
-        return verdict
+            raise Refused(_why_not(bench, record, mutation))
+        return "grace" if onto == "grace" else verdict
     if mutation.op != "create":
         raise Refused("depends_on_refused" if record.key in bench.working.refused_creates else "not_found")
-    verdict = bench.access.may_write(_feeds_above(bench, record, mutation), (), writers)
+    parent = bench.working.parent_named(record.collection, mutation.fields)
+    feeds = _feeds_above(bench, record, mutation)
+    verdict = verdict_on(bench, parent, writers) if parent else bench.access.may_write(feeds, (), writers)
     if verdict == "no":
         raise Refused("reference_not_found")
     return verdict
@@ -72,25 +74,40 @@ def _feeds_above(bench: Bench, record: Record, mutation: Mutation) -> list[int]:
     return [feed] if feed else []
 
 
-def _require_references(bench: Bench, record: Record, mutation: Mutation) -> None:
-    """Everything the fields refer to exists in this home and may be written to by this person."""
+def _why_not(bench: Bench, record: Record, mutation: Mutation) -> str:
+    """What one may not see does not exist; what one may only read is not permitted."""
+    feed = bench.working.feed_of(record)
+    if feed in bench.access.present:
+        return "not_permitted"
+    return "id_taken" if mutation.op == "create" else "not_found"
+
+
+def _require_references(bench: Bench, record: Record, mutation: Mutation) -> Verdict:
+    """Everything the fields refer to exists in this home and may be written to by this person.
+
+    "grace" where that is so of one of them only by grace: nobody moves a record to where they have no say.
+    """
     working = bench.working
+    verdicts: set[Verdict] = {"yes"}
     for name, referred in record.collection.references.items():
         id = as_uuid(mutation.fields.get(name))
         if id is None:
             continue
         if referred == "areas":
-            _require_area(bench, record, id)
+            verdicts.add(_require_area(bench, record, id))
             continue
         parent = working.find(referred, id)
         if parent is None:
             missing = (referred, id) in working.refused_creates
             raise Refused("depends_on_refused" if missing else "reference_not_found", [{"pointer": f"/fields/{name}"}])
-        if verdict_on(bench, parent, record.collection.writers) == "no":
+        verdict = verdict_on(bench, parent, record.collection.writers)
+        if verdict == "no":
             raise Refused("reference_not_found", [{"pointer": f"/fields/{name}"}])
+        verdicts.add(verdict)
+    return "grace" if "grace" in verdicts else "yes"
 
 
-def _require_area(bench: Bench, record: Record, id: UUID) -> None:
+def _require_area(bench: Bench, record: Record, id: UUID) -> Verdict:
     area = bench.working.areas.get(id)
     is_tree = record.collection.name == "areas"
     if area is None or not (is_tree or area.home == bench.working.home or record.collection.audience == "reference"):
@@ -99,5 +116,7 @@ def _require_area(bench: Bench, record: Record, id: UUID) -> None:
     if owner is None:
         raise Refused("area_without_feed")
     feed = bench.working.feeds.get((owner[1], record.collection.audience))
-    if bench.access.may_write([feed] if feed else [], (), record.collection.writers) == "no":
+    verdict = bench.access.may_write([feed] if feed else [], (), record.collection.writers)
+    if verdict == "no":
         raise Refused("reference_not_found")
+    return verdict

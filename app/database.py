@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.problems import Problem
@@ -173,9 +173,15 @@ def may_repeat(error: BaseException) -> bool:
 
 
 def is_data_error(error: BaseException) -> bool:
-    """Is it the rows' fault (class 22 or 23, but not a duplicate key)?"""
+    """Is it the rows' fault (class 22 or 23, but not a duplicate key; or a value no column takes)?"""
     state = sqlstate_of(error) or ""
-    return state[:2] in ("22", "23") and state != "23505"
+    unbindable = isinstance(error, StatementError) and not isinstance(error, DBAPIError)
+    return unbindable or (state[:2] in ("22", "23") and state != "23505")
+
+
+def is_store_error(error: BaseException) -> bool:
+    """Is it the store that failed, and not the work that was asked of it?"""
+    return isinstance(error, SQLAlchemyError | OSError) or sqlstate_of(error) is not None
 
 
 def values_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:

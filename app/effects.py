@@ -11,6 +11,7 @@ from app.bench import Bench, Refused
 from app.working import CONFLICTS, Record, as_uuid
 from sync import conflict as conflicts
 from sync.decide import DELETED, Contest, Decision, Edit, Held, Sent, Written
+from sync.merge import Refusal
 from sync.wire import Fields, Mutation
 
 
@@ -131,10 +132,17 @@ def as_whole(record: Record, name: str, value: JsonValue) -> JsonValue:
 
 def as_candidates(record: Record, edit: Edit) -> Decision:
     """Under grace nothing is written: each differing value waits for whoever has the area now."""
-    held = record.fields
     if edit.op == "delete":
-        contested = {DELETED: Contest(base=False, held=False, arriving=True)}
-    else:
-        arriving = {n: as_whole(record, n, v) for n, v in edit.fields.items()}
-        contested = {n: Contest(None, held.get(n), v) for n, v in arriving.items() if held.get(n) != v}
+        if record.held and record.held.deleted:
+            return Decision("refused", problem="already_deleted")
+        return Decision("conflicted", contested={DELETED: Contest(base=False, held=False, arriving=True)})
+    contested: dict[str, Contest] = {}
+    for name, arriving in edit.fields.items():
+        held = record.fields.get(name)
+        taken = record.collection.rules.policies[name].take(held, arriving)
+        if isinstance(taken, Refusal):
+            return Decision("refused", problem=taken.code, errors=[{"pointer": f"/fields/{name}"}])
+        value = as_whole(record, name, arriving)
+        if value != held:
+            contested[name] = Contest(None, held, value)
     return Decision("conflicted" if contested else "applied", contested=contested)

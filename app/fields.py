@@ -41,9 +41,9 @@ class FieldSpec:
 
 
 def as_wire(value: Any) -> JsonValue:
-    """A Python value as it travels: times in UTC with Z, sets sorted."""
+    """A Python value as it travels: times in UTC, all equally long so that text compares as time; sets sorted."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(value, UUID | date):
         return str(value)
     if isinstance(value, set | frozenset):

@@ -4,6 +4,8 @@
 accordingly. It reads no database; what it changes becomes dirty and is written afterwards.
 """
 
+from collections.abc import Collection
+
 from app.bench import Bench, Refused, permitted
 from app.collections import COLLECTIONS
 from app.effects import apply, as_candidates, place
@@ -21,7 +23,8 @@ def judge(bench: Bench, arrived: Arrived) -> Outcome:
         mutation = _well_formed(bench, arrived)
         if mutation.collection == CONFLICTS and mutation.op == "update":
             return resolve(bench, mutation)
-        return _judge_record(bench, mutation)
+        spoken = arrived.mutation.fields.keys() if arrived.mutation else ()
+        return _judge_record(bench, mutation, spoken)
     except Refused as refused:
         if arrived.mutation and arrived.mutation.op == "create":
             bench.working.refused_creates.add((arrived.mutation.collection, arrived.mutation.record))
@@ -51,10 +54,13 @@ def _well_formed(bench: Bench, arrived: Arrived) -> Mutation:
     return mutation.model_copy(update={"fields": fields})
 
 
-def _judge_record(bench: Bench, mutation: Mutation) -> Outcome:
+def _judge_record(bench: Bench, mutation: Mutation, spoken: Collection[str]) -> Outcome:
     working = bench.working
     record = working.record(mutation.collection, mutation.record)
     recover(bench, mutation)
+    if mutation.op == "create" and record.held is not None:
+        # It reaches a record that is there: what it never spoke of stays as it is.
+        mutation = mutation.model_copy(update={"fields": {n: v for n, v in mutation.fields.items() if n in spoken}})
     verdict = permitted(bench, record, mutation)
     edit = edit_of(bench, mutation, record)
     if verdict == "grace" and record.held is not None:

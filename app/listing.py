@@ -30,12 +30,11 @@ async def move_dependants(transaction: Transaction, working: Working) -> None:
             table = collection.table
             which = (table.c.home == working.home, table.c[collection.lists_in].in_(ids))
             rows = await transaction.rows(sa.select(table).where(*which).order_by(table.c.id).with_for_update())
-            fresh = [row for row in rows if (name, row.id) not in working.records]
-            found += [as_loaded(working, collection, row) for row in fresh]
-        await load_entries(transaction, working, found)
-        for record in found:
+            found += [working.find(name, row.id) or as_loaded(working, collection, row) for row in rows]
+        moved = [record for record in found if not record.moved]
+        await load_entries(transaction, working, [record for record in moved if not record.entries])
+        for record in moved:
             record.moved = True
-        moved = found
 
 
 def _has_moved(working: Working, record: Record) -> bool:

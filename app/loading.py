@@ -12,7 +12,7 @@ from app.collections.base import Collection
 from app.database import Transaction
 from app.incoming import Arrived
 from app.tables import Feed, FeedEntry, History, ReceivedMutation
-from app.working import CONFLICTS, Entry, Key, Record, Working, as_loaded, as_uuid
+from app.working import CONFLICTS, Entry, Key, Record, Working, after_of, as_loaded, as_uuid, resolution_base
 from sync.decide import Sent, Written
 from sync.wire import Fields, Mutation
 
@@ -108,18 +108,18 @@ async def load_feeds(transaction: Transaction, working: Working) -> None:
 
 async def load_entries(transaction: Transaction, working: Working, records: Iterable[Record]) -> None:
     """Where these records stand in which feeds."""
-    ids = [record.id for record in records if record.held]
-    if not ids:
+    wanted = {record.key: record for record in records if record.held}
+    if not wanted:
         return
     columns = (_ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.live)
     homes = {working.home, *(area.reference_area_id for area in working.areas.values())}
-    names = {record.collection.name for record in working.records.values()}
     statement = sa.select(*columns).where(
-        _ENTRY.c.home.in_(homes), _ENTRY.c.collection.in_(names), _ENTRY.c.record_id.in_(ids)
+        _ENTRY.c.home.in_(homes),
+        _ENTRY.c.collection.in_({name for name, _ in wanted}),
+        _ENTRY.c.record_id.in_({id for _, id in wanted}),
     )
     for row in await transaction.rows(statement):
-        record = working.records.get((row.collection, row.record_id))
-        if record:
+        if record := wanted.get((row.collection, row.record_id)):
             record.entries.append(Entry(row.feed_id, row.hash, row.live))
 
 
@@ -130,7 +130,7 @@ async def _load_past(
     floors = _floors(working, mutations)
     if floors:
         await _load_history(transaction, working, floors)
-    afters = {a for m in mutations if (a := m.after or _resolution_after(m))}
+    afters = {a for m in mutations for a in (m.after, after_of(m)) if a}
     if afters and person is not None:
         await _load_chains(transaction, working, afters, person)
 
@@ -141,7 +141,7 @@ def _floors(working: Working, mutations: Iterable[Mutation]) -> dict[Key, int]:
         key, base = (mutation.collection, mutation.record), mutation.base
         if mutation.collection == CONFLICTS and (conflict := working.find(*key)):
             key = (str(conflict.fields["of_collection"]), UUID(str(conflict.fields["of_record"])))
-            base = _resolution_base(mutation)
+            base = resolution_base(mutation)
         record = working.find(*key)
         if record and record.held and (mutation.seen is not None or record.held.rev != base or record.held.deleted):
             unknown = mutation.seen is not None or base > record.held.rev or record.held.deleted
@@ -169,6 +169,7 @@ async def _load_chains(transaction: Transaction, working: Working, afters: set[U
         _RECEIVED.c.collection,
         _RECEIVED.c.record_id,
         _RECEIVED.c.op,
+        _RECEIVED.c.outcome,
         _RECEIVED.c.answer,
         _RECEIVED.c.payload,
     )
@@ -200,6 +201,8 @@ def _remember(working: Working, row: Any) -> None:
 
 def _sent_fields(row: Any) -> Fields | None:
     """What the mutation said; None where it was plainly applied, so that history has it."""
+    if row.outcome == "refused":
+        return {}  # a link of the chain, but nothing anybody built on
     if row.payload is None:
         return None
     try:
@@ -225,17 +228,3 @@ async def _load_refused_creates(transaction: Transaction, working: Working) -> N
     )
     for row in await transaction.rows(statement):
         working.refused_creates.add((row.collection, row.record_id))
-
-
-def _resolution(mutation: Mutation) -> Fields:
-    value = mutation.fields.get("resolution") if mutation.collection == CONFLICTS else None
-    return value if isinstance(value, dict) else {}
-
-
-def _resolution_base(mutation: Mutation) -> int:
-    base = _resolution(mutation).get("base")
-    return base if isinstance(base, int) else 0
-
-
-def _resolution_after(mutation: Mutation) -> UUID | None:
-    return as_uuid(_resolution(mutation).get("after"))

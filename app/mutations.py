@@ -39,7 +39,7 @@ class MutationList(BaseModel):
     """The newest first; `next` is the `before` of the page after it."""
 
     mutations: list[MutationView]
-    next: datetime | None
+    next: UUID | None
 
 
 @router.get("/v1/mutations", summary="本人的修改及结果 · My mutations and their outcomes")
@@ -47,17 +47,19 @@ async def list_mutations(
     caller: CallerDep,
     context: ContextDep,
     outcome: Annotated[Literal["applied", "merged", "conflicted", "refused"], Query()] = "refused",
-    before: Annotated[datetime | None, Query(description="received_at below which to go on")] = None,
+    before: Annotated[UUID | None, Query(description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> MutationList:
     """One's own mutations with this outcome, the payload as it was sent."""
     mine = [_RECEIVED.c.person_id == caller.person_id, _RECEIVED.c.outcome == outcome]
     if before is not None:
-        mine.append(_RECEIVED.c.received_at < before)
-    newest = sa.select(_RECEIVED).where(*mine).order_by(_RECEIVED.c.received_at.desc(), _RECEIVED.c.id)
+        place = sa.tuple_(_RECEIVED.c.received_at, _RECEIVED.c.id)
+        last = sa.select(_RECEIVED.c.received_at, _RECEIVED.c.id)
+        mine.append(place < last.where(*mine, _RECEIVED.c.id == before).scalar_subquery())
+    newest = sa.select(_RECEIVED).where(*mine).order_by(_RECEIVED.c.received_at.desc(), _RECEIVED.c.id.desc())
     async with context.database.snapshot() as snapshot:
         rows = await snapshot.rows(newest.limit(limit))
-    following = rows[-1].received_at if len(rows) == limit else None
+    following = rows[-1].id if len(rows) == limit else None
     return MutationList(mutations=[_as_view(row) for row in rows], next=following)
 
 

@@ -15,10 +15,11 @@ from app.batch import NO_HOME, Actor, Batch, Incoming
 from app.bench import Bench
 from app.collections import COLLECTIONS
 from app.context import Context
-from app.database import Transaction, is_data_error
+from app.database import Transaction, is_data_error, is_store_error, sqlstate_of
 from app.judge import judge
 from app.listing import list_changes, move_dependants
 from app.loading import load
+from app.logs import Log
 from app.problems import Problem
 from app.tables import History, ReceivedMutation, Replica, Server
 from app.working import Record, Working, stamped
@@ -87,7 +88,7 @@ async def _settle(transaction: Transaction, batch: Batch, access: Access) -> Wor
         async with transaction.savepoint():
             working = await _judge_and_write(transaction, batch, access, places)
     except Exception as error:
-        if not is_data_error(error):
+        if not _is_a_mutations_fault(error):
             raise
         working = await _settle_one_by_one(transaction, batch, access, places)
     await transaction.insert(_RECEIVED, batch.rows(batch.fresh))
@@ -126,13 +127,22 @@ async def _settle_one_by_one(
         except _Undo:
             storable.append(place)
         except Exception as error:
-            if not is_data_error(error):
+            if not _is_a_mutations_fault(error):
                 raise
+            Log.error("not_storable", error_kind=type(error).__name__, sqlstate_code=sqlstate_of(error))
+            if (mutation := batch.incoming.arrived[place].mutation) and mutation.op == "create":
+                batch.refused_creates.add((mutation.collection, mutation.record))
     working = await _judge_and_write(transaction, batch, access, storable)
     for place in set(places) - set(storable):
         sent_id, problem = batch.incoming.arrived[place].sent_id, Problem("not_storable").as_body()
         batch.answers[place] = Outcome(id=sent_id, outcome="refused", problem=problem)
+        batch.plain.discard(batch.ids[place])
     return working
+
+
+def _is_a_mutations_fault(error: Exception) -> bool:
+    """Rows the store won't take, or a mutation that the judge stumbles over: neither may sink its neighbours."""
+    return is_data_error(error) or not (is_store_error(error) or isinstance(error, Problem))
 
 
 class _Undo(Exception):
@@ -142,6 +152,7 @@ class _Undo(Exception):
 async def _judge_and_write(transaction: Transaction, batch: Batch, access: Access, places: Sequence[int]) -> Working:
     arrived = [batch.incoming.arrived[place] for place in places]
     working = await load(transaction, batch.home, arrived, batch.actor.person)
+    working.refused_creates |= batch.refused_creates
     bench = Bench(working, access, batch.actor.person, batch.epoch, batch.now, batch.plain)
     for place in places:
         batch.answers[place] = judge(bench, batch.incoming.arrived[place])

@@ -17,7 +17,6 @@ from app.identity.caller import Caller, CallerDep
 from app.incoming import read_value
 from app.problems import Problem
 from app.records import (
-    Stored,
     Write,
     change_record,
     create_record,
@@ -30,6 +29,7 @@ from app.records import (
     write_one,
 )
 from app.working import CONFLICTS
+from sync.canonical import canonical_json
 from sync.wire import Fields
 
 IfMatch = Annotated[str | None, Header(description='The `ETag` that was read, e.g. `"3"`; stale is 412')]
@@ -77,15 +77,18 @@ async def _object(request: Request) -> Fields:
     return value
 
 
-def _answer(stored: Stored, id: UUID, response: Response) -> dict[str, Any]:
-    response.headers["ETag"] = f'"{stored.rev}"'
-    return stored.as_view(id)
+def _answer(value: JsonValue, status: int = 200, **headers: str) -> Response:
+    """Stored values as they are: nothing is read into a model and spelled another way."""
+    return Response(canonical_json(value), status, headers, "application/json")
 
 
-async def _read(context: Context, caller: Caller, collection: Collection, id: UUID, response: Response) -> Any:
+async def _read(context: Context, caller: Caller, collection: Collection, id: UUID, status: int = 200) -> Response:
     async with context.database.snapshot() as snapshot:
         stored = await get_record(snapshot, context, caller.person_id, collection, id)
-    return _answer(stored, id, response)
+    headers = {"ETag": f'"{stored.rev}"'}
+    if status == 201:
+        headers["Location"] = f"/v1/{collection.name}/{id}"
+    return _answer(stored.as_view(id), status, **headers)
 
 
 def _routes_of(collection: Collection) -> APIRouter:
@@ -115,11 +118,11 @@ def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel
         """Records in order of id, as far as one's grants show them."""
         async with context.database.snapshot() as snapshot:
             items = await list_records(snapshot, context, caller.person_id, collection, after, limit)
-        return {"items": items, "next": items[-1]["id"] if len(items) == limit else None}
+        return _answer({"items": [*items], "next": items[-1]["id"] if len(items) == limit else None})
 
-    async def read(id: UUID, caller: CallerDep, context: ContextDep, response: Response) -> Any:
+    async def read(id: UUID, caller: CallerDep, context: ContextDep) -> Any:
         """One record with its `ETag`. What one may not see does not exist."""
-        return await _read(context, caller, collection, id, response)
+        return await _read(context, caller, collection, id)
 
     async def history(id: UUID, caller: CallerDep, context: ContextDep) -> Any:
         """How the record became what it is, also after it was deleted."""
@@ -134,26 +137,24 @@ def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel
 def _add_writing(routes: APIRouter, collection: Collection) -> None:
     title = collection.title
 
-    async def create(request: Request, caller: CallerDep, context: ContextDep, response: Response) -> Any:
+    async def create(request: Request, caller: CallerDep, context: ContextDep) -> Any:
         """Create a record. `id` may be chosen by the caller: a UUID, version 7 advised."""
         fields = await _object(request)
         chosen = fields.pop("id", None)
         id = _as_id(chosen) if chosen is not None else context.seams.new_id()
         await create_record(context, Actor(caller.person_id), collection, id, fields)
-        response.headers["Location"] = f"/v1/{collection.name}/{id}"
-        return await _read(context, caller, collection, id, response)
+        return await _read(context, caller, collection, id, 201)
 
     async def patch(
         id: UUID,
         request: Request,
         caller: CallerDep,
         context: ContextDep,
-        response: Response,
         if_match: IfMatch = None,
     ) -> Any:
         """Change what the body names (RFC 7396): sets are given whole, `null` empties a field."""
         await change_record(context, Actor(caller.person_id), collection, id, if_match, await _object(request))
-        return await _read(context, caller, collection, id, response)
+        return await _read(context, caller, collection, id)
 
     async def delete(id: UUID, caller: CallerDep, context: ContextDep, if_match: IfMatch = None) -> None:
         """Delete the record; its history stays."""
@@ -179,7 +180,6 @@ def _add_resolution(routes: APIRouter, collection: Collection) -> None:
         request: Request,
         caller: CallerDep,
         context: ContextDep,
-        response: Response,
         if_match: IfMatch = None,
     ) -> Any:
         """Choose the value. The record is written in the same transaction; a second resolution is refused."""
@@ -187,7 +187,7 @@ def _add_resolution(routes: APIRouter, collection: Collection) -> None:
         if body.keys() != {"value"}:
             raise Problem("bad_request", errors=[{"pointer": "/value", "code": "missing"}])
         await _resolve(context, caller, collection, id, if_match, body["value"])
-        return await _read(context, caller, collection, id, response)
+        return await _read(context, caller, collection, id)
 
     _add(
         routes,

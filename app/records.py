@@ -38,7 +38,7 @@ class Stored:
     fields: Fields
     deleted: bool
 
-    def as_view(self, id: UUID) -> dict[str, Any]:
+    def as_view(self, id: UUID) -> Fields:
         """Flat: id, home and rev beside the fields."""
         return {"id": str(id), "home": str(self.home), "rev": self.rev, **self.fields}
 

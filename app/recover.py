@@ -33,8 +33,14 @@ def _recover_one(bench: Bench, mutation: Mutation, record: Record, seen: Fields)
     bench.working.refused_creates.discard(record.key)
 
 
+def base_is_known(bench: Bench, mutation: Mutation) -> bool:
+    """Does the base count in this server's epoch? `seen` without an epoch says that nobody knows."""
+    return mutation.epoch == bench.epoch or (mutation.epoch is None and mutation.seen is None)
+
+
 def edit_of(bench: Bench, mutation: Mutation, record: Record) -> Edit:
-    known = mutation.seen is None or mutation.epoch == bench.epoch
+    """The mutation as decide sees it; `seen` stands in where its base means nothing here."""
+    known = base_is_known(bench, mutation)
     return Edit(
         mutation.id,
         mutation.op,
@@ -46,6 +52,7 @@ def edit_of(bench: Bench, mutation: Mutation, record: Record) -> Edit:
 
 
 def seen_fields(mutation: Mutation, record: Record) -> Fields | None:
+    """The record as its person saw it before the edit; None where they didn't say."""
     for seen in mutation.seen or ():
         if (seen.collection, seen.record) == record.key:
             return record.collection.clean("create", seen.fields)[0]

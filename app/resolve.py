@@ -5,40 +5,53 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from app.access import Verdict
 from app.bench import Bench, Refused, verdict_on
-from app.effects import apply, as_candidates, change_conflict
-from app.recover import recover, seen_fields
+from app.effects import apply, as_whole, change_conflict
+from app.recover import base_is_known, recover, seen_fields
 from app.working import CONFLICTS, Record, as_uuid
 from sync import conflict as conflicts
-from sync.decide import DELETED, Decision, Edit, decide
+from sync.decide import DELETED, Contest, Decision, Edit, decide
 from sync.wire import Fields, Mutation, Outcome
 
 
 def resolve(bench: Bench, mutation: Mutation) -> Outcome:
     """A resolution writes the target in the same transaction, judged as an edit of that field would be."""
     conflict, target, name, edit = _resolution_of(bench, mutation)
+    chosen = edit.op == "delete" if name == DELETED else as_whole(target, name, edit.fields[name])
     verdict = verdict_on(bench, target, target.collection.writers)
     if verdict == "no":
         raise Refused("not_found")
     if conflict and conflict.fields["state"] == "closed":
         raise Refused("already_resolved", resolved_by=conflict.fields["resolved_by"])
-    if verdict == "grace":
-        decision = as_candidates(target, edit)
-    elif name == DELETED and edit.op == "update":
-        decision = Decision("applied", deleted=False if target.held and target.held.deleted else None)
-    else:
-        decision = decide(target.collection.rules, target.held, edit, target.past)
+    decision = _decision_on(bench, target, name, edit, chosen, verdict)
     if decision.outcome == "refused":
         raise Refused(decision.problem or "invalid", decision.errors)
     joined = apply(bench, target, mutation, decision, edit, resolves=conflict)
     if conflict and name not in decision.contested:
         held: JsonValue = bool(target.held and target.held.deleted) if name == DELETED else target.fields.get(name)
-        known = mutation.seen is None or mutation.epoch == bench.epoch
         by = bench.person or UUID(int=0)
-        fields = conflicts.resolved(conflict.fields, held, by, mutation.base if known else 0)
+        seen_rev = mutation.base if base_is_known(bench, mutation) else 0
+        fields = conflicts.resolved(conflict.fields, held, by, seen_rev)
         change_conflict(bench, conflict, fields, mutation.id)
     rev = conflict.held.rev if conflict and conflict.held else None
     return Outcome(id=str(mutation.id), outcome=decision.outcome, rev=rev, conflicts=joined)
+
+
+def _decision_on(bench: Bench, target: Record, name: str, edit: Edit, chosen: JsonValue, verdict: Verdict) -> Decision:
+    """As an edit of the field would be decided; under grace the choice waits as a candidate, whatever it is."""
+    held = bool(target.held and target.held.deleted)
+    if verdict == "grace":
+        return Decision("conflicted", contested={name: Contest(None, held, chosen)})
+    if name != DELETED or (edit.op == "delete" and not held):
+        return decide(target.collection.rules, target.held, edit, target.past)
+    if edit.op == "delete" or not held:
+        return Decision("applied")
+    # Keeping what somebody deleted meanwhile: whoever chose hadn't seen that.
+    chain = target.past.chain(edit.after)
+    if edit.base is None or any(row.deleted for row in target.past.outside(edit.base, chain)):
+        return Decision("conflicted", contested={DELETED: Contest(base=False, held=True, arriving=False)})
+    return Decision("applied", deleted=False)
 
 
 def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Record, str, Edit]:
@@ -48,15 +61,16 @@ def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Rec
     said = mutation.fields["resolution"]
     if fields is None:
         raise Refused("not_found")
-    if not isinstance(said, dict) or "value" not in said or not isinstance(said.get("base"), int):
+    base = said.get("base") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or "value" not in said or not isinstance(base, int) or isinstance(base, bool):
         raise Refused("mutation_invalid", [{"pointer": "/fields/resolution"}])
     recover(bench, mutation)
-    target = bench.working.find(str(fields["of_collection"]), UUID(str(fields["of_record"])))
+    of = as_uuid(fields["of_record"])
+    target = bench.working.find(str(fields["of_collection"]), of) if of else None
     if target is None:
         raise Refused("not_found")
     name, value = str(fields["field"]), said["value"]
-    known = mutation.seen is None or mutation.epoch == bench.epoch
-    base, after = int(str(said["base"])), as_uuid(said.get("after"))
+    known, after = base_is_known(bench, mutation), as_uuid(said.get("after"))
     if name == DELETED:
         if not isinstance(value, bool):
             raise Refused("mutation_invalid", [{"pointer": "/fields/resolution/value"}])
@@ -85,6 +99,8 @@ def _chosen(target: Record, name: str, value: JsonValue) -> JsonValue:
     if errors:
         raise Refused(str(errors[0]["code"]), errors)
     held = target.fields.get(name)
+    if spec.policy.name == "total" and isinstance(clean, int):
+        return {"increment": clean - (held if isinstance(held, int) else 0)}
     if spec.policy.name == "union" and isinstance(clean, list):
         present = held if isinstance(held, list) else []
         return {

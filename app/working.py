@@ -9,7 +9,7 @@ from app.areas import Area
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from sync.decide import Held, Past
-from sync.wire import Fields
+from sync.wire import Fields, Mutation
 
 Key = tuple[str, UUID]
 CONFLICTS = "conflicts"
@@ -156,7 +156,25 @@ def as_uuid(value: Any) -> UUID | None:
         return None
 
 
+def resolution_of(mutation: Mutation) -> Fields:
+    """What a resolution says of its target: `{value, base, after}`; empty for anything else."""
+    value = mutation.fields.get("resolution") if mutation.collection == CONFLICTS else None
+    return value if isinstance(value, dict) else {}
+
+
+def resolution_base(mutation: Mutation) -> int:
+    """The target's rev that the person looked at."""
+    base = resolution_of(mutation).get("base")
+    return max(0, base) if isinstance(base, int) and not isinstance(base, bool) else 0
+
+
+def after_of(mutation: Mutation) -> UUID | None:
+    """The mutation that this one lies on; of a resolution, that of its target."""
+    return as_uuid(resolution_of(mutation).get("after")) or mutation.after
+
+
 def stamped(record: Record, now: datetime, person: UUID | None) -> dict[str, Any]:
     """The four columns that say who made and who last changed it."""
     made = record.stamps or {"created_at": now, "created_by": person}
-    return {**made, "updated_at": now, "updated_by": person}
+    changed = {"updated_at": now, "updated_by": person} if record.dirty else {}
+    return {**made, **changed}

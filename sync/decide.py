@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from sync.merge import CONTESTED, Fork, Policy, Refusal
+from sync.merge import CONTESTED, Contested, Fork, Policy, Refusal
 from sync.wire import Fields
 
 DELETED = "deleted"
@@ -243,15 +243,28 @@ def _valid_as_a_whole(rules: Rules, held: Held, edit: Edit, past: Past, decision
     errors = rules.faults({**held.fields, **decision.fields})
     if not errors:
         return decision
-    if not crosses(held, edit, past):
+    chain = past.chain(edit.after)
+    looked_at = {name: _looked_at(name, held, edit, past, chain) for name in held.fields}
+    meant = {name: rules.policies[name].take(looked_at.get(name), value) for name, value in edit.fields.items()}
+    alone: Fields = {**looked_at, **{n: v for n, v in meant.items() if not isinstance(v, Refusal | Contested)}}
+    if not crosses(held, edit, past) or rules.faults(alone):
         return Decision("refused", problem="invalid", errors=errors)
-    chain, base = past.chain(edit.after), held.rev if edit.base is None else edit.base
     contested = {
-        name: Contest(past.built_on(name, chain)[1] or past.value_at(name, base, held), held.fields.get(name), arriving)
+        name: Contest(looked_at.get(name), held.fields.get(name), arriving)
         for name, arriving in edit.fields.items()
         if held.fields.get(name) != arriving
     }
     return Decision("conflicted", contested=contested)
+
+
+def _looked_at(name: str, held: Held, edit: Edit, past: Past, chain: list[UUID]) -> JsonValue:
+    """The field as the person had it before them."""
+    built, value = past.built_on(name, chain)
+    if built:
+        return value
+    if edit.base is None:
+        return (edit.seen or held.fields).get(name)
+    return past.value_at(name, edit.base, held)
 
 
 def _members(value: JsonValue) -> set[JsonValue]:

@@ -14,11 +14,11 @@ from typing import Final
 from pydantic import JsonValue
 
 
-class _Contested:
+class Contested:
     """No rule can settle it: the held value stays, the arriving one becomes a candidate."""
 
 
-CONTESTED: Final = _Contested()
+CONTESTED: Final = Contested()
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Refusal:
     code: str
 
 
-Settled = JsonValue | _Contested | Refusal
+Settled = JsonValue | Contested | Refusal
 
 
 @dataclass(frozen=True)

@@ -45,14 +45,20 @@ def begin_recovery(phone: Phone, problem: ProblemBody) -> bool:
     if epoch == meta.epoch:
         phone.forget_bases()  # the lost past has no name of its own
     meta.epoch, meta.received = epoch, received
-    meta.recovering, meta.must_push = True, False
+    meta.must_push = False
     meta.deaf_until = meta.serial
     phone.discard_staged()
+    send_log_again(phone)
+    end_recovery_when_done(phone)
+    return True
+
+
+def send_log_again(phone: Phone) -> None:
+    """Everything acknowledged goes once more, before the outbox; what the server still has answers itself."""
+    phone.meta.recovering = True
     for entry in phone.entries.all():
         if not entry.unsent:
             phone.entries.put(entry.model_copy(update={"again": True}))
-    end_recovery_when_done(phone)
-    return True
 
 
 def end_recovery_when_done(phone: Phone) -> None:

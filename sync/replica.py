@@ -173,7 +173,9 @@ class Replica:
         with self._opened() as phone:
             meta = phone.meta
             meta.wanted_since = meta.serial
-            meta.pull_off, meta.batch, meta.reread_asked = False, MOST_MUTATIONS, []
+            meta.pull_off, meta.batch = False, MOST_MUTATIONS
+            meta.reread = [feed.feed for feed in phone.copies.feeds() if feed.differs]
+            meta.reread_asked = [*meta.reread]
 
     def next_request(self) -> Request | None:
         """What to send now; None when there is nothing to say. What was handed out and not answered is in

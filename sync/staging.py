@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from sync.entries import Key, SeenHere
+from sync.outcomes import send_log_again
 from sync.phone import STAGED, Phone
 from sync.wire import Page
 
@@ -26,9 +27,11 @@ def take_page(phone: Phone, page: Page, cursor: str | None, serial: int) -> Take
     # 2. A page of another epoch: nothing of it counts before a push has asked what happened.
     if page.epoch != meta.epoch:
         return _suspect(phone)
-    # 3. A feed whose past isn't the one we read: the same, once; then the feed is read anew.
+    # 3. A feed whose past isn't the one we read: the server was restored, and nobody told it. The log goes
+    # again, also where no count betrays a loss (a new replica id counts from zero); then the feed is read anew.
     if not meta.push_checked and any(reset.reason == "mark" for reset in page.reset):
         phone.forget_bases()
+        send_log_again(phone)
         return _suspect(phone)
     # 4. Keep it; a complete one lets everything staged take effect. What was to be read anew is in its cursor.
     meta.reread = []

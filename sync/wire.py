@@ -3,11 +3,11 @@
 A change here is a change of the protocol: its number, the vectors and the changelog move with it.
 """
 
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 PROTOCOL = 1
 MOST_MUTATIONS = 100
@@ -17,6 +17,19 @@ MOST_PAGE = 2000
 MOST_PAGE_BYTES = 1024 * 1024
 MOST_FEEDS = 200
 
+
+def in_utc(moment: datetime) -> datetime:
+    """The moment in UTC. Raises ValueError without a zone, or where UTC has no such year."""
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no such time in UTC") from None
+
+
+Moment = Annotated[datetime, AfterValidator(in_utc)]
+"""A time with its zone (RFC 3339); kept in UTC."""
 Fields = dict[str, JsonValue]
 Op = Literal["create", "update", "delete"]
 OutcomeName = Literal["applied", "merged", "conflicted", "refused"]
@@ -49,7 +62,7 @@ class Mutation(Wire):
     base: int = Field(0, ge=0, description="The rev the person was looking at; 0 for a create")
     after: UUID | None = Field(None, description="The mutation of this phone that this edit lies on")
     fields: Fields = {}
-    made_at: datetime = Field(description="The phone's clock: evidence, never an order")
+    made_at: Moment = Field(description="The phone's clock: evidence, never an order")
     epoch: str | None = Field(None, description="After a restore: the epoch of `base`, null where unknown")
     seen: list[Seen] | None = Field(None, description="After a restore: what the person saw before the edit")
 
@@ -58,7 +71,7 @@ class Outbox(Wire):
     """How much is unsent on the phone, and since when."""
 
     depth: int = Field(0, ge=0)
-    oldest_at: datetime | None = None
+    oldest_at: Moment | None = None
 
 
 class ProblemBody(Wire):
@@ -90,7 +103,7 @@ class PushBody(Wire):
     protocol: int = PROTOCOL
     epoch: str | None = None
     home: UUID | None = None
-    sent_at: datetime | None = None
+    sent_at: Moment | None = None
     outbox: Outbox = Outbox()
     received: int = Field(0, ge=0, description="The highest `received` this server ever answered")
     mutations: list[Mutation] = Field([], max_length=MOST_MUTATIONS)

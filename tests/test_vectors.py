@@ -38,9 +38,7 @@ def test_a_replica_says_and_shows_what_was_recorded() -> None:
     assert said["protocol"] == PROTOCOL
     ids = iter(said["ids"])
     world = Time(now=datetime.fromisoformat(said["now"])).seams("replay")
-    seams = Seams(
-        world.now, world.monotonic, lambda: UUID(next(ids)), world.random_bytes, world.uniform, world.sleep
-    )
+    seams = Seams(world.now, world.monotonic, lambda: UUID(next(ids)), world.random_bytes, world.uniform, world.sleep)
     replica = Replica(MemoryStore(), seams, said["page_limit"])
     replica.sign_in(said["person"], said["replica"])
     request = None

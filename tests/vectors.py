@@ -30,7 +30,7 @@ Steps = list[dict[str, Any]]
 
 VALUES: list[JsonValue] = [
     {"b": 1, "a": [True, False, None], "c_1": {"z": "", "y": -1}},
-    "甲单元 3 楼：\t\"漏水\"\\ / \b\f\n\r \u0001 \u001f \u007f é 𠮷",
+    '甲单元 3 楼：\t"漏水"\\ / \b\f\n\r \u0001 \u001f \u007f é 𠮷',
     [2**53 - 1, -(2**53 - 1), 0],
     [],
     {},
@@ -161,9 +161,15 @@ async def _talk(script: Script, other: Phone, world: World) -> None:
     script.look()
     await other.sync()
     theirs = Key.from_path(path)
-    other.replica.edit(theirs, {"door": "101甲", "note": "老人独居。水管已修好。", "tags": {"add": ["ill"], "remove": []}})
+    other.replica.edit(
+        theirs, {"door": "101甲", "note": "老人独居。水管已修好。", "tags": {"add": ["ill"], "remove": []}}
+    )
     await other.sync()
-    mine = {"door": "101乙", "note": "老人独居，女儿每周来。水管漏水。", "tags": {"add": ["living_alone"], "remove": []}}
+    mine = {
+        "door": "101乙",
+        "note": "老人独居，女儿每周来。水管漏水。",
+        "tags": {"add": ["living_alone"], "remove": []},
+    }
     script.do("edit", path, mine)
     await script.sync()
     script.look()

@@ -10,14 +10,12 @@ Every field is made by the function named after its merge policy. A field withou
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import (
     MISSING,
-    AfterValidator,
     BaseModel,
     ConfigDict,
     JsonValue,
@@ -30,7 +28,6 @@ from sqlmodel import Field, SQLModel, UTCDateTime
 
 from app.fields import (
     COLUMN_TYPES,
-    MOST_MEMBERS,
     Error,
     FieldSpec,
     as_column,
@@ -44,7 +41,7 @@ from app.tables import Json
 from sync import merge
 from sync.decide import Rules
 from sync.merge import Policy
-from sync.wire import Fields
+from sync.wire import Fields, Moment
 
 __all__ = [
     "ADMINS", "REGISTRY", "WORKERS", "Code", "Collection", "Error", "Moment",
@@ -56,16 +53,6 @@ ADMINS = frozenset({"admin"})
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
 """A code of a versioned list. One that this server doesn't know is kept."""
-
-
-def _in_utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("a time needs its zone")
-    return moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
-"""A time with its zone; kept in UTC."""
 
 Model = TypeVar("Model", bound=type[SQLModel])
 
@@ -176,14 +163,15 @@ def collection(
 
 
 def _faults(specs: Mapping[str, FieldSpec], rule: Callable[[Fields], list[Error]] | None) -> Any:
+    # Only these can become what nobody sent: too long, too many, too large.
+    merging = [spec for spec in specs.values() if spec.policy.name in ("text", "union", "total")]
+
     def faults(fields: Fields) -> list[Error]:
         missing = [fault(n, "invalid") for n, s in specs.items() if s.required and fields.get(n) is None]
-        too_many = [
-            fault(n, "invalid")
-            for n, s in specs.items()
-            if s.kind is set and isinstance(members := fields.get(n), list) and len(members) > MOST_MEMBERS
+        grown = [
+            error for s in merging if fields.get(s.name) for error in clean_field(s, fields[s.name], delta=False)[1]
         ]
-        return missing + too_many or (rule(fields) if rule else [])
+        return missing + grown or (rule(fields) if rule else [])
 
     return faults
 
@@ -217,6 +205,8 @@ def _model(
     fields: dict[str, Any] = dict(extra)
     for name, info in source.model_fields.items():
         annotation = constrained(info)
+        if partial and spec_of(name, info).kind is set:
+            annotation = list[get_args(info.annotation)[0]]  # type: ignore[misc]
         described: dict[str, Any] = {"description": info.description, "json_schema_extra": info.json_schema_extra}
         if optional:
             fields[name] = (annotation | MISSING, PydanticField(MISSING, **described))

@@ -58,13 +58,6 @@ def corrupt(store: Store) -> None:
         store.put(COPIES, row, {**copy, "fields": {**fields, "door": f"{fields['door']}?"}})
 
 
-def forget(store: Store) -> None:
-    """One copy isn't there."""
-    row, _ = next(store.scan(COPIES, "residents/"))
-    with store.transaction():
-        store.delete(COPIES, row)
-
-
 def lose(store: Store) -> None:
     """One note that was written vanishes before it was ever sent."""
     entries = Entries(store)

@@ -2,7 +2,7 @@
 
 from asyncio.subprocess import Process
 from collections import Counter
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +19,11 @@ from app.phone.labels import Labels
 from app.phone.syncing import Exchanged, exchange, outcome_lines, sign_in
 from sync.entries import Entry
 from sync.seams import Seams
-from sync.store import SqliteStore
 
 PHONES = ("wang", "li", "zhao")
 FRESH, FRESH_LOGIN = "fresh", "wang"
-PLANTS = ("corrupt", "forget", "lose")
-"""What may be planted to see the comparison fail: a changed copy, a missing one, a lost note."""
+PLANTS = ("corrupt", "lose")
+"""What may be planted to see the story fail: a changed copy on one phone, a note lost before it was sent."""
 BEFALLS: tuple[Fate, ...] = ("lose", "lose", "twice")
 """What happens to the first tries of a push."""
 say = typer.echo
@@ -174,9 +173,9 @@ async def _settle(story: Story) -> None:
 
 async def _compare(story: Story) -> None:
     say(f"  {await _first_sync(story, FRESH, FRESH_LOGIN)}")
-    if plant := {"corrupt": compare.corrupt, "forget": compare.forget}.get(story.plant or ""):
-        with closing(SqliteStore(story.terminal("li").file)) as store:
-            plant(store)
+    if story.plant == "corrupt":
+        with story.phone("li") as held:
+            compare.corrupt(held.store)
     contents = {}
     faults = []
     for name in (*PHONES, FRESH):

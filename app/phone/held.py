@@ -15,7 +15,7 @@ from sync.store import SqliteStore
 from sync.wire import ProblemBody
 
 ANSWER_SECONDS = 60
-LONGEST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 0.5
 """Somebody sits before the terminal: tries follow each other faster than on a phone in a pocket."""
 
 

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from app.collections import COLLECTIONS
 from app.phone import contested
 from app.phone.find import keys_of, short
-from app.phone.held import Held
+from app.phone.held import Held, Trouble
 from app.phone.labels import COLLECTION_WORDS, Labels
 from app.phone.reading import UNSENT, status_document
 from app.phone.telling import Told, as_document, spelled, stamp, words_of
@@ -92,9 +92,10 @@ def _password() -> str:
     """From the settings, else from a person who types it unseen, else one line of standard input."""
     if given := settings().password:
         return given
-    if sys.stdin.isatty():
-        return getpass("密码 Password: ")
-    return sys.stdin.readline().rstrip("\r\n")
+    typed = getpass("密码 Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    if not typed:
+        raise Trouble("password_missing", "没有输入密码", "No password was given")
+    return typed
 
 
 def _summary(held: Held, done: Exchanged) -> list[str]:

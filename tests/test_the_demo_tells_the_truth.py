@@ -1,0 +1,127 @@
+"""`qiaomen demo` does what it prints: a whole community, three phones through every trouble, four equal in the end.
+
+And where something is wrong with one of them, it says so and fails.
+"""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.postgres import Server
+
+TOP = Path(__file__).parent.parent
+LONGEST_SECONDS = 240
+COUNTS = {
+    "sqlite": "15 grids, 19 buildings, 5,235 households, 8,234 residents",
+    # One grid's doors: the whole community takes as long again, and proves the same of the store.
+    "postgres": "15 grids, 19 buildings, 312 households, 554 residents",
+}
+
+
+def command(*options: str) -> list[str]:
+    return [sys.executable, "-m", "app.cli", "demo", *options]
+
+
+def environment() -> dict[str, str]:
+    """The code under test, from whatever folder it is run."""
+    return {**os.environ, "PYTHONPATH": str(TOP), "PYTHONUTF8": "1"}
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    whole = command(*options)
+    return subprocess.run(
+        whole,
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LONGEST_SECONDS,
+        check=False,
+    )
+
+
+def test_four_phones_are_equal_at_the_end_of_the_day(
+    store: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    options = ["--once", "--directory", str(tmp_path / "demo")]
+    if store == "postgres":
+        server: Server = request.getfixturevalue("postgres")
+        server.create_database("demo")
+        options += ["--small", "--database", server.url("demo")]
+    told = run(tmp_path, *options)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert COUNTS[store] in told.stdout
+    for promised in ("applied 6", "merged 1", "conflicted 2", "refused 1", "5 条在途 in flight"):
+        assert promised in told.stdout
+    equal = re.findall(r"(\d\S*) 条 records, .* copies, (\S+) 字节 bytes, sha256 ([0-9a-f]{32})", told.stdout)
+    assert len(equal) == 4
+    assert len(set(equal)) == 1
+    assert "10 条记录都在" in told.stdout
+    # Everything lies in the folder it was given.
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert (tmp_path / "demo" / "qiaomen.db").exists() == (store == "sqlite")
+    again = run(tmp_path, *options)
+    assert again.returncode == 1
+    assert "of its own" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_it_serves_until_ctrl_c_and_its_accounts_are_usable(tmp_path: Path) -> None:
+    file = tmp_path / "accounts.json"
+    file.touch(mode=0o644)
+    options = command("--small", "--accounts", str(file))
+    with subprocess.Popen(
+        options, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        try:
+            assert process.stdout
+            told = "".join(iter_until(process, "Ctrl-C"))
+            accounts = json.loads(file.read_text())
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            assert f"{accounts['base_url']}/docs" in told
+            with httpx.Client(base_url=accounts["base_url"]) as http:
+                assert http.get("/docs").status_code == 200
+                for person in accounts["people"]:
+                    assert person["password"] in told
+                    form = {"username": person["login"], "password": person["password"], "grant_type": "password"}
+                    assert http.post("/v1/auth/token", data=form).status_code == 200
+            assert [(one["login"], one["role"]) for one in accounts["people"]] == [
+                *[("secretary", "admin"), ("wang", "worker"), ("li", "worker"), ("zhao", "worker")],
+            ]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        finally:
+            process.terminate()  # a no-op once it has ended; it ends its server itself
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{accounts['base_url']}/livez")
+
+
+def iter_until(process: subprocess.Popen[str], word: str) -> list[str]:
+    """Its lines up to the one with the word."""
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if word in line:
+            return lines
+    raise AssertionError("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("plant", "reason"),
+    [("corrupt", "copies differ from the fresh phone's"), ("lose", "notes: 1 lost")],
+)
+def test_a_planted_fault_is_seen(plant: str, reason: str, tmp_path: Path) -> None:
+    told = run(tmp_path, "--once", "--small", "--plant", plant)
+    assert told.returncode == 1
+    assert reason in told.stderr
+    assert "Traceback" not in told.stderr
+    assert "四部手机完全一致" not in told.stdout
