@@ -143,7 +143,7 @@ class Batch:
             "received_at": self.now,
             "outcome": outcome.outcome,
             "answer": outcome.model_dump(mode="json", exclude_defaults=True),
-            "payload": None if self.ids[place] in self.plain else arrived.raw,
+            "payload": None if self.ids[place] in self.plain and outcome.outcome == "applied" else arrived.raw,
         }
 
 

@@ -42,7 +42,7 @@ def on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     problem = Problem(_BY_STATUS.get(error.status_code, "bad_request"))
     if problem.code == "body_too_large":
-        problem.details["bytes"] = MOST_BODY_BYTES
+        problem.details["most_bytes"] = MOST_BODY_BYTES
     response = on_problem(request, problem)
     if problem.code == "method_not_allowed":
         response.headers["Allow"] = ", ".join(allowed_methods(request))

@@ -54,8 +54,8 @@ async def list_mutations(
     mine = [_RECEIVED.c.person_id == caller.person_id, _RECEIVED.c.outcome == outcome]
     if before is not None:
         place = sa.tuple_(_RECEIVED.c.received_at, _RECEIVED.c.id)
-        last = sa.select(_RECEIVED.c.received_at, _RECEIVED.c.id)
-        mine.append(place < last.where(*mine, _RECEIVED.c.id == before).scalar_subquery())
+        last = sa.select(_RECEIVED.c.received_at, _RECEIVED.c.id).where(*mine, _RECEIVED.c.id == before)
+        mine.append(place < last.order_by(_RECEIVED.c.received_at).limit(1).scalar_subquery())
     newest = sa.select(_RECEIVED).where(*mine).order_by(_RECEIVED.c.received_at.desc(), _RECEIVED.c.id.desc())
     async with context.database.snapshot() as snapshot:
         rows = await snapshot.rows(newest.limit(limit))

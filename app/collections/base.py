@@ -48,6 +48,8 @@ __all__ = [
     "ask", "collection", "fault", "latest", "maximum", "once", "text", "total", "union",
 ]  # fmt: skip
 
+MOST_FAULTS = 10
+"""Faults told of one mutation: whoever sends a thousand learns enough from ten."""
 WORKERS = frozenset({"worker", "admin"})
 ADMINS = frozenset({"admin"})
 
@@ -82,9 +84,9 @@ class Collection:
 
     def clean(self, op: str, fields: Fields) -> tuple[Fields, list[Error]]:
         """The fields as they will be stored, and what is wrong with them. Deltas stay deltas."""
-        unknown = [fault(name, "unknown_field") for name in fields if name not in self.fields]
+        unknown = [fault(name[:64], "unknown_field") for name in fields if name not in self.fields]
         if unknown:
-            return {}, unknown
+            return {}, unknown[:MOST_FAULTS]
         clean: Fields = {}
         errors: list[Error] = []
         for name, value in fields.items():
