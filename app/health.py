@@ -20,13 +20,13 @@ class Health(BaseModel):
     status: str = "ok"
 
 
-@router.get("/livez")
+@router.get("/livez", summary="存活 · Alive")
 async def get_livez() -> Health:
     """The process is up; says nothing of the store."""
     return Health()
 
 
-@router.get("/readyz")
+@router.get("/readyz", summary="就绪 · Ready to take notes")
 async def get_readyz(context: ContextDep) -> Health:
     """The store can be written, has this version's schema and is durable; else 503 `not_ready` and why."""
     if reason := await fault_of(context):

@@ -61,13 +61,13 @@ class ReplicaList(BaseModel):
     replicas: list[ReplicaView]
 
 
-@router.post("/v1/replicas", status_code=201)
+@router.post("/v1/replicas", status_code=201, summary="登记本机 · Register this phone")
 async def post_replica(body: NewReplica, caller: CallerDep, context: ContextDep) -> NewReplicaTokens:
     """Register this phone. Use the answered tokens from now on: only they may push and pull."""
     return await context.database.run(lambda t: _add(t, context, caller.person_id, body))
 
 
-@router.get("/v1/replicas")
+@router.get("/v1/replicas", summary="本人的手机 · My phones")
 async def get_replicas(caller: CallerDep, context: ContextDep) -> ReplicaList:
     """The caller's own phones, the revoked ones too; at most 200."""
     newest = sa.select(_REPLICA).where(_REPLICA.c.person_id == caller.person_id)
@@ -77,7 +77,7 @@ async def get_replicas(caller: CallerDep, context: ContextDep) -> ReplicaList:
     return ReplicaList(replicas=[ReplicaView.model_validate(row, from_attributes=True) for row in rows])
 
 
-@router.delete("/v1/replicas/{replica_id}", status_code=204)
+@router.delete("/v1/replicas/{replica_id}", status_code=204, summary="停用手机 · Revoke a phone")
 async def delete_replica(replica_id: UUID, caller: CallerDep, context: ContextDep) -> None:
     """Revoke a phone: its next request is answered `replica_revoked`, which tells it to wipe its copy."""
     await context.database.run(lambda t: _revoke(t, context, caller.person_id, replica_id))

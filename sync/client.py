@@ -3,6 +3,8 @@
 import base64
 import gzip
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -57,6 +59,13 @@ class _Tokens(Wire):
 
 class _NewReplica(_Tokens):
     id: str
+
+
+@asynccontextmanager
+async def connected(replica: Replica, server: str, seams: Seams, timeout_seconds: float) -> AsyncIterator["Client"]:
+    """A client of a server's base URL, on a connection of its own that no proxy of the environment sees."""
+    async with httpx.AsyncClient(base_url=server, timeout=timeout_seconds, trust_env=False) as http:
+        yield Client(replica, http, seams)
 
 
 class Client:

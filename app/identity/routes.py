@@ -25,7 +25,7 @@ class TokenForm(BaseModel):
     refresh_token: str | None = Field(None, max_length=256)
 
 
-@router.post("/v1/auth/token")
+@router.post("/v1/auth/token", summary="登录或刷新令牌 · Sign in, or refresh")
 async def post_token(form: Annotated[TokenForm, Form()], context: ContextDep) -> Tokens:
     """Sign in with `username` and `password`, or go on with a `refresh_token`.
 

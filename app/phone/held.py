@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sync import seams
-from sync.client import Client, httpx  # type: ignore[attr-defined]  # sync/client.py alone imports httpx
+from sync import client, seams
+from sync.client import Client
 from sync.entries import Entries
 from sync.replica import Replica
 from sync.seams import Seams
@@ -79,8 +79,8 @@ async def connected(replica: Replica, server: str, world: Seams) -> AsyncIterato
         usable = False
     if not usable:
         raise Trouble("server_invalid", "服务器地址不正确", "The server's address must be like http://127.0.0.1:8000")
-    async with httpx.AsyncClient(base_url=server, timeout=ANSWER_SECONDS, trust_env=False) as http:
-        yield Client(replica, http, world)
+    async with client.connected(replica, server, world, ANSWER_SECONDS) as connection:
+        yield connection
 
 
 def patient(world: Seams) -> Seams:
