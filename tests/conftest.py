@@ -1,6 +1,7 @@
 """Both stores, always: whatever takes `context` runs on SQLite and on PostgreSQL."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -37,13 +38,22 @@ def template(postgres: Server) -> str:
     name = "template_of_tests"
     postgres.create_database(name)
 
-    async def prepare() -> None:
-        database = open_database(Settings(database_url=postgres.url(name), key=KEY), seams.real())
-        await migrate(database)
-        await database.close()
-
-    asyncio.run(prepare())
+    asyncio.run(_prepare(postgres.url(name)))
     return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file at head, to copy."""
+    file = tmp_path_factory.mktemp("template") / "head.db"
+    asyncio.run(_prepare(f"sqlite:///{file}"))
+    return file
+
+
+async def _prepare(url: str) -> None:
+    database = open_database(Settings(database_url=url, key=KEY), seams.real())
+    await migrate(database)
+    await database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -57,7 +67,9 @@ def store(request: pytest.FixtureRequest) -> str:
 def database_url(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty store: at head already on PostgreSQL; the embedded one migrates itself."""
     if store == "sqlite":
-        yield f"sqlite:///{tmp_path / 'test.db'}"
+        file = tmp_path / "test.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite:///{file}"
         return
     server: Server = request.getfixturevalue("postgres")
     template: str = request.getfixturevalue("template")
