@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.problems import Problem
@@ -177,11 +177,6 @@ def is_data_error(error: BaseException) -> bool:
     state = sqlstate_of(error) or ""
     unbindable = isinstance(error, StatementError) and not isinstance(error, DBAPIError)
     return unbindable or (state[:2] in ("22", "23") and state != "23505")
-
-
-def is_store_error(error: BaseException) -> bool:
-    """Is it the store that failed, and not the work that was asked of it?"""
-    return isinstance(error, SQLAlchemyError | OSError) or sqlstate_of(error) is not None
 
 
 def values_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:

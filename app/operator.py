@@ -1,6 +1,5 @@
 """What is written at the server's own command line: through the same write path, without a person."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict
 from uuid import UUID
@@ -51,21 +50,22 @@ async def add_area(context: Context, *, code: str, name: str, level: str, parent
 
 
 async def create_all(context: Context, items: Iterable[Item]) -> None:
-    """Creates records in their order, in batches of one home. Areas come one level after another."""
-    waiting: dict[UUID, list[Arrived]] = defaultdict(list)
+    """Creates records in their order, in batches of one home; areas first, since they open feeds."""
+    batch: list[Arrived] = []
     homes: dict[str, UUID] = {}
+    of: tuple[UUID, bool] | None = None
     for item in items:
         id = UUID(item["record"])
         home = UUID(item["home"]) if item["home"] else _home_of_area(item, homes)
         homes[item["record"]] = home
-        if item["collection"] == "areas":
-            await _flush(context, home, [as_arrived(context, _write("areas", home, id, item["fields"]))])
-            continue
-        waiting[home].append(as_arrived(context, _write(item["collection"], home, id, item["fields"])))
-        if len(waiting[home]) >= BATCH:
-            await _flush(context, home, waiting.pop(home))
-    for home, batch in waiting.items():
-        await _flush(context, home, batch)
+        now = home, item["collection"] == "areas"
+        if of is not None and (now != of or len(batch) >= BATCH):
+            await _flush(context, of[0], batch)
+            batch = []
+        of = now
+        batch.append(as_arrived(context, _write(item["collection"], home, id, item["fields"])))
+    if of is not None:
+        await _flush(context, of[0], batch)
 
 
 def _home_of_area(item: Item, homes: dict[str, UUID]) -> UUID:

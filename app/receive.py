@@ -15,7 +15,7 @@ from app.batch import NO_HOME, Actor, Batch, Incoming
 from app.bench import Bench
 from app.collections import COLLECTIONS
 from app.context import Context
-from app.database import Transaction, is_data_error, is_store_error, sqlstate_of
+from app.database import Transaction, is_data_error, sqlstate_of
 from app.judge import judge
 from app.listing import list_changes, move_dependants
 from app.loading import load
@@ -129,7 +129,9 @@ async def _settle_one_by_one(
         except Exception as error:
             if not _is_a_mutations_fault(error):
                 raise
-            Log.error("not_storable", error_kind=type(error).__name__, sqlstate_code=sqlstate_of(error))
+            Log.error(
+                "not_storable", error_kind=type(error.__cause__ or error).__name__, sqlstate_code=sqlstate_of(error)
+            )
             if (mutation := batch.incoming.arrived[place].mutation) and mutation.op == "create":
                 batch.refused_creates.add((mutation.collection, mutation.record))
     working = await _judge_and_write(transaction, batch, access, storable)
@@ -142,7 +144,11 @@ async def _settle_one_by_one(
 
 def _is_a_mutations_fault(error: Exception) -> bool:
     """Rows the store won't take, or a mutation that the judge stumbles over: neither may sink its neighbours."""
-    return is_data_error(error) or not (is_store_error(error) or isinstance(error, Problem))
+    return isinstance(error, _Stumbled) or is_data_error(error)
+
+
+class _Stumbled(Exception):
+    """The judge itself failed over a mutation."""
 
 
 class _Undo(Exception):
@@ -155,7 +161,10 @@ async def _judge_and_write(transaction: Transaction, batch: Batch, access: Acces
     working.refused_creates |= batch.refused_creates
     bench = Bench(working, access, batch.actor.person, batch.epoch, batch.now, batch.plain)
     for place in places:
-        batch.answers[place] = judge(bench, batch.incoming.arrived[place])
+        try:
+            batch.answers[place] = judge(bench, batch.incoming.arrived[place])
+        except Exception as error:
+            raise _Stumbled from error
     await move_dependants(transaction, working)
     await _write(transaction, working, batch)
     return working
