@@ -154,7 +154,7 @@ async def second_community(world: World) -> UUID:
     )
     hashed = await hash_password(PASSWORD, bytes(16))
     async with world.context.database.transaction() as transaction:
-        qian = await add_person(transaction, world.context.seams, "qian", hashed)
+        qian = world.people["qian"] = await add_person(transaction, world.context.seams, "qian", hashed)
         there = {"person_id": qian, "area_id": home, "area_home": home}
         await add_grant(transaction, world.context, **there, role="worker")
     return home

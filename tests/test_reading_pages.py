@@ -181,7 +181,7 @@ async def test_a_first_reading_in_tiny_pages_survives_deletes_moves_and_compacti
     for _ in range(200):
         if (await phone.pull(limit=chance.randint(1, 3)))["complete"]:
             break
-        for _ in range(chance.randint(0, 2) if doors else 0):
+        for _ in range(min(chance.randint(0, 2), len(doors))):
             door = doors.pop(chance.randrange(len(doors)))
             await push(world, writer, some_change(world, chance, door, revs[door]))
         moments.append(world.context.seams.now())
