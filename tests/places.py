@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -21,10 +22,13 @@ from sync.store import MemoryStore
 from tests.conftest import KEY, inline_context
 from tests.phones import Phone, Time, new_phone
 from tests.postgres import Server
-from tests.world import World, new_world
+from tests.world import World, household, new_world
 
 LOGINS = ("li", "wang", "li", "zhao")
 """Four phones, two of them of one person; zhao's grant over the second building comes and goes."""
+
+RECORDS = [UUID(int=n + 1, version=4) for n in range(4)]
+"""Households: every phone has the first three already, so that a few steps make two edits cross."""
 
 Opener = Callable[[Time], "Place"]
 
@@ -44,7 +48,13 @@ async def _prepare(world: World, time: Time) -> list[Phone]:
     for login in ("li", "wang"):
         await world.add_person(login)
     await world.add_person("zhao", area="building_2")
-    return [await new_phone(world, login, time.seams(f"phone {n}")) for n, login in enumerate(LOGINS)]
+    phones = [await new_phone(world, login, time.seams(f"phone {n}")) for n, login in enumerate(LOGINS)]
+    for number, record in enumerate(RECORDS[:3]):
+        unit = "unit_2" if number == 2 else "unit_1"
+        phones[0].replica.create("households", world.home, household(world, f"{number}", unit, note="甲。乙。"), record)
+    for phone in phones:
+        await phone.sync()
+    return phones
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
