@@ -71,16 +71,30 @@ def edit(phone: Phone, key: Key, fields: Fields) -> None:
 
 
 def delete(phone: Phone, key: Key) -> None:
-    """Deletes; a record the server has never heard of vanishes without a word. Raises NotShown."""
+    """Deletes; a record the server has never heard of vanishes without a word, unless something unsent
+    refers to it: then it is created, and deleted, so that what refers to it has something to refer to.
+
+    Raises NotShown.
+    """
     shown = require_shown(phone, key)
     joins = _find_waiting(phone, key)
     if joins and joins.op == "create" and joins.after is None:
-        phone.entries.remove(joins)
+        if _is_referred_to(phone, joins):
+            _add(phone, key, "delete", {}, seen=[])
+        else:
+            phone.entries.remove(joins)
     elif joins:
         phone.entries.put(joins.model_copy(update={"op": "delete", "fields": {}}))
     else:
         seen = [_as_seen(shown), *seen_beside(phone, key, shown.fields)]
         _add(phone, key, "delete", {}, seen=seen)
+
+
+def _is_referred_to(phone: Phone, created: Entry) -> bool:
+    """Does an unsent mutation of another record name this one?"""
+    record = str(created.key.record)
+    others = (entry for entry in phone.entries.marked("unsent") if entry.key != created.key)
+    return any(record in str(value) for entry in others for value in entry.fields.values())
 
 
 def resolve(phone: Phone, key: Key, value: JsonValue) -> None:

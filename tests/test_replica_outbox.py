@@ -64,6 +64,17 @@ def test_a_value_put_back_before_it_was_sent_is_sent_as_it_was(pair: Pair) -> No
     assert pair.fields(key) == pair.server.records[key]["fields"]
 
 
+def test_a_deleted_record_that_something_unsent_refers_to_is_created_and_deleted(pair: Pair) -> None:
+    key = pair.phone.create("households", HOME, {"door": "101"})
+    pair.phone.create("visits", HOME, {"household_id": str(key.record), "note": "knocked"})
+    pair.phone.delete(key)
+    assert pair.phone.shown(key) is None
+    pair.sync()
+    assert pair.phone.shown(key) is None
+    assert pair.phone.refusals() == []
+    assert pair.phone.status().unsent == 0
+
+
 def test_a_record_the_server_never_heard_of_vanishes_when_it_is_deleted(pair: Pair) -> None:
     key = pair.phone.create("visits", HOME, {"note": "a slip"})
     pair.phone.delete(key)
