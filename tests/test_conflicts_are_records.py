@@ -1,48 +1,14 @@
 """What two people changed at once becomes a record: it travels, it is resolved offline, nothing in it is lost."""
 
-from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID
 
 import pytest
 
-from app.context import Context
 from tests.raw_phone import RawPhone, phone_of
-from tests.world import NEW_ID, World, household, mutation, new_world
+from tests.two_people import contested, door, li, wang, world
+from tests.world import World, mutation
 
-
-@pytest.fixture
-async def world(context: Context) -> AsyncIterator[World]:
-    world = await new_world(context)
-    yield world
-    await world.http.aclose()
-
-
-@pytest.fixture
-async def li(world: World) -> RawPhone:
-    return await phone_of(world, "li")
-
-
-@pytest.fixture
-async def wang(world: World) -> RawPhone:
-    return await phone_of(world, "wang")
-
-
-@pytest.fixture
-async def door(world: World, li: RawPhone) -> UUID:
-    """A household at rev 1."""
-    id = NEW_ID()
-    await li.apply("households", id, fields=household(world, note="一。二。三。", tags=["a"]))
-    return id
-
-
-async def contested(li: RawPhone, wang: RawPhone, door: UUID, field: str = "door", **values: Any) -> str:
-    """Both change a field that they saw at rev 1; Li arrives first. The conflict's id."""
-    await li.apply("households", door, "update", 1, fields={field: values.get("ours", "102")})
-    outcome = await wang.say("households", door, "update", 1, fields={field: values.get("theirs", "103")})
-    assert outcome["outcome"] == "conflicted", outcome
-    [conflict] = outcome["conflicts"]
-    return str(conflict)
+__all__ = ["door", "li", "wang", "world"]
 
 
 async def test_a_contested_field_opens_a_conflict_with_base_held_and_candidate(
