@@ -88,18 +88,26 @@ async def access_of(transaction: Transaction, person: UUID, now: datetime) -> Ac
     return Access(present, ended)
 
 
-async def followed_feeds(snapshot: Transaction, person: UUID, now: datetime) -> Sequence[Followed]:
-    """The feeds a person reads at this moment, in order of id, each with its head."""
-    statement = (
-        sa.select(_FEED).where(sa.tuple_(_FEED.c.home, _FEED.c.id).in_(following(person, now))).order_by(_FEED.c.id)
-    )
+def with_followed(statement: sa.Select[Any]) -> sa.Select[Any]:
+    """The statement's rows, once for each feed that `:person` follows at `:now`, in order of id.
+
+    A person who follows none has the rows once, with nothing in the feed's columns.
+    """
+    mine = following(sa.bindparam("person"), sa.bindparam("now")).distinct().subquery()
+    feed = sa.and_(_FEED.c.home == mine.c.home, _FEED.c.id == mine.c.feed_id)
+    return statement.add_columns(*_FEED.c).outerjoin(mine, sa.true()).outerjoin(_FEED, feed).order_by(_FEED.c.id)
+
+
+def as_followed(rows: Sequence[Any]) -> list[Followed]:
+    """The feeds in such rows."""
     return [
         Followed(r.home, r.id, r.owner_id, r.audience, r.head, r.digest, r.horizon, r.tag)
-        for r in await snapshot.rows(statement)
+        for r in rows
+        if r.id is not None
     ]
 
 
-def following(person: UUID, now: datetime) -> sa.Select[Any]:
+def following(person: UUID | sa.BindParameter[UUID], now: datetime | sa.BindParameter[datetime]) -> sa.Select[Any]:
     """(home, feed) of what a person follows now, as a subquery for what else is read through feeds."""
     return sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id).where(
         _FOLLOW.c.person_id == person,

@@ -60,6 +60,7 @@ class Batch:
         """Mutations of which the history has every word."""
         self.refused_creates: set[tuple[str, UUID]] = set()
         """Records whose create the store wouldn't take."""
+        self.contents = [self.digest(arrived) for arrived in incoming.arrived]
         self.ids: dict[int, UUID] = {}
         """Under which id each fresh one is kept: its own, or the server's where that is of no use."""
 
@@ -70,11 +71,10 @@ class Batch:
         follows from its content, so that the same push again finds it.
         """
         sent = [as_uuid(arrived.sent_id) for arrived in self.incoming.arrived]
-        contents = [self.digest(arrived) for arrived in self.incoming.arrived]
-        spares = [self._spare_id(*both) for both in zip(sent, contents, strict=True)]
+        spares = [self._spare_id(*both) for both in zip(sent, self.contents, strict=True)]
         known = await self._stored(transaction, [id for id in (*sent, *spares) if id])
         taken: dict[UUID, tuple[int, bytes]] = {}
-        for place, (id, spare, content) in enumerate(zip(sent, spares, contents, strict=True)):
+        for place, (id, spare, content) in enumerate(zip(sent, spares, self.contents, strict=True)):
             for own in (id, spare):
                 if own is None:
                     continue
@@ -135,7 +135,7 @@ class Batch:
             "collection": m.collection if m else None,
             "record_id": m.record if m else None,
             "op": m.op if m else None,
-            "content": self.digest(arrived),
+            "content": self.contents[place],
             "base": m.base if m else None,
             "after": after_of(m) if m else None,
             "made_at": m.made_at if m else None,

@@ -26,8 +26,11 @@ class Context:
         return hmac.digest(self.key, purpose.encode(), hashlib.sha256)
 
 
-def context_of(request: Request) -> Context:
-    """The context that `main.create_app` or its lifespan put on the application."""
+async def context_of(request: Request) -> Context:
+    """The context that `main.create_app` or its lifespan put on the application.
+
+    Async although it awaits nothing: what isn't is sent to another thread and back, on every request.
+    """
     context: Context = request.app.state.context
     return context
 

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -48,6 +49,16 @@ class FeedStep(NamedTuple):
     tag: int
 
 
+class Scanned(NamedTuple):
+    """A feed to read above a position, and the head and tag it was seen with."""
+
+    home: UUID
+    feed_id: int
+    above: int
+    head: int
+    tag: int
+
+
 class PageRow(NamedTuple):
     """A stored entry on its way out."""
 
@@ -56,7 +67,38 @@ class PageRow(NamedTuple):
     body: bytes
 
 
-class Transaction(abc.ABC):
+class Found(NamedTuple):
+    """A page's entries; and may there be more than fit?"""
+
+    rows: Sequence[PageRow]
+    more: bool
+
+
+class Moved(Exception):
+    """A feed has a newer head than the one that was read a moment ago."""
+
+
+class Reader(abc.ABC):
+    """What the hot paths read with: statements that were built once."""
+
+    @abc.abstractmethod
+    async def fetch(self, statement: sa.Executable, **parameters: Any) -> Sequence[Any]:
+        """Every row of a statement that lives as long as the process, its columns as attributes."""
+
+    async def fetch_first(self, statement: sa.Executable, **parameters: Any) -> Any:
+        """The first row, or None."""
+        return next(iter(await self.fetch(statement, **parameters)), None)
+
+    @abc.abstractmethod
+    async def first_tags(self, numbers: Sequence[tuple[UUID, int, int]]) -> dict[int, int]:
+        """Feed → the tag of its first mark at or above seq, for each (home, feed, seq) that has one."""
+
+    @abc.abstractmethod
+    async def page_rows(self, feeds: Sequence[Scanned], limit: int, most_bytes: int) -> Found:
+        """Entries above each position in order of (feed, seq). Raises Moved if a feed isn't where it was seen."""
+
+
+class Transaction(Reader):
     """An open transaction. Statements are set-based; nothing here commits."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -90,12 +132,6 @@ class Transaction(abc.ABC):
     async def list_entries(self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any) -> None:
         """Locks the feeds by id, then numbers, lists, marks and digests. Only COMMIT follows."""
 
-    @abc.abstractmethod
-    async def page_rows(
-        self, feeds: Sequence[tuple[UUID, int, int]], limit: int, most_bytes: int
-    ) -> tuple[list[PageRow], bool]:
-        """Entries of (home, feed, above) in order of (feed, seq); and may there be more than fit?"""
-
 
 class Database(abc.ABC):
     """A store, its pools and its rules for beginning a transaction."""
@@ -110,6 +146,10 @@ class Database(abc.ABC):
     @abc.abstractmethod
     def snapshot(self) -> AbstractAsyncContextManager[Transaction]:
         """A read-only transaction that sees one moment."""
+
+    @abc.abstractmethod
+    def glance(self) -> AbstractAsyncContextManager[Reader]:
+        """For a statement or two without a transaction: on PostgreSQL each sees a moment of its own."""
 
     @abc.abstractmethod
     async def durability_fault(self) -> str | None:
@@ -169,13 +209,20 @@ def may_repeat(error: BaseException) -> bool:
     state = sqlstate_of(error)
     if state is not None:
         return state in REPEATABLE or state.startswith("08")
-    return isinstance(error, ConnectionError) or bool(isinstance(error, DBAPIError) and error.connection_invalidated)
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, ConnectionError) or _is_closed(error)
+
+
+def _is_closed(error: BaseException) -> bool:
+    """The driver's own word for a connection that is gone; for values that it can't send it has the other."""
+    return isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
 
 
 def is_data_error(error: BaseException) -> bool:
     """Is it the rows' fault (class 22 or 23, but not a duplicate key; or a value no column takes)?"""
     state = sqlstate_of(error) or ""
     unbindable = isinstance(error, StatementError) and not isinstance(error, DBAPIError)
+    unbindable |= isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     return unbindable or (state[:2] in ("22", "23") and state != "23505")
 
 

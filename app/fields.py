@@ -14,7 +14,7 @@ from sqlmodel import UTCDateTime
 
 from app.tables import Json
 from sync import merge
-from sync.canonical import canonical_json
+from sync.canonical import spelled
 from sync.merge import Policy
 from sync.wire import Fields
 
@@ -22,6 +22,9 @@ DEFAULT_TEXT = 200
 """Characters a text may have when its declaration doesn't say."""
 MOST_MEMBERS = 100
 """Members a set may have."""
+
+DELTAS = ("union", "total")
+"""Policies whose fields travel in an update as what was added and removed, not as a whole value."""
 
 Error = dict[str, JsonValue]
 
@@ -42,6 +45,8 @@ class FieldSpec:
 
 def as_wire(value: Any) -> JsonValue:
     """A Python value as it travels: times in UTC, all equally long so that text compares as time; sets sorted."""
+    if type(value) is str:
+        return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(value, UUID | date):
@@ -109,12 +114,12 @@ def _leaves(annotation: Any) -> Iterator[Any]:
 
 def clean_field(spec: FieldSpec, value: JsonValue, *, delta: bool) -> tuple[JsonValue, list[Error]]:
     """The value as it will be stored, and what is wrong with it. In an update, sets and totals come as deltas."""
-    if delta and isinstance(value, dict) and spec.policy.name in ("union", "total"):
+    if delta and isinstance(value, dict) and spec.policy.name in DELTAS:
         return _clean_delta(spec, value)
-    if delta and spec.policy.name in ("union", "total"):
+    if delta and spec.policy.name in DELTAS:
         return None, [fault(spec.name, "invalid")]
     try:
-        return as_wire(spec.adapter.validate_json(canonical_json(value), strict=True)), []
+        return as_wire(spec.adapter.validate_json(spelled(value), strict=True)), []
     except ValidationError as error:
         return None, [fault(spec.name, _code_of(error))]
 

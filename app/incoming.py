@@ -13,13 +13,19 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from app.collections import COLLECTIONS
 from app.problems import Problem
-from sync.canonical import LARGEST_INTEGER, NotCanonical, canonical_json
-from sync.wire import MOST_MUTATIONS, Mutation
+from sync.canonical import LARGEST_INTEGER, NotCanonical, canonical_json, require_canonical, spelled
+from sync.wire import MOST_MUTATIONS, Mutation, Seen
 
 LONGEST_COLLECTION = 64
 """Characters of a collection's name: it is kept in an index, which takes no long ones."""
 _SPACE = re.compile(r"[ \t\n\r]*")
+_NUL_OR_HALF = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_WORDS = {*Mutation.model_fields, *Seen.model_fields, "add", "remove", "increment", "value", "resolution"}.union(
+    *(collection.fields for collection in COLLECTIONS.values())
+)
+"""Every key of a mutation that is about what this server knows. Any other is looked at more closely."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Arrived:
         if self.flaw or self.mutation is None:
             return self.raw
         m = self.mutation
-        return canonical_json(
+        return spelled(
             {
                 "collection": m.collection,
                 "record": str(m.record),
@@ -57,7 +63,7 @@ def read_envelope(body: bytes) -> tuple[dict[str, Any], list[Arrived]]:
 
     Raises bad_json and too_many_mutations.
     """
-    reader = _Reader(body.decode("utf-8", "surrogateescape"))
+    reader = _Reader(body)
     try:
         envelope, end = reader.read_object(reader.skip(0))
         if reader.skip(end) != len(reader.text):
@@ -69,7 +75,7 @@ def read_envelope(body: bytes) -> tuple[dict[str, Any], list[Arrived]]:
 
 def read_value(body: bytes) -> JsonValue:
     """A body of one JSON value, without any tolerance. Raises bad_json, or the code of its flaw."""
-    reader = _Reader(body.decode("utf-8", "surrogateescape"))
+    reader = _Reader(body)
     try:
         value, end = reader.decoder.raw_decode(reader.text, reader.skip(0))
         if reader.skip(end) != len(reader.text):
@@ -79,6 +85,10 @@ def read_value(body: bytes) -> JsonValue:
     if reader.flaws:
         raise Problem(reader.flaws[0])
     found: JsonValue = value
+    try:
+        require_canonical(found)
+    except NotCanonical as flaw:
+        raise Problem(flaw.code) from None
     return found
 
 
@@ -102,8 +112,10 @@ def pointers_of(error: ValidationError) -> list[dict[str, JsonValue]]:
 class _Reader:
     """Walks the outer object; `arrived` collects what it finds under `mutations`."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, body: bytes) -> None:
+        self.text, self.plain_texts = _text_of(body)
+        self.odd = False
+        """Is there anything in this value that canonical JSON refuses, or spells another way?"""
         self.arrived: list[Arrived] = []
         self.flaws: list[str] = []
         self.decoder, self.lenient = (
@@ -169,31 +181,39 @@ class _Reader:
                 raise Problem("too_many_mutations", most_mutations=MOST_MUTATIONS)
             value, stop = self._flawed_value(start)
             raw = self.text[start:stop].encode("utf-8", "surrogateescape")
-            self.arrived.append(_arrived(raw, value, self.flaws))
+            plain = self.plain_texts and not self.odd
+            self.arrived.append((_plainly_arrived(raw, value) if plain else None) or _arrived(raw, value, self.flaws))
             end.append(stop)
         return self._end
 
     def _flawed_value(self, at: int) -> tuple[Any, int]:
         """A value with its flaws noted. A raw control character in a text is a flaw of this value alone."""
         self.flaws.clear()
+        self.odd = False
         try:
             return self.decoder.raw_decode(self.text, at)
         except json.JSONDecodeError:
             self.flaws.clear()
             value, end = self.lenient.raw_decode(self.text, at)
+            self.odd = True
             self.flaws.append("nul_in_text" if "\0" in self.text[at:end] else "mutation_invalid")
             return value, end
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
+            self.odd = True
             self.flaws.append("duplicate_key")
+        if not found.keys() <= _WORDS:
+            self.odd = True
         return found
 
     def _constant(self, name: str) -> None:
+        self.odd = True
         self.flaws.append("number_not_finite")
 
     def _float(self, text: str) -> int | float | None:
+        self.odd = True
         number = float(text)
         if not math.isfinite(number):
             self.flaws.append("number_not_finite")
@@ -201,10 +221,29 @@ class _Reader:
         return int(number) if number.is_integer() and abs(number) <= LARGEST_INTEGER else number
 
     def _int(self, text: str) -> int | None:
+        if len(text) > 15:
+            self.odd = True
         if len(text) > 17:
             self.flaws.append("integer_too_large")
             return None
         return int(text)
+
+
+def _text_of(body: bytes) -> tuple[str, bool]:
+    """The body as text, and whether no text in it can hold a NUL or half a character."""
+    try:
+        return body.decode(), not _NUL_OR_HALF.search(body)
+    except UnicodeDecodeError:
+        return body.decode("utf-8", "surrogateescape"), False
+
+
+def _plainly_arrived(raw: bytes, value: Any) -> Arrived | None:
+    """What nearly every mutation is: its bytes say nothing that canonical JSON couldn't. None: look closer."""
+    try:
+        mutation = Mutation.model_validate_json(raw, strict=True)
+    except ValidationError:
+        return None
+    return Arrived(raw, mutation, value["id"]) if mutation.collection in COLLECTIONS else None
 
 
 def _arrived(raw: bytes, value: Any, flaws: list[str]) -> Arrived:

@@ -13,7 +13,7 @@ from app.collections import COLLECTIONS
 from app.database import FeedStep, Listed, Transaction
 from app.loading import load_entries, load_feeds
 from app.working import CONFLICTS, Record, Working, as_loaded
-from sync.canonical import canonical_json, record_hash
+from sync.canonical import spelled, spelled_record_hash
 from sync.seams import Seams
 
 
@@ -92,8 +92,9 @@ def _entries_of(working: Working, record: Record, feed: int) -> Iterable[Listed]
     if record.held.deleted:
         yield Listed(feed, 0, name, id, rev, 0, False, _inside({**head, "deleted": True}))
     else:
-        number = record_hash(name, str(id), rev, record.fields)
-        body = _inside(head) + b',"fields":' + canonical_json(record.fields) + b',"hash":%d' % number
+        fields = spelled(record.fields)
+        number = spelled_record_hash(name, str(id), rev, fields)
+        body = _inside(head) + b',"fields":' + fields + b',"hash":%d' % number
         yield Listed(feed, 0, name, id, rev, number, True, body)
 
 

@@ -1,133 +1,26 @@
 """The production store: PostgreSQL 15 or newer, through asyncpg."""
 
-import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from functools import cache
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
-from uuid import UUID
 
+import asyncpg
+import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from app.database import Database, FeedStep, Listed, PageRow, Rows, Transaction, values_of
+from app.database import Database, Moved, Reader
+from app.postgres_transaction import PostgresReader, PostgresTransaction
+from app.problems import Problem
 from sync.seams import Seams
-
-_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
-
-
-class PostgresTransaction(Transaction):
-    """Writes go through the driver's own connection: one statement, one array a column."""
-
-    async def insert(self, table: sa.Table, rows: Rows) -> None:
-        await self._write(table, rows, replace=())
-
-    async def upsert(self, table: sa.Table, rows: Rows) -> None:
-        names = rows[0].keys() if rows else ()
-        await self._write(table, rows, replace=tuple(n for n in names if not table.c[n].primary_key))
-
-    async def _write(self, table: sa.Table, rows: Rows, replace: tuple[str, ...]) -> None:
-        if not rows:
-            return
-        names = tuple(rows[0])
-        columns = values_of(rows, names)
-        for index, name in enumerate(names):
-            if isinstance(table.c[name].type, sa.JSON):
-                columns[index] = [None if v is None else json.dumps(v, ensure_ascii=False) for v in columns[index]]
-        await self.drive(_insert_statement(table, names, replace), *columns)
-
-    async def drive(self, statement: str, *parameters: Any) -> list[Any]:
-        """Runs on the driver inside this transaction, which a first statement has begun."""
-        raw = await self.connection.get_raw_connection()
-        driver: Any = raw.driver_connection
-        rows: list[Any] = await driver.fetch(statement, *parameters)
-        return rows
-
-    async def list_entries(self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any) -> None:
-        await self.drive(
-            _LIST_ENTRIES,
-            home,
-            now,
-            [s.feed_id for s in steps],
-            [s.numbers for s in steps],
-            [s.digest for s in steps],
-            [s.tag for s in steps],
-            [e.feed_id for e in entries],
-            [e.step for e in entries],
-            [e.collection for e in entries],
-            [e.record_id for e in entries],
-            [e.rev for e in entries],
-            [e.hash for e in entries],
-            [e.live for e in entries],
-            [e.body for e in entries],
-        )
-
-    async def page_rows(
-        self, feeds: Sequence[tuple[UUID, int, int]], limit: int, most_bytes: int
-    ) -> tuple[list[PageRow], bool]:
-        homes, ids, above = zip(*feeds, strict=True)
-        rows = await self.drive(_PAGE_ROWS, list(homes), list(ids), list(above), limit, most_bytes)
-        more = bool(rows) and (len(rows) >= limit or rows[0]["found"] > len(rows))
-        return [PageRow(row["feed_id"], row["seq"], row["body"]) for row in rows], more
-
-
-# Locking, numbering, listing, marking and digesting in one statement: every other push of these feeds
-# waits while it runs. FOR UPDATE reads each feed's newest version, so `head` is never a stale one.
-_LIST_ENTRIES = """
-WITH step AS (
-    SELECT * FROM unnest($3::bigint[], $4::int[], $5::bigint[], $6::bigint[]) AS s(feed_id, numbers, digest, tag)
-), locked AS (
-    SELECT id, head, digest FROM feed WHERE home = $1 AND id = ANY($3) ORDER BY id FOR UPDATE
-), listed AS (
-    INSERT INTO feed_entry (home, feed_id, seq, collection, record_id, rev, hash, live, body)
-    SELECT $1, e.feed_id, locked.head + e.step, e.collection, e.record_id, e.rev, e.hash, e.live, e.body
-    FROM unnest($7::bigint[], $8::int[], $9::text[], $10::uuid[], $11::int[], $12::bigint[], $13::bool[],
-                $14::bytea[]) AS e(feed_id, step, collection, record_id, rev, hash, live, body)
-    JOIN locked ON locked.id = e.feed_id
-    ON CONFLICT (home, collection, record_id, feed_id) DO UPDATE
-    SET seq = excluded.seq, rev = excluded.rev, hash = excluded.hash, live = excluded.live, body = excluded.body
-), numbered AS (
-    UPDATE feed SET head = locked.head + step.numbers, tag = step.tag,
-        digest = mod(mod(locked.digest + step.digest, 281474976710656) + 281474976710656, 281474976710656)
-    FROM locked JOIN step ON step.feed_id = locked.id
-    WHERE feed.home = $1 AND feed.id = locked.id
-)
-INSERT INTO feed_mark (home, feed_id, seq, tag, made_at)
-SELECT $1, locked.id, locked.head + step.numbers, step.tag, $2 FROM locked JOIN step ON step.feed_id = locked.id
-"""
-
-_PAGE_ROWS = """
-SELECT feed_id, seq, body, found FROM (
-    SELECT f.feed_id, e.seq, e.body, count(*) OVER () AS found, length(e.body) AS size,
-        sum(length(e.body)) OVER (ORDER BY f.feed_id, e.seq) AS bytes
-    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS f(home, feed_id, above)
-    CROSS JOIN LATERAL (
-        SELECT seq, body FROM feed_entry
-        WHERE home = f.home AND feed_id = f.feed_id AND seq > f.above ORDER BY seq LIMIT $4
-    ) AS e
-    ORDER BY f.feed_id, e.seq LIMIT $4
-) AS page
-WHERE bytes - size < $5 ORDER BY feed_id, seq
-"""
-
-
-@cache
-def _insert_statement(table: sa.Table, names: tuple[str, ...], replace: tuple[str, ...]) -> str:
-    arrays = ", ".join(
-        f"${number}::{table.c[name].type.compile(dialect=_DIALECT)}[]" for number, name in enumerate(names, 1)
-    )
-    columns = ", ".join(f'"{name}"' for name in names)
-    statement = f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM unnest({arrays})'
-    if replace:
-        key = ", ".join(f'"{column.name}"' for column in table.primary_key)
-        changes = ", ".join(f'"{name}" = excluded."{name}"' for name in replace)
-        statement += f" ON CONFLICT ({key}) DO UPDATE SET {changes}"
-    return statement
 
 
 class Postgres(Database):
-    """One pool; READ COMMITTED to write, REPEATABLE READ READ ONLY for a snapshot."""
+    """One pool; READ COMMITTED to write, REPEATABLE READ READ ONLY for a snapshot.
+
+    Transactions are begun and ended in the driver's own words, so SQLAlchemy is told to leave them alone.
+    """
 
     def __init__(self, url: str, seams: Seams, pool_size: int) -> None:
         super().__init__(seams)
@@ -137,19 +30,43 @@ class Postgres(Database):
             pool_size=pool_size,
             max_overflow=0,
             pool_pre_ping=False,
-            isolation_level="READ COMMITTED",
+            isolation_level="AUTOCOMMIT",
+            connect_args={"server_settings": _PLANNER},
+            json_serializer=orjson.dumps,
+            json_deserializer=_as_is,
         )
-        self.reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        event.listen(self.engine.sync_engine, "connect", _speak_json)
+
+    def transaction(self) -> AbstractAsyncContextManager[PostgresTransaction]:
+        return self._begin("BEGIN ISOLATION LEVEL READ COMMITTED")
+
+    def snapshot(self) -> AbstractAsyncContextManager[PostgresTransaction]:
+        return self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with self.engine.begin() as connection:
-            yield PostgresTransaction(connection)
+    async def _begin(self, words: str) -> AsyncIterator[PostgresTransaction]:
+        async with self.engine.connect() as connection:
+            transaction = PostgresTransaction(connection, await _driver_of(connection))
+            try:
+                await transaction.say(words)
+                yield transaction
+                await transaction.say("COMMIT")
+            except Exception:
+                await _roll_back(transaction)
+                raise
+            except BaseException:
+                await connection.invalidate()  # cancelled: whatever it was in the middle of ends with it
+                raise
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Transaction]:
-        async with self.reading.connect() as connection, connection.begin():
-            yield PostgresTransaction(connection)
+    async def glance(self) -> AsyncIterator[Reader]:
+        async with self.engine.connect() as connection:
+            try:
+                yield PostgresReader(await _driver_of(connection))
+            except BaseException as error:
+                if not isinstance(error, Problem | Moved):
+                    await connection.invalidate()
+                raise
 
     async def durability_fault(self) -> str | None:
         async with self.snapshot() as snapshot:
@@ -167,3 +84,44 @@ class Postgres(Database):
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+_PLANNER = {"jit": "off", "enable_bitmapscan": "off"}
+"""What is read is small, or a range of an index in its order; neither gains from these, young tables lose."""
+
+
+async def _driver_of(connection: AsyncConnection) -> Any:
+    """asyncpg's own connection; a new one where the server has meanwhile closed it."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    if driver.is_closed():
+        await connection.invalidate()
+        driver = (await connection.get_raw_connection()).driver_connection
+    return driver
+
+
+async def _roll_back(transaction: PostgresTransaction) -> None:
+    """What can't be rolled back is dropped, never put back into the pool."""
+    try:
+        await transaction.say("ROLLBACK")
+    except Exception:
+        await transaction.connection.invalidate()
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _speak_json(connection: Any, record: Any) -> None:
+    """JSON columns come as values from the driver, in its own statements and in SQLAlchemy's; they go as bytes,
+    since a list in an array would be taken for a second dimension."""
+    connection.run_async(_set_codec)
+
+
+async def _set_codec(driver: asyncpg.Connection) -> None:
+    await driver.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda spelled: b"\x01" + spelled,
+        decoder=lambda stored: orjson.loads(memoryview(stored)[1:]),
+    )

@@ -1,33 +1,49 @@
 """A pull: the hot path down.
 
-Nothing new costs two small queries. Anything new costs one index range scan per feed that moved,
+Nothing new costs one small query. Anything new costs one index range scan per feed that moved,
 stops at a full page and returns stored bytes.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import WIDTHS, Followed, followed_feeds
+from app.access import WIDTHS, Followed, as_followed, with_followed
 from app.context import Context
-from app.database import PageRow, Transaction
-from app.identity.caller import Phone
+from app.database import Found, Moved, PageRow, Reader, Scanned
+from app.identity.caller import as_phone
+from app.identity.sign_ins import ended_by, signed_in
+from app.identity.tokens import Claims
 from app.problems import Problem
-from app.tables import FeedMark, Replica, Server
+from app.tables import Replica, Server
 from sync import cursor as cursors
 from sync.canonical import canonical_json
 from sync.cursor import Position, Positions
 from sync.wire import MOST_FEEDS, MOST_PAGE_BYTES, PullBody
 
-_MARK: sa.Table = FeedMark.__table__  # type: ignore[attr-defined]
+_NOTHING = Found([], more=False)
 _REPLICA: sa.Table = Replica.__table__  # type: ignore[attr-defined]
 _SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
 NOTED_EVERY = timedelta(minutes=5)
 """How often a phone's cursor and time are written down: a pull is a read otherwise."""
+
+
+_STANDING = with_followed(
+    signed_in(sa.bindparam("sign_in")).add_columns(_REPLICA.c.seen_at, _SERVER.c.epoch).join(_SERVER, sa.true())
+)
+"""The token check, the epoch and the heads: all that an empty pull asks."""
+
+
+class Answer(NamedTuple):
+    """A page's bytes; `unchanged` when nothing was new and the old cursor stands."""
+
+    body: bytes
+    unchanged: bool
 
 
 @dataclass(frozen=True)
@@ -39,47 +55,67 @@ class Reading:
     gained: list[int]
     lost: list[int]
     reset: dict[int, str]
+    epoch: str
 
     @property
     def moved(self) -> list[Followed]:
         """Feeds with something above the position, in order of id."""
         return [feed for feed in self.feeds.values() if feed.head > self.positions[feed.id].seq]
 
+    @property
+    def empty(self) -> bool:
+        """Is there nothing to say?"""
+        return not (self.moved or self.gained or self.lost or self.reset)
 
-async def page_of(context: Context, phone: Phone, body: PullBody) -> bytes:
-    """One page, from one snapshot. Raises cursor_unreadable, cursor_forged, cursor_foreign, too_many_feeds."""
-    key = context.subkey("cursor")
+
+async def page_of(context: Context, claims: Claims, body: PullBody) -> Answer:
+    """One page, all of one moment.
+
+    Raises what ended the sign-in, replica_needed, cursor_unreadable, cursor_forged, cursor_foreign,
+    too_many_feeds.
+    """
+    phone = as_phone(claims)
     # 1. How far has this replica read?
-    read = _positions_of(body.cursor, context.server_id, key)
-    async with context.database.snapshot() as snapshot:
-        epoch, seen_at = await _standing(snapshot, phone.replica_id)
-        # 2. What may it read now? A feed it lost is named; one whose past isn't what it read is reset.
-        followed = await followed_feeds(snapshot, phone.person_id, context.seams.now())
-        if len(followed) > MOST_FEEDS:
-            raise Problem("too_many_feeds", most_feeds=MOST_FEEDS, feeds=len(followed))
-        reading = await _compare(snapshot, read.feeds, followed, body.reread)
-        if body.cursor and not (reading.moved or reading.gained or reading.lost or reading.reset):
-            return canonical_json({"unchanged": True, "epoch": epoch})
-        # 3. One page, scanning only feeds that moved, in their order.
-        scanned = _within(reading, body.limit)
-        rows, more = await _entries(snapshot, reading, scanned, body.limit)
-        # 4. The new cursor is how far this page reached.
-        reached = await _advance(snapshot, reading, scanned, rows, more)
-    await _note(context, phone.replica_id, body.cursor, seen_at)
-    complete = all(reached[feed.id].seq >= feed.head for feed in followed)
-    head = _head_of(reading, reached, complete, epoch, context.seams.now())
-    head["cursor"] = cursors.encode(Positions(context.server_id, reached), key)
-    return _as_page(rows, head)
+    read = _positions_of(body.cursor, context.server_id, context.subkey("cursor"))
+    # Heads and entries are two statements. Should a feed move between them, they are read again; at the
+    # third time in a snapshot, where nothing moves.
+    database = context.database
+    for moment in (database.glance, database.glance, database.snapshot):
+        with suppress(Moved):
+            async with moment() as store:
+                answer, seen_at = await _read(context, store, claims, body, read.feeds)
+            await _note(context, phone.replica_id, body.cursor, seen_at)
+            return answer
+    raise AssertionError("a snapshot doesn't move")
 
 
-async def _standing(snapshot: Transaction, replica: UUID) -> tuple[str, datetime | None]:
-    """The server's epoch, and when this phone was last noted."""
-    both = _REPLICA.join(_SERVER, sa.true())
-    asked = sa.select(_SERVER.c.epoch, _REPLICA.c.seen_at).select_from(both)
-    row = await snapshot.first(asked.where(_REPLICA.c.id == replica))
-    if row is None:
-        raise Problem("replica_revoked")
-    return row.epoch, row.seen_at
+async def _read(
+    context: Context, store: Reader, claims: Claims, body: PullBody, read: dict[int, Position]
+) -> tuple[Answer, datetime | None]:
+    """The answer, and when this phone was last noted."""
+    # 2. What may it read now? A feed it lost is named; one whose past isn't what it read is reset.
+    now = context.seams.now()
+    rows = await store.fetch(_STANDING, sign_in=claims.sign_in_id, person=claims.person_id, now=now)
+    if fault := ended_by(rows[0] if rows else None):
+        raise Problem(fault)
+    followed, epoch = as_followed(rows), str(rows[0].epoch)
+    if len(followed) > MOST_FEEDS:
+        raise Problem("too_many_feeds", most_feeds=MOST_FEEDS, feeds=len(followed))
+    reading = await _compare(store, read, followed, body.reread, epoch)
+    if body.cursor and reading.empty:
+        return Answer(canonical_json({"unchanged": True, "epoch": epoch}), unchanged=True), rows[0].seen_at
+    # 3. One page, scanning only feeds that moved, in their order.
+    scanned = _within(reading, body.limit)
+    found = (
+        await store.page_rows([_scan(reading, f) for f in scanned], body.limit, MOST_PAGE_BYTES)
+        if scanned
+        else _NOTHING
+    )
+    # 4. The new cursor is how far this page reached.
+    reached = await _advance(store, reading, scanned, found)
+    cursor = cursors.encode(Positions(context.server_id, reached), context.subkey("cursor"))
+    head = {**_head_of(reading, reached, now), "cursor": cursor}
+    return Answer(_as_page(found.rows, head), unchanged=False), rows[0].seen_at
 
 
 async def _note(context: Context, replica: UUID, cursor: str | None, seen_at: datetime | None) -> None:
@@ -101,9 +137,9 @@ def _positions_of(text: str | None, server: UUID, key: bytes) -> Positions:
 
 
 async def _compare(
-    snapshot: Transaction, read: dict[int, Position], followed: Sequence[Followed], reread: Sequence[int]
+    store: Reader, read: dict[int, Position], followed: Sequence[Followed], reread: Sequence[int], epoch: str
 ) -> Reading:
-    tags = await _tags(snapshot, [(f, read[f.id].proven) for f in followed if f.id in read])
+    tags = await _tags(store, [(f, read[f.id].proven) for f in followed if f.id in read])
     positions: dict[int, Position] = {}
     reset: dict[int, str] = {}
     for feed in followed:
@@ -115,7 +151,7 @@ async def _compare(
         positions[feed.id] = Position(0, feed.head, feed.tag) if starting else position
     feeds = {feed.id: feed for feed in followed}
     gained = [feed.id for feed in followed if feed.id not in read]
-    return Reading(feeds, positions, gained, sorted(read.keys() - feeds.keys()), reset)
+    return Reading(feeds, positions, gained, sorted(read.keys() - feeds.keys()), reset, epoch)
 
 
 def _reset_reason(feed: Followed, position: Position, tags: dict[int, int], reread: Sequence[int]) -> str | None:
@@ -127,23 +163,11 @@ def _reset_reason(feed: Followed, position: Position, tags: dict[int, int], rere
     return "mark" if position.proven and tags.get(feed.id, 0) != position.tag else None
 
 
-async def _tags(snapshot: Transaction, wanted: list[tuple[Followed, int]]) -> dict[int, int]:
+async def _tags(store: Reader, wanted: list[tuple[Followed, int]]) -> dict[int, int]:
     """The first mark's tag at or above each number. At the head it stands in the feed itself."""
     tags = {feed.id: feed.tag for feed, seq in wanted if seq == feed.head}
-    behind = [(feed, seq) for feed, seq in wanted if 0 < seq < feed.head]
-    if behind:
-        firsts = [
-            sa.select(
-                sa.select(_MARK.c.feed_id, _MARK.c.tag)
-                .where(_MARK.c.home == feed.home, _MARK.c.feed_id == feed.id, _MARK.c.seq >= seq)
-                .order_by(_MARK.c.seq)
-                .limit(1)
-                .subquery()
-            )
-            for feed, seq in behind
-        ]
-        tags |= {row.feed_id: row.tag for row in await snapshot.rows(sa.union_all(*firsts))}
-    return tags
+    behind = [(feed.home, feed.id, seq) for feed, seq in wanted if 0 < seq < feed.head]
+    return tags | (await store.first_tags(behind) if behind else {})
 
 
 def _within(reading: Reading, limit: int) -> list[Followed]:
@@ -158,39 +182,32 @@ def _within(reading: Reading, limit: int) -> list[Followed]:
     return chosen
 
 
-async def _entries(
-    snapshot: Transaction, reading: Reading, scanned: Sequence[Followed], limit: int
-) -> tuple[list[PageRow], bool]:
-    if not scanned:
-        return [], False
-    above = [(feed.home, feed.id, reading.positions[feed.id].seq) for feed in scanned]
-    return await snapshot.page_rows(above, limit, MOST_PAGE_BYTES)
+def _scan(reading: Reading, feed: Followed) -> Scanned:
+    return Scanned(feed.home, feed.id, reading.positions[feed.id].seq, feed.head, feed.tag)
 
 
-async def _advance(
-    snapshot: Transaction, reading: Reading, scanned: Sequence[Followed], rows: list[PageRow], more: bool
-) -> dict[int, Position]:
+async def _advance(store: Reader, reading: Reading, scanned: Sequence[Followed], found: Found) -> dict[int, Position]:
     """A scanned feed is read to its head; where the page was cut, the last one only to its last row."""
     reached = dict(reading.positions)
-    last = rows[-1] if more else None
-    cut: tuple[Followed, int] | None = None
+    last = found.rows[-1] if found.more else None
     for feed in scanned:
         if last and feed.id > last.feed_id:
             break
         if last and feed.id == last.feed_id and last.seq < feed.head:
-            cut = feed, last.seq
+            reached[feed.id] = await _cut_at(store, reading.positions[feed.id], feed, last.seq)
             break
         reached[feed.id] = Position(feed.head, 0, feed.tag)
-    if cut:
-        feed, seq = cut
-        floor = reading.positions[feed.id].floor
-        proven = max(seq, floor)
-        tags = await _tags(snapshot, [(feed, proven)])
-        reached[feed.id] = Position(seq, floor if floor > seq else 0, tags[feed.id])
     return reached
 
 
-def _head_of(reading: Reading, reached: dict[int, Position], complete: bool, epoch: str, now: Any) -> dict[str, Any]:
+async def _cut_at(store: Reader, before: Position, feed: Followed, seq: int) -> Position:
+    """While the feed is read from its beginning, its floor proves the past; then the mark above each page does."""
+    if before.floor > seq:
+        return Position(seq, before.floor, before.tag)
+    return Position(seq, 0, (await _tags(store, [(feed, seq)]))[feed.id])
+
+
+def _head_of(reading: Reading, reached: dict[int, Position], now: datetime) -> dict[str, Any]:
     """Everything of a page but its changes and its cursor."""
     brought = [
         feed
@@ -200,19 +217,19 @@ def _head_of(reading: Reading, reached: dict[int, Position], complete: bool, epo
     ]
     gained = [reading.feeds[id] for id in reading.gained]
     return {
-        "complete": complete,
+        "complete": all(reached[feed.id].seq >= feed.head for feed in reading.feeds.values()),
         "gained": [
             {"feed": f.id, "owner": str(f.owner), "audience": f.audience, "width": WIDTHS[f.audience]} for f in gained
         ],
         "lost": reading.lost,
         "reset": [{"feed": id, "reason": reason} for id, reason in reading.reset.items()],
         "digests": {str(feed.id): feed.digest for feed in brought},
-        "epoch": epoch,
+        "epoch": reading.epoch,
         "server_time": now.isoformat().replace("+00:00", "Z"),
     }
 
 
 def _as_page(rows: Sequence[PageRow], head: dict[str, Any]) -> bytes:
     """Stored bytes, joined: nothing is parsed or serialised on the way out."""
-    changes = b",".join(b'{"feed":%d,"seq":%d,%b}' % row for row in rows)
+    changes = b",".join([b'{"feed":%d,"seq":%d,%b}' % row for row in rows])
     return b'{"changes":[' + changes + b"]," + canonical_json(head)[1:]

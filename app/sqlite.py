@@ -6,7 +6,7 @@ holds other processes off. (A plain BEGIN loses updates or answers "database is 
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from app.database import Database, FeedStep, Listed, PageRow, Rows, Transaction
+from app.database import Database, FeedStep, Found, Listed, PageRow, Reader, Rows, Scanned, Transaction
 from app.tables import Feed, FeedEntry, FeedMark
 from sync.canonical import DIGEST_MODULUS
 from sync.seams import Seams
@@ -29,6 +29,9 @@ _MARK: sa.Table = FeedMark.__table__  # type: ignore[attr-defined]
 
 class SqliteTransaction(Transaction):
     """Alone in the database while it writes, so a few plain statements do."""
+
+    async def fetch(self, statement: sa.Executable, **parameters: Any) -> Sequence[Any]:
+        return (await self.connection.execute(statement, parameters)).all()
 
     async def insert(self, table: sa.Table, rows: Rows) -> None:
         if rows:
@@ -71,36 +74,42 @@ class SqliteTransaction(Transaction):
         await self.upsert(_FEED, moved)
         await self.insert(_MARK, marks)
 
-    async def page_rows(
-        self, feeds: Sequence[tuple[UUID, int, int]], limit: int, most_bytes: int
-    ) -> tuple[list[PageRow], bool]:
+    async def first_tags(self, numbers: Sequence[tuple[UUID, int, int]]) -> dict[int, int]:
+        firsts = [
+            sa.select(
+                sa.select(_MARK.c.feed_id, _MARK.c.tag)
+                .where(_MARK.c.home == home, _MARK.c.feed_id == feed, _MARK.c.seq >= seq)
+                .order_by(_MARK.c.seq)
+                .limit(1)
+                .subquery()
+            )
+            for home, feed, seq in numbers
+        ]
+        return {row.feed_id: row.tag for row in await self.rows(sa.union_all(*firsts))}
+
+    async def page_rows(self, feeds: Sequence[Scanned], limit: int, most_bytes: int) -> Found:
+        # A snapshot: no feed can have moved.
         scans = [
             sa.select(
                 sa.select(_ENTRY.c.feed_id, _ENTRY.c.seq, _ENTRY.c.body)
-                .where(_ENTRY.c.home == home, _ENTRY.c.feed_id == feed, _ENTRY.c.seq > above)
+                .where(_ENTRY.c.home == feed.home, _ENTRY.c.feed_id == feed.feed_id, _ENTRY.c.seq > feed.above)
                 .order_by(_ENTRY.c.seq)
                 .limit(limit)
                 .subquery()
             )
-            for home, feed, above in feeds
+            for feed in feeds
         ]
         found = sa.union_all(*scans).subquery()
-        size = sa.func.length(found.c.body)
-        page = (
-            sa.select(
-                found,
-                sa.func.count().over().label("found"),
-                size.label("size"),
-                sa.func.sum(size).over(order_by=(found.c.feed_id, found.c.seq)).label("bytes"),
-            )
-            .order_by(found.c.feed_id, found.c.seq)
-            .limit(limit)
-            .subquery()
-        )
-        fitting = sa.select(page).where(page.c.bytes - page.c.size < most_bytes)
-        rows = await self.rows(fitting.order_by(page.c.feed_id, page.c.seq))
-        more = bool(rows) and (len(rows) >= limit or rows[0].found > len(rows))
-        return [PageRow(r.feed_id, r.seq, r.body) for r in rows], more
+        page = sa.select(found).order_by(found.c.feed_id, found.c.seq).limit(limit).subquery()
+        size = sa.func.length(page.c.body)
+        bytes_until = sa.func.sum(size).over(order_by=(page.c.feed_id, page.c.seq))
+        sized = sa.select(page, (bytes_until - size).label("before")).subquery()
+        fitting = sa.select(sized.c.feed_id, sized.c.seq, sized.c.body).where(sized.c.before < most_bytes)
+        rows = [
+            PageRow(row.feed_id, row.seq, row.body)
+            for row in await self.rows(fitting.order_by(sized.c.feed_id, sized.c.seq))
+        ]
+        return Found(rows, len(rows) >= limit or sum(len(row.body) for row in rows) >= most_bytes)
 
 
 class Sqlite(Database):
@@ -126,6 +135,9 @@ class Sqlite(Database):
     async def snapshot(self) -> AsyncIterator[Transaction]:
         async with self.reading.connect() as connection, connection.begin():
             yield SqliteTransaction(connection)
+
+    def glance(self) -> AbstractAsyncContextManager[Reader]:
+        return self.snapshot()
 
     async def durability_fault(self) -> str | None:
         async with self.transaction() as transaction:

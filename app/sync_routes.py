@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from app.bodies import read_json_body
 from app.context import Context, ContextDep
-from app.identity.caller import Phone, PhoneDep
+from app.identity.caller import ClaimsDep, Phone, PhoneDep
+from app.identity.tokens import Claims
 from app.incoming import Arrived, as_model, read_envelope
 from app.problems import Problem
 from app.pull import page_of
@@ -49,18 +50,19 @@ async def push(request: Request, context: ContextDep, phone: PhoneDep) -> Respon
     response_model=Page,
     openapi_extra=_takes("PullBody"),
 )
-async def pull(request: Request, context: ContextDep, phone: PhoneDep) -> Response:
+async def pull(request: Request, context: ContextDep, claims: ClaimsDep) -> Response:
     """One page of what changed in this phone's feeds since the cursor. Stage pages until one is `complete`."""
     envelope, _ = read_envelope(await read_json_body(request))
     require_protocol(envelope)
-    return Response(await page_of(context, phone, as_model(PullBody, envelope)), media_type=JSON)
+    answer = await page_of(context, claims, as_model(PullBody, envelope))
+    return Response(answer.body, media_type=JSON)
 
 
 @router.get("/v1/sync/pull", summary="下载变化 · Pull changes by query", response_model=Page)
-async def pull_by_query(query: Annotated[PullBody, Query()], context: ContextDep, phone: PhoneDep) -> Response:
+async def pull_by_query(query: Annotated[PullBody, Query()], context: ContextDep, claims: ClaimsDep) -> Response:
     """The same as the POST, for clients that would rather GET."""
     require_protocol(query.model_dump())
-    return Response(await page_of(context, phone, query), media_type=JSON)
+    return Response((await page_of(context, claims, query)).body, media_type=JSON)
 
 
 @router.post(
@@ -69,7 +71,7 @@ async def pull_by_query(query: Annotated[PullBody, Query()], context: ContextDep
     response_model=SyncAnswer,
     openapi_extra=_takes("SyncBody"),
 )
-async def synchronise(request: Request, context: ContextDep, phone: PhoneDep) -> Response:
+async def synchronise(request: Request, context: ContextDep, claims: ClaimsDep, phone: PhoneDep) -> Response:
     """Push, then read one page, in two transactions: a pull that fails never hides the outcomes.
 
     A push that fails as a whole (`server_restored`) is the answer's problem; no page is read then.
@@ -78,7 +80,7 @@ async def synchronise(request: Request, context: ContextDep, phone: PhoneDep) ->
     require_protocol(envelope)
     body: SyncBody = as_model(SyncBody, _without_mutations(envelope))
     pushed = await _push(context, phone, envelope.get("push"), arrived)
-    page = await _page(context, phone, PullBody(cursor=body.cursor, limit=body.limit, reread=body.reread))
+    page = await _page(context, claims, PullBody(cursor=body.cursor, limit=body.limit, reread=body.reread))
     parts = [part for part in (pushed, page) if part is not None]
     return Response(b"{" + b",".join(parts) + b"}", media_type=JSON)
 
@@ -94,8 +96,8 @@ async def _push(context: Context, phone: Phone, push: Any, arrived: list[Arrived
     return b'"push":' + as_json(await take_push(context, phone, push, arrived))
 
 
-async def _page(context: Context, phone: Phone, body: PullBody) -> bytes:
+async def _page(context: Context, claims: Claims, body: PullBody) -> bytes:
     try:
-        return b'"page":' + await page_of(context, phone, body)
+        return b'"page":' + (await page_of(context, claims, body)).body
     except Problem as problem:
         return b'"page_problem":' + problem.as_body().model_dump_json(exclude_defaults=True).encode()

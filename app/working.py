@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -108,8 +109,7 @@ class Working:
         parent = self.parent_of(record)
         if parent is not None:
             return self.area_of(parent)
-        own = record.fields.get("area_id")
-        area_id = UUID(str(own)) if own else record.area_id
+        area_id = as_uuid(record.fields.get("area_id")) or record.area_id
         return self.areas.get(area_id) if area_id else None
 
     def parent_of(self, record: Record) -> Record | None:
@@ -118,14 +118,9 @@ class Working:
 
     def parent_named(self, collection: Collection, fields: Fields) -> Record | None:
         """The loaded record that these fields name as the one deciding the listing."""
-        name = (
-            str(fields.get("of_collection"))
-            if collection.name == CONFLICTS
-            else collection.references.get(collection.lists_in, "areas")
-        )
-        if name == "areas" or not fields.get(collection.lists_in):
-            return None
-        return self.find(name, UUID(str(fields[collection.lists_in])))
+        name = str(fields.get("of_collection")) if collection.name == CONFLICTS else collection.lists_through
+        parent = as_uuid(fields.get(collection.lists_in)) if name != "areas" else None
+        return self.find(name, parent) if parent else None
 
     def feed_of(self, record: Record) -> int | None:
         """The feed that lists the record now."""
@@ -150,8 +145,14 @@ def as_loaded(working: Working, collection: Collection, row: Any) -> Record:
 
 def as_uuid(value: Any) -> UUID | None:
     """A UUID out of a wire value, or None where it isn't one."""
+    return _uuid_of(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=8192)
+def _uuid_of(text: str) -> UUID | None:
+    """Remembered: a hundred visits to one household name it many hundred times."""
     try:
-        return UUID(value) if isinstance(value, str) else None
+        return UUID(text)
     except ValueError:
         return None
 

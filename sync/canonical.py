@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from pydantic import JsonValue
 
@@ -15,6 +16,7 @@ LARGEST_INTEGER = 2**53 - 1
 """The largest integer that a JavaScript number holds exactly."""
 DIGEST_MODULUS = 2**48
 _KEY = re.compile(r"[a-z0-9_]+\Z")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, check_circular=False)
 
 
 class NotCanonical(ValueError):
@@ -32,32 +34,45 @@ def canonical_json(value: JsonValue) -> bytes:
     outside `[a-z0-9_]+`.
     """
     require_canonical(value)
-    return _spell(value)
+    return spelled(value)
 
 
 def require_canonical(value: JsonValue) -> None:
     """Raises NotCanonical where canonical_json would."""
     if isinstance(value, str):
-        _require_text(value)
+        if not value.isascii() or "\0" in value:
+            _require_text(value)
+    elif isinstance(value, bool) or value is None:
+        return
+    elif isinstance(value, int):
+        if abs(value) > LARGEST_INTEGER:
+            raise NotCanonical("integer_too_large")
     elif isinstance(value, float):
         raise NotCanonical("number_not_whole")
-    elif isinstance(value, int):
-        if not isinstance(value, bool) and abs(value) > LARGEST_INTEGER:
-            raise NotCanonical("integer_too_large")
     elif isinstance(value, list):
         for item in value:
             require_canonical(item)
-    elif isinstance(value, dict):
+    else:
         for key, item in value.items():
-            if not _KEY.match(key):
+            if not _is_key(key):
                 raise NotCanonical("key_not_allowed")
             require_canonical(item)
 
 
+def spelled(value: JsonValue) -> bytes:
+    """The spelling of what is known to be canonical, because it was checked when it arrived."""
+    return _ENCODER.encode(value).encode()
+
+
 def record_hash(collection: str, record: str, rev: int, fields: dict[str, JsonValue]) -> int:
     """The first 48 bits of SHA-256 of canonical {collection, record, rev, fields}: exact in JavaScript."""
-    spelled = _spell({"collection": collection, "record": record, "rev": rev, "fields": fields})
-    return int.from_bytes(hashlib.sha256(spelled).digest()[:6], "big")
+    return spelled_record_hash(collection, record, rev, spelled(fields))
+
+
+def spelled_record_hash(collection: str, record: str, rev: int, fields: bytes) -> int:
+    """The record's hash where the canonical spelling of its fields is at hand."""
+    whole = b'{"collection":%b,"fields":%b,"record":%b,"rev":%d}' % (spelled(collection), fields, spelled(record), rev)
+    return int.from_bytes(hashlib.sha256(whole).digest()[:6], "big")
 
 
 def digest(hashes: Iterable[int]) -> int:
@@ -65,8 +80,9 @@ def digest(hashes: Iterable[int]) -> int:
     return sum(hashes) % DIGEST_MODULUS
 
 
-def _spell(value: JsonValue) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+@lru_cache(maxsize=4096)
+def _is_key(key: str) -> bool:
+    return _KEY.match(key) is not None
 
 
 def _require_text(text: str) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy import event
 from sqlmodel import SQLModel
 
 from app.context import Context
-from app.postgres import Postgres, PostgresTransaction
+from app.postgres import Postgres
+from app.postgres_transaction import PostgresTransaction
 from app.sqlite import Sqlite
 from tests.world import NEW_ID, World, bearer, household, mutation, new_world
 
@@ -53,39 +54,34 @@ def fused(context: Context, fuse: Fuse, monkeypatch: pytest.MonkeyPatch) -> Iter
     database = context.database
     assert isinstance(database, Postgres | Sqlite)
     engine = (database.engine if isinstance(database, Postgres) else database.writing).sync_engine
-    writing = isinstance(database, Sqlite)
-
-    def only_writing(step: Callable[..., None]) -> Callable[..., None]:
-        def stepped(connection: Any, *rest: Any) -> None:
-            # PostgreSQL reads through the same engine, REPEATABLE READ.
-            if writing or connection.get_isolation_level() == "READ COMMITTED":
-                step()
-
-        return stepped
-
-    before, behind = only_writing(fuse.before), only_writing(fuse.behind)
+    # What is read goes another way: a glance on PostgreSQL, another engine on SQLite.
     listened = [
-        ("before_cursor_execute", before),
-        ("after_cursor_execute", behind),
-        ("savepoint", before),
-        ("release_savepoint", before),
-        ("commit", before),
+        ("before_cursor_execute", fuse.before),
+        ("after_cursor_execute", fuse.behind),
+        *([(step, fuse.before) for step in ("savepoint", "release_savepoint", "commit")]),
     ]
-    drive = PostgresTransaction.drive
-
-    async def driven(self: PostgresTransaction, statement: str, *parameters: Any) -> list[Any]:
-        fuse.before()
-        rows = await drive(self, statement, *parameters)
-        fuse.behind()
-        return rows
-
-    monkeypatch.setattr(PostgresTransaction, "drive", driven)
+    if isinstance(database, Postgres):
+        listened = listened[:2]
+    for way in ("drive", "say"):
+        monkeypatch.setattr(PostgresTransaction, way, _through(fuse, getattr(PostgresTransaction, way)))
     for name, listener in listened:
         event.listen(engine, name, listener)
     yield
     for name, listener in listened:
         event.remove(engine, name, listener)
     monkeypatch.undo()
+
+
+def _through(fuse: Fuse, way: Callable[..., Any]) -> Callable[..., Any]:
+    async def driven(self: PostgresTransaction, words: str, *parameters: Any) -> Any:
+        if words == "ROLLBACK":
+            return await way(self, words)
+        fuse.before()
+        rows = await way(self, words, *parameters)
+        fuse.behind()
+        return rows
+
+    return driven
 
 
 class Case:

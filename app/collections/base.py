@@ -10,6 +10,7 @@ Every field is made by the function named after its merge policy. A field withou
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, TypeVar, get_args
 from uuid import UUID
 
@@ -20,14 +21,18 @@ from pydantic import (
     ConfigDict,
     JsonValue,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     create_model,
 )
 from pydantic import Field as PydanticField
 from pydantic_core import PydanticUndefined
 from sqlmodel import Field, SQLModel, UTCDateTime
+from typing_extensions import TypedDict
 
 from app.fields import (
     COLUMN_TYPES,
+    DELTAS,
     Error,
     FieldSpec,
     as_column,
@@ -39,6 +44,7 @@ from app.fields import (
 )
 from app.tables import Json
 from sync import merge
+from sync.canonical import spelled
 from sync.decide import Rules
 from sync.merge import Policy
 from sync.wire import Fields, Moment
@@ -76,25 +82,42 @@ class Collection:
     lists_in: str
     """The field that decides the listing: one that refers to `areas`, or to a record listed by its own area."""
     rules: Rules = field(repr=False)
+    whole: TypeAdapter[dict[str, Any]] = field(repr=False)
+    """Fields with whole values, no deltas among them."""
 
-    @property
+    @cached_property
     def references(self) -> dict[str, str]:
         """field → collection it refers to."""
         return {f.name: f.refers_to for f in self.fields.values() if f.refers_to}
+
+    @cached_property
+    def lists_through(self) -> str:
+        """The collection that `lists_in` refers to."""
+        return self.references.get(self.lists_in, "areas")
 
     def clean(self, op: str, fields: Fields) -> tuple[Fields, list[Error]]:
         """The fields as they will be stored, and what is wrong with them. Deltas stay deltas."""
         unknown = [fault(name[:64], "unknown_field") for name in fields if name not in self.fields]
         if unknown:
             return {}, unknown[:MOST_FAULTS]
-        clean: Fields = {}
-        errors: list[Error] = []
-        for name, value in fields.items():
-            clean[name], wrong = clean_field(self.fields[name], value, delta=op == "update")
-            errors += wrong
+        clean, errors = self._clean_known(fields, delta=op == "update")
         if op == "create":
             errors += [fault(n, "invalid") for n, f in self.fields.items() if f.required and n not in fields]
             clean = {**{n: f.default for n, f in self.fields.items() if not f.required}, **clean}
+        return clean, errors
+
+    def _clean_known(self, fields: Fields, *, delta: bool) -> tuple[Fields, list[Error]]:
+        deltas = {n: v for n, v in fields.items() if delta and self.fields[n].policy.name in DELTAS}
+        whole = {n: v for n, v in fields.items() if n not in deltas} if deltas else fields
+        try:
+            # All at once where nothing is wrong; field by field to say what is.
+            clean: Fields = {n: as_wire(v) for n, v in self.whole.validate_json(spelled(whole), strict=True).items()}
+        except ValidationError:
+            clean, deltas = {}, fields
+        errors: list[Error] = []
+        for name, value in deltas.items():
+            clean[name], wrong = clean_field(self.fields[name], value, delta=delta)
+            errors += wrong
         return clean, errors
 
     def clean_value(self, name: str, value: JsonValue) -> tuple[JsonValue, list[Error]]:
@@ -158,10 +181,15 @@ def collection(
             audience=audience,
             lists_in=lists_in,
             rules=Rules({n: s.policy for n, s in specs.items()}, _faults(specs, rule)),
+            whole=TypeAdapter(_whole_fields(model)),
         )
         return model
 
     return declare
+
+
+def _whole_fields(model: type[SQLModel]) -> Any:
+    return TypedDict(model.__name__, {n: constrained(info) for n, info in model.model_fields.items()}, total=False)  # type: ignore[operator]
 
 
 def _faults(specs: Mapping[str, FieldSpec], rule: Callable[[Fields], list[Error]] | None) -> Any:

@@ -5,15 +5,16 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import sqlalchemy as sa
 from fastapi import Depends
 from fastapi.security import OAuth2PasswordBearer
 
 from app.context import ContextDep
-from app.database import Transaction
 from app.identity.sign_ins import ended_by, signed_in
 from app.identity.tokens import Claims, claims_of
 from app.problems import Problem
 
+_SIGNED_IN = signed_in(sa.bindparam("sign_in"))
 _bearer = OAuth2PasswordBearer(tokenUrl="v1/auth/token", auto_error=False)
 
 
@@ -34,18 +35,22 @@ class Phone(Caller):
     replica_id: UUID
 
 
-async def require_caller(snapshot: Transaction, claims: Claims) -> Caller:
-    """One query: the sign-in, the person and the phone are all still good, or a Problem says which isn't."""
-    if fault := ended_by(await snapshot.first(signed_in(claims.sign_in_id))):
+async def claims_in(context: ContextDep, token: Annotated[str | None, Depends(_bearer)]) -> Claims:
+    """What a token signed by us says of its holder; whether that still holds, only the store knows."""
+    return claims_of(context, token)
+
+
+ClaimsDep = Annotated[Claims, Depends(claims_in)]
+"""For a route that reads the sign-in in the same statement as everything else, and nobody else."""
+
+
+async def caller_of(context: ContextDep, claims: ClaimsDep) -> Caller:
+    """Whoever holds a good access token: one query says that sign-in, person and phone still are."""
+    async with context.database.glance() as store:
+        row = await store.fetch_first(_SIGNED_IN, sign_in=claims.sign_in_id)
+    if fault := ended_by(row):
         raise Problem(fault)
     return Caller(claims.person_id, claims.replica_id, claims.expires_at)
-
-
-async def caller_of(context: ContextDep, token: Annotated[str | None, Depends(_bearer)]) -> Caller:
-    """Whoever holds a good access token."""
-    claims = claims_of(context, token)
-    async with context.database.snapshot() as snapshot:
-        return await require_caller(snapshot, claims)
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]
@@ -53,9 +58,14 @@ CallerDep = Annotated[Caller, Depends(caller_of)]
 
 async def phone_of(caller: CallerDep) -> Phone:
     """Whoever holds a registered phone's token; `replica_needed` for anybody else."""
-    if caller.replica_id is None:
+    return as_phone(caller)
+
+
+def as_phone(who: Caller | Claims) -> Phone:
+    """Raises replica_needed."""
+    if who.replica_id is None:
         raise Problem("replica_needed")
-    return Phone(caller.person_id, caller.replica_id, caller.expires_at)
+    return Phone(who.person_id, who.replica_id, who.expires_at)
 
 
 PhoneDep = Annotated[Phone, Depends(phone_of)]

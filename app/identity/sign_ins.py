@@ -83,7 +83,7 @@ async def end_sign_ins_of_replica(transaction: Transaction, context: Context, re
     await transaction.execute(_SIGN_IN.update().where(open_ones).values(ended_at=context.seams.now()))
 
 
-def signed_in(sign_in_id: UUID) -> sa.Select[Any]:
+def signed_in(sign_in_id: UUID | sa.BindParameter[UUID]) -> sa.Select[Any]:
     """The sign-in with what may have ended it: one row, or none."""
     return (
         sa.select(
@@ -103,7 +103,7 @@ def signed_in(sign_in_id: UUID) -> sa.Select[Any]:
     )
 
 
-def ended_by(row: sa.Row[Any] | None) -> str | None:
+def ended_by(row: Any) -> str | None:
     """The code of what ended a sign-in; None while it is good. The phone's own end comes first: it wipes."""
     if row is None:
         return "not_signed_in"

@@ -8,6 +8,7 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -44,15 +45,24 @@ def access_token(context: Context, *, person_id: UUID, replica_id: UUID | None, 
     }
     if replica_id is not None:
         claims["rep"] = str(replica_id)
-    return jwt.encode({"alg": "HS256"}, claims, _access_key(context))
+    return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(context.subkey("access")))
 
 
 def claims_of(context: Context, token: str | None) -> Claims:
     """Raises `not_signed_in` without a token, `token_foreign` for one we didn't sign, `token_expired`."""
     if not token:
         raise Problem("not_signed_in")
+    claims = _signed_claims(context.subkey("access"), str(context.server_id), token)
+    if claims.expires_at <= context.seams.now():
+        raise Problem("token_expired")
+    return claims
+
+
+@lru_cache(maxsize=4096)
+def _signed_claims(key: bytes, issuer: str, token: str) -> Claims:
+    """Remembered, since a phone shows the same token for 15 minutes; only good ones are."""
     try:
-        said = jwt.decode(token, _access_key(context), algorithms=["HS256"]).claims
+        said = jwt.decode(token, OctKey.import_key(key), algorithms=["HS256"]).claims
         claims = Claims(
             person_id=UUID(said["sub"]),
             replica_id=UUID(said["rep"]) if "rep" in said else None,
@@ -61,10 +71,8 @@ def claims_of(context: Context, token: str | None) -> Claims:
         )
     except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Problem("token_foreign") from error
-    if said.get("iss") != str(context.server_id):
+    if said.get("iss") != issuer:
         raise Problem("token_foreign")
-    if claims.expires_at <= context.seams.now():
-        raise Problem("token_expired")
     return claims
 
 
@@ -86,7 +94,3 @@ def refresh_token_says(context: Context, token: str) -> tuple[UUID, int]:
     if not hmac.compare_digest(token, refresh_token(context, sign_in_id, generation)):
         raise Problem("token_foreign")
     return sign_in_id, generation
-
-
-def _access_key(context: Context) -> OctKey:
-    return OctKey.import_key(context.subkey("access"))

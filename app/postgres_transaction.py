@@ -1,0 +1,206 @@
+"""PostgreSQL in its own words: what a transaction reads and writes, through the driver itself."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import asyncpg as dialects
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.database import (
+    FeedStep,
+    Found,
+    Listed,
+    Moved,
+    PageRow,
+    Reader,
+    Rows,
+    Scanned,
+    Transaction,
+    values_of,
+)
+
+_DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
+
+
+class Row(asyncpg.Record):
+    """A row as the driver made it, its columns attributes too."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def _mapping(self) -> "Row":
+        return self
+
+
+class PostgresReader(Reader):
+    """Speaks with the driver itself: what SQLAlchemy adds to a statement costs more than the statement."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    async def drive(self, statement: str, *parameters: Any) -> list[Any]:
+        """One statement in PostgreSQL's words; the driver keeps it prepared."""
+        rows: list[Any] = await self.driver.fetch(statement, *parameters, record_class=Row)
+        return rows
+
+    async def fetch(self, statement: sa.Executable, **parameters: Any) -> Sequence[Any]:
+        text, names, given = _compiled(statement)
+        values = {**given, **parameters}
+        return await self.drive(text, *[values[name] for name in names])
+
+    async def first_tags(self, numbers: Sequence[tuple[UUID, int, int]]) -> dict[int, int]:
+        return {row["feed_id"]: row["tag"] for row in await self.drive(_FIRST_TAGS, *zip(*numbers, strict=True))}
+
+    async def page_rows(self, feeds: Sequence[Scanned], limit: int, most_bytes: int) -> Found:
+        homes, ids, above, _, tags = zip(*feeds, strict=True)
+        rows = await self.drive(_PAGE_ROWS, homes, ids, above, tags, limit, most_bytes)
+        unmoved, *entries = rows
+        if unmoved["seq"] != len(feeds):
+            raise Moved
+        found = [PageRow(*entry) for entry in entries]
+        return Found(found, len(found) >= limit or sum(len(row.body) for row in found) >= most_bytes)
+
+
+class PostgresTransaction(PostgresReader, Transaction):
+    """A write is one statement with one array a column."""
+
+    def __init__(self, connection: AsyncConnection, driver: Any) -> None:
+        PostgresReader.__init__(self, driver)
+        Transaction.__init__(self, connection)
+
+    async def say(self, words: str) -> None:
+        """What begins, marks or ends a transaction."""
+        await self.driver.execute(words)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        await self.say("SAVEPOINT here")
+        try:
+            yield
+        except Exception:
+            await self.say("ROLLBACK TO here; RELEASE here")
+            raise
+        await self.say("RELEASE here")
+
+    async def insert(self, table: sa.Table, rows: Rows) -> None:
+        await self._write(table, rows, replace=())
+
+    async def upsert(self, table: sa.Table, rows: Rows) -> None:
+        names = rows[0].keys() if rows else ()
+        await self._write(table, rows, replace=tuple(n for n in names if not table.c[n].primary_key))
+
+    async def _write(self, table: sa.Table, rows: Rows, replace: tuple[str, ...]) -> None:
+        if not rows:
+            return
+        names = tuple(rows[0])
+        columns = values_of(rows, names)
+        for index, name in enumerate(names):
+            if isinstance(table.c[name].type, sa.JSON):
+                columns[index] = [None if v is None else orjson.dumps(v) for v in columns[index]]
+        await self.drive(_insert_statement(table, names, replace), *columns)
+
+    async def list_entries(self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any) -> None:
+        await self.drive(
+            _LIST_ENTRIES,
+            home,
+            now,
+            [s.feed_id for s in steps],
+            [s.numbers for s in steps],
+            [s.digest for s in steps],
+            [s.tag for s in steps],
+            [e.feed_id for e in entries],
+            [e.step for e in entries],
+            [e.collection for e in entries],
+            [e.record_id for e in entries],
+            [e.rev for e in entries],
+            [e.hash for e in entries],
+            [e.live for e in entries],
+            [e.body for e in entries],
+        )
+
+
+# Locking, numbering, listing, marking and digesting in one statement: every other push of these feeds
+# waits while it runs. FOR UPDATE reads each feed's newest version, so `head` is never a stale one.
+_LIST_ENTRIES = """
+WITH step AS (
+    SELECT * FROM unnest($3::bigint[], $4::int[], $5::bigint[], $6::bigint[]) AS s(feed_id, numbers, digest, tag)
+), locked AS (
+    SELECT id, head, digest FROM feed WHERE home = $1 AND id = ANY($3) ORDER BY id FOR UPDATE
+), listed AS (
+    INSERT INTO feed_entry (home, feed_id, seq, collection, record_id, rev, hash, live, body)
+    SELECT $1, e.feed_id, locked.head + e.step, e.collection, e.record_id, e.rev, e.hash, e.live, e.body
+    FROM unnest($7::bigint[], $8::int[], $9::text[], $10::uuid[], $11::int[], $12::bigint[], $13::bool[],
+                $14::bytea[]) AS e(feed_id, step, collection, record_id, rev, hash, live, body)
+    JOIN locked ON locked.id = e.feed_id
+    ON CONFLICT (home, collection, record_id, feed_id) DO UPDATE
+    SET seq = excluded.seq, rev = excluded.rev, hash = excluded.hash, live = excluded.live, body = excluded.body
+), numbered AS (
+    UPDATE feed SET head = locked.head + step.numbers, tag = step.tag,
+        digest = mod(mod(locked.digest + step.digest, 281474976710656) + 281474976710656, 281474976710656)
+    FROM locked JOIN step ON step.feed_id = locked.id
+    WHERE feed.home = $1 AND feed.id = locked.id
+)
+INSERT INTO feed_mark (home, feed_id, seq, tag, made_at)
+SELECT $1, locked.id, locked.head + step.numbers, step.tag, $2 FROM locked JOIN step ON step.feed_id = locked.id
+"""
+
+_FIRST_TAGS = """
+SELECT n.feed_id, m.tag FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(home, feed_id, seq)
+CROSS JOIN LATERAL (
+    SELECT tag FROM feed_mark
+    WHERE home = n.home AND feed_id = n.feed_id AND seq >= n.seq ORDER BY feed_mark.seq LIMIT 1
+) AS m
+"""
+
+# One statement, so one moment. Its first row says how many of the feeds are where they were seen: entries
+# beside a head that isn't theirs would make a page that the server never was at.
+_PAGE_ROWS = """
+SELECT NULL::bigint AS feed_id, count(*) AS seq, NULL::bytea AS body
+FROM feed JOIN unnest($1::uuid[], $2::bigint[], $4::bigint[]) AS seen(home, id, tag) USING (home, id, tag)
+UNION ALL (
+    SELECT feed_id, seq, body FROM (
+        SELECT feed_id, seq, body, length(body) AS size, sum(length(body)) OVER (ROWS UNBOUNDED PRECEDING) AS bytes
+        FROM (
+            SELECT f.feed_id, e.seq, e.body
+            FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS f(home, feed_id, above)
+            CROSS JOIN LATERAL (
+                SELECT seq, body FROM feed_entry
+                WHERE home = f.home AND feed_id = f.feed_id AND seq > f.above ORDER BY seq LIMIT $5
+            ) AS e
+            ORDER BY f.feed_id, e.seq LIMIT $5
+        ) AS scanned
+    ) AS page
+    WHERE bytes - size < $6
+)
+"""
+
+
+@cache
+def _compiled(statement: sa.Executable) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    """A statement in PostgreSQL's words, its parameters in order, and the values that stand in it."""
+    compiled: Any = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+    return str(compiled), tuple(compiled.positiontup), compiled.params
+
+
+@cache
+def _insert_statement(table: sa.Table, names: tuple[str, ...], replace: tuple[str, ...]) -> str:
+    arrays = ", ".join(
+        f"${number}::{table.c[name].type.compile(dialect=_DIALECT)}[]" for number, name in enumerate(names, 1)
+    )
+    columns = ", ".join(f'"{name}"' for name in names)
+    statement = f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM unnest({arrays})'
+    if replace:
+        key = ", ".join(f'"{column.name}"' for column in table.primary_key)
+        changes = ", ".join(f'"{name}" = excluded."{name}"' for name in replace)
+        statement += f" ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    return statement
