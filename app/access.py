@@ -69,17 +69,23 @@ class Followed:
     tag: int
 
 
+_GRANTS = (
+    sa.select(_GRANT.c.id)
+    .where(_GRANT.c.person_id == sa.bindparam("person"))
+    .order_by(_GRANT.c.id)
+    .with_for_update(read=True)
+)
+_ROLES = sa.select(_FOLLOW.c.feed_id, _FOLLOW.c.role, _FOLLOW.c.until).where(
+    _FOLLOW.c.person_id == sa.bindparam("person"),
+    _FOLLOW.c.since <= sa.bindparam("now"),
+    sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > sa.bindparam("grace_began")),
+)
+
+
 async def access_of(transaction: Transaction, person: UUID, now: datetime) -> Access:
     """What a person may write. Their grants are held FOR SHARE, so that ending one waits for this push."""
-    grants = sa.select(_GRANT.c.id).where(_GRANT.c.person_id == person).order_by(_GRANT.c.id)
-    await transaction.rows(grants.with_for_update(read=True))
-    rows = await transaction.rows(
-        sa.select(_FOLLOW.c.feed_id, _FOLLOW.c.role, _FOLLOW.c.until).where(
-            _FOLLOW.c.person_id == person,
-            _FOLLOW.c.since <= now,
-            sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now - GRACE),
-        )
-    )
+    await transaction.fetch(_GRANTS, person=person)
+    rows = await transaction.fetch(_ROLES, person=person, now=now, grace_began=now - GRACE)
     present: dict[int, frozenset[str]] = {}
     ended: dict[int, frozenset[str]] = {}
     for row in rows:

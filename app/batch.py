@@ -13,12 +13,16 @@ import sqlalchemy as sa
 from app.context import Context
 from app.database import Transaction
 from app.incoming import Arrived
+from app.prepared import among
 from app.problems import Problem
 from app.tables import ReceivedMutation
 from app.working import after_of, as_uuid
 from sync.wire import Outbox, Outcome
 
 _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
+_STORED = sa.select(_RECEIVED.c.id, _RECEIVED.c.person_id, _RECEIVED.c.content, _RECEIVED.c.answer).where(
+    _RECEIVED.c.home == sa.bindparam("home"), among(_RECEIVED.c.id, "ids")
+)
 NO_HOME = UUID(int=0)
 
 
@@ -100,12 +104,10 @@ class Batch:
         said = b"spare" + self.person.bytes + (sent.bytes if sent else b"") + content
         return UUID(bytes=hmac.digest(self.key, said, hashlib.sha256)[:16], version=4)
 
-    async def _stored(self, transaction: Transaction, ids: list[UUID]) -> dict[UUID, sa.Row[Any]]:
+    async def _stored(self, transaction: Transaction, ids: list[UUID]) -> dict[UUID, Any]:
         if not ids:
             return {}
-        wanted = sa.select(_RECEIVED.c.id, _RECEIVED.c.person_id, _RECEIVED.c.content, _RECEIVED.c.answer)
-        rows = await transaction.rows(wanted.where(_RECEIVED.c.home == self.home, _RECEIVED.c.id.in_(ids)))
-        return {row.id: row for row in rows}
+        return {row.id: row for row in await transaction.fetch(_STORED, home=self.home, ids=ids)}
 
     def digest(self, arrived: Arrived) -> bytes:
         """Keyed, so that what was erased can't be guessed from it."""

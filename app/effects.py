@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from app.areas import placed
 from app.bench import Bench, Refused
-from app.working import CONFLICTS, Record, as_uuid
+from app.working import CONFLICTS, PARENTS, Record, as_uuid
 from sync import conflict as conflicts
 from sync.decide import DELETED, Contest, Decision, Edit, Held, Sent, Written
 from sync.merge import Refusal
@@ -71,6 +71,9 @@ def write(bench: Bench, record: Record, decision: Decision, mutation: UUID, op: 
     deleted = held.deleted if decision.deleted is None else decision.deleted
     record.held = Held(rev, {**held.fields, **decision.fields}, revs, deleted)
     record.dirty = True
+    record.place = None
+    if record.collection.lists_in in decision.fields and (rev > 1 or record.collection.name in PARENTS):
+        bench.working.moves += 1
     record.past.written.append(Written(rev, mutation, decision.fields, was, decision.deleted, bench.person))
     record.history.append(
         {"rev": rev, "mutation_id": mutation, "person_id": bench.person, "at": bench.now, "op": op}
@@ -112,6 +115,8 @@ def change_conflict(bench: Bench, conflict: Record, fields: Fields, mutation: UU
 
 def _follow_conflicts(bench: Bench, record: Record, decision: Decision, mutation: UUID, but: Record | None) -> None:
     """While a conflict is open, its `held` follows the record."""
+    if not bench.working.open_conflicts:
+        return
     values = dict(decision.fields)
     if decision.deleted is not None:
         values[DELETED] = decision.deleted

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from uuid import UUID
 
 import sqlalchemy as sa
+from annotated_types import MaxLen
 from pydantic import Field as PydanticField
 from pydantic import JsonValue, StringConstraints, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -41,6 +42,12 @@ class FieldSpec:
     refers_to: str | None
     required: bool
     default: JsonValue
+    longest: int
+    """Characters or members it may have."""
+
+    def may_be_too_much(self, value: JsonValue) -> bool:
+        """Could a merge have made it too long, too many or too large? Its parts were valid when they came."""
+        return len(value) > self.longest if isinstance(value, str | list) else value is not None
 
 
 def as_wire(value: Any) -> JsonValue:
@@ -72,7 +79,17 @@ def spec_of(name: str, info: FieldInfo) -> FieldSpec:
         str(refers_to) if refers_to else None,
         required,
         default,
+        _longest(info),
     )
+
+
+def _longest(info: FieldInfo) -> int:
+    """-1 where more than its length is limited: then every merge is looked at."""
+    limits = [m for m in info.metadata if type(m).__module__.startswith(("annotated_types", "pydantic"))]
+    if not limits:
+        return MOST_MEMBERS if _kind_of(info.annotation) is set else DEFAULT_TEXT
+    [first, *more] = limits
+    return first.max_length if isinstance(first, MaxLen) and not more else -1
 
 
 def constrained(info: FieldInfo) -> Any:

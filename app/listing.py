@@ -1,6 +1,5 @@
 """Step 7 of the write path: which feeds list what became of this push, and in which bytes."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -46,8 +45,9 @@ async def list_changes(transaction: Transaction, seams: Seams, working: Working,
     """Numbers, lists, marks and digests everything that changed. Only COMMIT may follow."""
     changed = [record for record in working.records.values() if record.held and (record.dirty or record.moved)]
     opened = [working.areas[r.id] for r in changed if r.collection.name == "areas" and not r.stored]
-    await open_feeds(transaction, opened)
-    await load_feeds(transaction, working)
+    if opened:
+        await open_feeds(transaction, opened)
+        await load_feeds(transaction, working)
     by_home: dict[UUID, list[tuple[Record, int]]] = defaultdict(list)
     for record in changed:
         if (area := working.area_of(record)) and (feed := working.feed_of(record)):
@@ -81,23 +81,21 @@ def _steps(
 
 
 def _entries_of(working: Working, record: Record, feed: int) -> Iterable[Listed]:
-    """The record in its feed, and its departure from every other that listed it."""
+    """The record in its feed, and its departure from every other that listed it.
+
+    A body is the members of an object without its braces: the page puts feed and seq before them.
+    """
     if record.held is None:
         return
     name, id, rev = record.collection.name, record.id, record.held.rev
-    head: dict[str, object] = {"collection": name, "record": str(id), "home": str(working.home), "rev": rev}
+    head = f'"collection":"{name}","record":"{id}","home":"{working.home}","rev":{rev}'.encode()
     for old in record.live_feeds:
         if old != feed:
-            yield Listed(old, 0, name, id, rev, 0, False, _inside({**head, "departed": True}))
+            yield Listed(old, 0, name, id, rev, 0, False, head + b',"departed":true')
     if record.held.deleted:
-        yield Listed(feed, 0, name, id, rev, 0, False, _inside({**head, "deleted": True}))
+        yield Listed(feed, 0, name, id, rev, 0, False, head + b',"deleted":true')
     else:
         fields = spelled(record.fields)
         number = spelled_record_hash(name, str(id), rev, fields)
-        body = _inside(head) + b',"fields":' + fields + b',"hash":%d' % number
+        body = head + b',"fields":%b,"hash":%d' % (fields, number)
         yield Listed(feed, 0, name, id, rev, number, True, body)
-
-
-def _inside(head: dict[str, object]) -> bytes:
-    """The members of an object, without its braces: the page puts feed and seq before them."""
-    return json.dumps(head, separators=(",", ":")).encode()[1:-1]

@@ -1,6 +1,7 @@
 """Step 4 of the write path: lock and read, in a few set-based statements, what a push touches."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.database import Transaction
 from app.incoming import Arrived
+from app.prepared import among
 from app.tables import Feed, FeedEntry, History, ReceivedMutation
 from app.working import CONFLICTS, Entry, Key, Record, Working, after_of, as_loaded, as_uuid, resolution_base
 from sync.decide import Sent, Written
@@ -29,15 +31,16 @@ async def load(transaction: Transaction, home: UUID, arrived: Sequence[Arrived],
     write = {(m.collection, m.record) for m in mutations}
     write |= await _targets(transaction, home, [m.record for m in mutations if m.collection == CONFLICTS])
     write |= {(s.collection, s.record) for m in mutations for s in m.seen or () if s.collection in COLLECTIONS}
-    read = _referenced(mutations) - write
+    read = _referenced(mutations)
     for collection in COLLECTIONS.values():
-        await _lock(transaction, working, collection, write, read)
+        await _lock(transaction, working, collection, write, read - write)
     for key in write | read:
         working.record(*key)
     await _load_areas(transaction, working, mutations)
     await load_entries(transaction, working, working.records.values())
     await _load_past(transaction, working, mutations, person)
-    await _load_refused_creates(transaction, working)
+    changed = {(m.collection, m.record) for m in mutations if m.op != "create"}
+    await _load_refused_creates(transaction, working, changed | read)
     return working
 
 
@@ -51,13 +54,15 @@ def _referenced(mutations: Iterable[Mutation]) -> set[Key]:
     return found
 
 
+_CONFLICT = COLLECTIONS[CONFLICTS].table
+_TARGETS = sa.select(_CONFLICT.c.of_collection, _CONFLICT.c.of_record).where(
+    _CONFLICT.c.home == sa.bindparam("home"), among(_CONFLICT.c.id, "ids")
+)
+
+
 async def _targets(transaction: Transaction, home: UUID, conflicts: list[UUID]) -> set[Key]:
     """The records that these conflicts are of. They never change, so they are read without a lock."""
-    if not conflicts:
-        return set()
-    table = COLLECTIONS[CONFLICTS].table
-    statement = sa.select(table.c.of_collection, table.c.of_record)
-    rows = await transaction.rows(statement.where(table.c.home == home, table.c.id.in_(conflicts)))
+    rows = await transaction.fetch(_TARGETS, home=home, ids=conflicts) if conflicts else []
     return {(row.of_collection, row.of_record) for row in rows}
 
 
@@ -65,21 +70,26 @@ async def _lock(
     transaction: Transaction, working: Working, collection: Collection, write: set[Key], read: set[Key]
 ) -> None:
     """One collection's rows in order of id: FOR UPDATE if any of them is written, else FOR SHARE."""
-    name, table = collection.name, collection.table
+    name = collection.name
     writing = [id for key, id in write if key == name]
     ids = sorted({*writing, *(id for key, id in read if key == name)})
+    wanted = {"home": working.home, "ids": ids}
     if name == CONFLICTS:
-        targets = {r.id for r in working.records.values()}
-        which = sa.or_(table.c.id.in_(ids), sa.and_(table.c.of_record.in_(targets), table.c.state == "open"))
-        if not ids and not targets:
-            return
-    elif ids:
-        which = table.c.id.in_(ids)
-    else:
-        return
-    statement = sa.select(table).where(table.c.home == working.home, which).order_by(table.c.id)
-    for row in await transaction.rows(statement.with_for_update(read=not (writing or name == CONFLICTS))):
-        as_loaded(working, collection, row)
+        # Conflicts come last: what they are about is locked by now.
+        wanted["targets"] = [r.id for r in working.records.values() if r.key in write]
+    if ids or wanted.get("targets"):
+        for row in await transaction.fetch(_locking(name, shared=not writing), **wanted):
+            as_loaded(working, collection, row)
+
+
+@cache
+def _locking(name: str, *, shared: bool) -> sa.Select[Any]:
+    table = COLLECTIONS[name].table
+    which: sa.ColumnElement[bool] = among(table.c.id, "ids")
+    if name == CONFLICTS:
+        which, shared = sa.or_(which, sa.and_(among(table.c.of_record, "targets"), table.c.state == "open")), False
+    statement = sa.select(table).where(table.c.home == sa.bindparam("home"), which)
+    return statement.order_by(table.c.id).with_for_update(read=shared)
 
 
 async def _load_areas(transaction: Transaction, working: Working, mutations: Iterable[Mutation]) -> None:
@@ -90,8 +100,13 @@ async def _load_areas(transaction: Transaction, working: Working, mutations: Ite
             if referred == "areas" and (id := as_uuid(mutation.fields.get(name))):
                 ids.add(id)
         ids |= {id for s in mutation.seen or () if (id := as_uuid(s.fields.get("area_id")))}
-    working.areas = await areas_by_id(transaction, list(ids))
+    working.areas = await areas_by_id(transaction, working.home, ids)
     await load_feeds(transaction, working)
+
+
+_FEEDS = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience).where(
+    among(_FEED.c.home, "homes"), among(_FEED.c.owner_id, "owners")
+)
 
 
 async def load_feeds(transaction: Transaction, working: Working) -> None:
@@ -99,11 +114,14 @@ async def load_feeds(transaction: Transaction, working: Working) -> None:
     owners = {o for area in working.areas.values() for kind in ("staff", "reference") if (o := area.owner(kind))}
     if not owners:
         return
-    statement = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience).where(
-        _FEED.c.home.in_({home for home, _ in owners}), _FEED.c.owner_id.in_({owner for _, owner in owners})
-    )
-    for row in await transaction.rows(statement):
+    homes, areas = ({owner[part] for owner in owners} for part in (0, 1))
+    for row in await transaction.fetch(_FEEDS, homes=[*homes], owners=[*areas]):
         working.feeds[row.owner_id, row.audience] = row.id
+
+
+_ENTRIES = sa.select(_ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.live).where(
+    among(_ENTRY.c.home, "homes"), among(_ENTRY.c.collection, "collections"), among(_ENTRY.c.record_id, "records")
+)
 
 
 async def load_entries(transaction: Transaction, working: Working, records: Iterable[Record]) -> None:
@@ -111,14 +129,9 @@ async def load_entries(transaction: Transaction, working: Working, records: Iter
     wanted = {record.key: record for record in records if record.held}
     if not wanted:
         return
-    columns = (_ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.live)
     homes = {working.home, *(area.reference_area_id for area in working.areas.values())}
-    statement = sa.select(*columns).where(
-        _ENTRY.c.home.in_(homes),
-        _ENTRY.c.collection.in_({name for name, _ in wanted}),
-        _ENTRY.c.record_id.in_({id for _, id in wanted}),
-    )
-    for row in await transaction.rows(statement):
+    names, ids = {name for name, _ in wanted}, [id for _, id in wanted]
+    for row in await transaction.fetch(_ENTRIES, homes=[*homes], collections=[*names], records=ids):
         if record := wanted.get((row.collection, row.record_id)):
             record.entries.append(Entry(row.feed_id, row.hash, row.live))
 
@@ -149,35 +162,42 @@ def _floors(working: Working, mutations: Iterable[Mutation]) -> dict[Key, int]:
     return floors
 
 
+_PAST = (
+    sa.select(_HISTORY)
+    .where(
+        _HISTORY.c.home == sa.bindparam("home"),
+        among(_HISTORY.c.collection, "collections"),
+        among(_HISTORY.c.record_id, "records"),
+        _HISTORY.c.rev > sa.bindparam("floor"),
+    )
+    .order_by(_HISTORY.c.rev)
+)
+
+
 async def _load_history(transaction: Transaction, working: Working, floors: dict[Key, int]) -> None:
-    of_records = [
-        sa.and_(_HISTORY.c.collection == name, _HISTORY.c.record_id == id, _HISTORY.c.rev > floor)
-        for (name, id), floor in floors.items()
-    ]
-    statement = sa.select(_HISTORY).where(_HISTORY.c.home == working.home, sa.or_(*of_records))
-    for row in await transaction.rows(statement.order_by(_HISTORY.c.rev)):
-        deleted = {"delete": True, "revive": False}.get(row.op)
-        written = Written(row.rev, row.mutation_id, row.fields, row.was, deleted, row.person_id)
-        working.record(row.collection, row.record_id).past.written.append(written)
+    # Those whose whole past is needed by themselves, so that they don't make it the others' too.
+    for keys in ([k for k, floor in floors.items() if floor], [k for k, floor in floors.items() if not floor]):
+        if not keys:
+            continue
+        wanted = {"collections": [*{name for name, _ in keys}], "records": [id for _, id in keys]}
+        floor = min(floors[key] for key in keys)
+        for row in await transaction.fetch(_PAST, home=working.home, floor=floor, **wanted):
+            if row.rev > floors.get((row.collection, row.record_id), row.rev):
+                deleted = {"delete": True, "revive": False}.get(row.op)
+                written = Written(row.rev, row.mutation_id, row.fields, row.was, deleted, row.person_id)
+                working.record(row.collection, row.record_id).past.written.append(written)
+
+
+_MINE = (_RECEIVED.c.home == sa.bindparam("home"), _RECEIVED.c.person_id == sa.bindparam("person"))
+_LINK = sa.select(_RECEIVED.c.id, _RECEIVED.c.after).where(*_MINE)
+_CHAIN = _LINK.where(among(_RECEIVED.c.id, "ids")).cte("chain", recursive=True)
+_LINKS = _CHAIN.union(_LINK.where(_RECEIVED.c.id == _CHAIN.c.after))
+_CHAINS = sa.select(_RECEIVED).where(*_MINE, _RECEIVED.c.id.in_(sa.select(_LINKS.c.id)))
 
 
 async def _load_chains(transaction: Transaction, working: Working, afters: set[UUID], person: UUID) -> None:
     """The mutations that edits lie on, back to the first; only this person's own count."""
-    wanted = (
-        _RECEIVED.c.id,
-        _RECEIVED.c.after,
-        _RECEIVED.c.collection,
-        _RECEIVED.c.record_id,
-        _RECEIVED.c.op,
-        _RECEIVED.c.outcome,
-        _RECEIVED.c.answer,
-        _RECEIVED.c.payload,
-    )
-    mine = (_RECEIVED.c.home == working.home, _RECEIVED.c.person_id == person)
-    chain = sa.select(_RECEIVED.c.id, _RECEIVED.c.after).where(*mine, _RECEIVED.c.id.in_(afters)).cte(recursive=True)
-    chain = chain.union(sa.select(_RECEIVED.c.id, _RECEIVED.c.after).where(*mine, _RECEIVED.c.id == chain.c.after))
-    statement = sa.select(*wanted).where(*mine, _RECEIVED.c.id.in_(sa.select(chain.c.id)))
-    for row in await transaction.rows(statement):
+    for row in await transaction.fetch(_CHAINS, home=working.home, person=person, ids=[*afters]):
         if row.collection in COLLECTIONS:
             _remember(working, row)
 
@@ -214,17 +234,20 @@ def _sent_fields(row: Any) -> Fields | None:
     return COLLECTIONS[row.collection].clean("update", fields)[0] or fields
 
 
-async def _load_refused_creates(transaction: Transaction, working: Working) -> None:
-    """Of the records that don't exist: those whose create was refused."""
-    missing = {key for key, record in working.records.items() if record.held is None}
+_REFUSED_CREATES = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).where(
+    _RECEIVED.c.home == sa.bindparam("home"),
+    among(_RECEIVED.c.collection, "collections"),
+    among(_RECEIVED.c.record_id, "records"),
+    _RECEIVED.c.op == "create",
+    _RECEIVED.c.outcome == "refused",
+)
+
+
+async def _load_refused_creates(transaction: Transaction, working: Working, needed: set[Key]) -> None:
+    """Of the needed records that don't exist: those whose create was refused."""
+    missing = {key for key in needed if working.records[key].held is None}
     if not missing:
         return
-    statement = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).where(
-        _RECEIVED.c.home == working.home,
-        _RECEIVED.c.collection.in_({name for name, _ in missing}),
-        _RECEIVED.c.record_id.in_({id for _, id in missing}),
-        _RECEIVED.c.op == "create",
-        _RECEIVED.c.outcome == "refused",
-    )
-    for row in await transaction.rows(statement):
+    wanted = {"collections": [*{name for name, _ in missing}], "records": [id for _, id in missing]}
+    for row in await transaction.fetch(_REFUSED_CREATES, home=working.home, **wanted):
         working.refused_creates.add((row.collection, row.record_id))

@@ -29,6 +29,22 @@ _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
 _REPLICA: sa.Table = Replica.__table__  # type: ignore[attr-defined]
 _HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
 _SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
+_EPOCH = sa.select(_SERVER.c.epoch)
+_ENTERING = (
+    sa.select(_SERVER.c.epoch, _REPLICA.c.received, _REPLICA.c.revoked_at)
+    .select_from(_REPLICA.join(_SERVER, sa.true()))
+    .where(_REPLICA.c.id == sa.bindparam("replica"))
+    .with_for_update(of=_REPLICA)
+)
+_COUNTED = (
+    sa.update(_REPLICA)
+    .where(_REPLICA.c.id == sa.bindparam("replica"))
+    .values(
+        received=_REPLICA.c.received + sa.bindparam("fresh"),
+        unsent=sa.bindparam("unsent_now"),
+        unsent_since=sa.bindparam("oldest_at"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -66,18 +82,15 @@ async def receive(transaction: Transaction, context: Context, actor: Actor, inco
 
 async def _enter(transaction: Transaction, actor: Actor, incoming: Incoming) -> tuple[str, int]:
     """Locks the replica, compares epochs and counts; the epoch and how many it has sent so far."""
-    row = await transaction.first(sa.select(_SERVER.c.epoch))
-    epoch = str(row[0]) if row else ""
     if actor.replica is None:
-        return epoch, 0
-    locked = await transaction.first(
-        sa.select(_REPLICA.c.received, _REPLICA.c.revoked_at).where(_REPLICA.c.id == actor.replica).with_for_update()
-    )
-    if locked is None or locked.revoked_at is not None:
+        server = await transaction.fetch_first(_EPOCH)
+        return server.epoch if server else "", 0
+    row = await transaction.fetch_first(_ENTERING, replica=actor.replica)
+    if row is None or row.revoked_at is not None:
         raise Problem("replica_revoked")
-    if incoming.received > locked.received or incoming.epoch not in (None, epoch):
-        raise Problem("server_restored", epoch=epoch, received=locked.received)
-    return epoch, locked.received
+    if incoming.received > row.received or incoming.epoch not in (None, row.epoch):
+        raise Problem("server_restored", epoch=row.epoch, received=row.received)
+    return row.epoch, row.received
 
 
 async def _settle(transaction: Transaction, batch: Batch, access: Access) -> Working | None:
@@ -93,22 +106,16 @@ async def _settle(transaction: Transaction, batch: Batch, access: Access) -> Wor
         working = await _settle_one_by_one(transaction, batch, access, places)
     await transaction.insert(_RECEIVED, batch.rows(batch.fresh))
     if batch.actor.replica is not None:
-        await transaction.execute(_counted(batch))
+        await _count(transaction, batch)
     return working
 
 
-def _counted(batch: Batch) -> sa.Update:
+async def _count(transaction: Transaction, batch: Batch) -> None:
     """The replica's count, and what it says of its outbox."""
     outbox = batch.incoming.outbox
-    return (
-        sa.update(_REPLICA)
-        .where(_REPLICA.c.id == batch.actor.replica)
-        .values(
-            received=_REPLICA.c.received + len(batch.fresh),
-            unsent=max(0, min(outbox.depth, 2**31 - 1) - len(batch.incoming.arrived)),
-            unsent_since=outbox.oldest_at,
-        )
-    )
+    unsent = max(0, min(outbox.depth, 2**31 - 1) - len(batch.incoming.arrived))
+    replica, fresh = batch.actor.replica, len(batch.fresh)
+    await transaction.fetch(_COUNTED, replica=replica, fresh=fresh, unsent_now=unsent, oldest_at=outbox.oldest_at)
 
 
 async def _settle_one_by_one(

@@ -242,7 +242,7 @@ async def home_for(
     parent = UUID(str(named)) if named else None
     through = collection.references[collection.lists_in]
     if through == "areas":
-        areas = await areas_by_id(transaction, [parent] if parent else [])
+        areas = await areas_by_id(transaction, None, [parent] if parent else [])
         area = areas.get(parent) if parent else None
         if parent and area is None:
             raise Problem("reference_not_found")

@@ -31,7 +31,8 @@ class SqliteTransaction(Transaction):
     """Alone in the database while it writes, so a few plain statements do."""
 
     async def fetch(self, statement: sa.Executable, **parameters: Any) -> Sequence[Any]:
-        return (await self.connection.execute(statement, parameters)).all()
+        result = await self.connection.execute(statement, parameters)
+        return result.all() if result.returns_rows else []
 
     async def insert(self, table: sa.Table, rows: Rows) -> None:
         if rows:

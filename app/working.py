@@ -14,6 +14,8 @@ from sync.wire import Fields, Mutation
 
 Key = tuple[str, UUID]
 CONFLICTS = "conflicts"
+PARENTS = {collection.lists_through for collection in COLLECTIONS.values()}
+"""Collections through whose records others list."""
 
 
 @dataclass
@@ -46,6 +48,8 @@ class Record:
     """Must it be listed elsewhere, at the same rev?"""
     history: list[dict[str, Any]] = field(default_factory=list)
     """Rows of history this push adds."""
+    place: tuple[int, Area | None] | None = None
+    """Where it lists; and after how many of the working set's moves that was so."""
 
     @property
     def key(self) -> Key:
@@ -76,6 +80,8 @@ class Working:
     """(collection, record, field) → the conflict that asks about it."""
     refused_creates: set[Key] = field(default_factory=set)
     """Records whose create was refused and which nobody created since."""
+    moves: int = 0
+    """How often a record has come or gone elsewhere through which others may list."""
 
     def record(self, collection: str, id: UUID) -> Record:
         """The record, whether or not it exists yet."""
@@ -104,6 +110,11 @@ class Working:
 
     def area_of(self, record: Record) -> Area | None:
         """Where the record lists: its own area, or its parent's, as they are now."""
+        if record.place is None or record.place[0] != self.moves:
+            record.place = self.moves, self._area_of(record)
+        return record.place[1]
+
+    def _area_of(self, record: Record) -> Area | None:
         if record.collection.name == "areas":
             return self.areas.get(record.id)
         parent = self.parent_of(record)
@@ -135,8 +146,7 @@ def as_loaded(working: Working, collection: Collection, row: Any) -> Record:
     record.held = Held(row.rev, collection.as_fields(mapping), row.field_revs, row.deleted_at is not None)
     record.area_id = row.area_id
     record.stamps = {"created_at": row.created_at, "created_by": row.created_by}
-    known = {*collection.fields, "home", "id", "rev", "field_revs", "area_id", "created_at", "created_by"}
-    record.own = {n: v for n, v in mapping.items() if n not in known}
+    record.own = {name: mapping[name] for name in collection.own_columns}
     record.stored = True
     if collection.name == CONFLICTS:
         working.note_conflict(record)

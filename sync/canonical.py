@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from json.encoder import encode_basestring
 
 from pydantic import JsonValue
 
@@ -71,7 +72,8 @@ def record_hash(collection: str, record: str, rev: int, fields: dict[str, JsonVa
 
 def spelled_record_hash(collection: str, record: str, rev: int, fields: bytes) -> int:
     """The record's hash where the canonical spelling of its fields is at hand."""
-    whole = b'{"collection":%b,"fields":%b,"record":%b,"rev":%d}' % (spelled(collection), fields, spelled(record), rev)
+    names = encode_basestring(collection).encode(), encode_basestring(record).encode()
+    whole = b'{"collection":%b,"fields":%b,"record":%b,"rev":%d}' % (names[0], fields, names[1], rev)
     return int.from_bytes(hashlib.sha256(whole).digest()[:6], "big")
 
 

@@ -95,6 +95,12 @@ class Collection:
         """The collection that `lists_in` refers to."""
         return self.references.get(self.lists_in, "areas")
 
+    @cached_property
+    def own_columns(self) -> list[str]:
+        """Columns that only the server writes, beside those that every record has."""
+        every = {*self.fields, "home", "id", "rev", "field_revs", "area_id", "created_at", "created_by"}
+        return [column.name for column in self.table.c if column.name not in every]
+
     def clean(self, op: str, fields: Fields) -> tuple[Fields, list[Error]]:
         """The fields as they will be stored, and what is wrong with them. Deltas stay deltas."""
         unknown = [fault(name[:64], "unknown_field") for name in fields if name not in self.fields]
@@ -193,13 +199,17 @@ def _whole_fields(model: type[SQLModel]) -> Any:
 
 
 def _faults(specs: Mapping[str, FieldSpec], rule: Callable[[Fields], list[Error]] | None) -> Any:
+    required = [name for name, spec in specs.items() if spec.required]
     # Only these can become what nobody sent: too long, too many, too large.
     merging = [spec for spec in specs.values() if spec.policy.name in ("text", "union", "total")]
 
     def faults(fields: Fields) -> list[Error]:
-        missing = [fault(n, "invalid") for n, s in specs.items() if s.required and fields.get(n) is None]
+        missing = [fault(n, "invalid") for n in required if fields.get(n) is None]
         grown = [
-            error for s in merging if fields.get(s.name) for error in clean_field(s, fields[s.name], delta=False)[1]
+            error
+            for s in merging
+            if s.may_be_too_much(value := fields.get(s.name))
+            for error in clean_field(s, value, delta=False)[1]
         ]
         return missing + grown or (rule(fields) if rule else [])
 
