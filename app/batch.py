@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,11 +12,12 @@ import sqlalchemy as sa
 
 from app.context import Context
 from app.database import Transaction
+from app.fields import as_uuid
 from app.incoming import Arrived
 from app.prepared import among
 from app.problems import Problem
 from app.tables import ReceivedMutation
-from app.working import after_of, as_uuid
+from app.working import after_of
 from sync.wire import Outbox, Outcome
 
 _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
@@ -75,23 +76,38 @@ class Batch:
         follows from its content, so that the same push again finds it.
         """
         sent = [as_uuid(arrived.sent_id) for arrived in self.incoming.arrived]
-        spares = [self._spare_id(*both) for both in zip(sent, self.contents, strict=True)]
-        known = await self._stored(transaction, [id for id in (*sent, *spares) if id])
+        known = await self._stored(transaction, [id for id in sent if id])
+        spares = self._spares(sent, known)
+        known |= await self._stored(transaction, [*spares.values()])
         taken: dict[UUID, tuple[int, bytes]] = {}
-        for place, (id, spare, content) in enumerate(zip(sent, spares, self.contents, strict=True)):
-            for own in (id, spare):
+        for place, (id, content) in enumerate(zip(sent, self.contents, strict=True)):
+            for own in (id, spares.get(place)):
                 if own is None:
                     continue
-                if own in known and known[own].person_id == self.person and _same(known[own].content, content):
+                if own in known and self._is_mine(known[own], content):
                     self.answers[place] = Outcome.model_validate({**known[own].answer, "replayed": True})
                 elif own in taken and _same(taken[own][1], content):
                     self.repeats[place] = taken[own][0]
                 elif own not in known and own not in taken:
                     taken[own] = place, content
-                    self._take(place, own, reused=id is not None and own is spare)
+                    self._take(place, own, reused=id is not None and own is not id)
                 else:
                     continue
                 break
+
+    def _spares(self, sent: Sequence[UUID | None], known: Mapping[UUID, Any]) -> dict[int, UUID]:
+        """Place → spare id, of those that may need one."""
+        first: dict[UUID, bytes] = {}
+        spares: dict[int, UUID] = {}
+        for place, (id, content) in enumerate(zip(sent, self.contents, strict=True)):
+            free = id is not None and (id not in known or self._is_mine(known[id], content))
+            if id is None or not free or not _same(first.setdefault(id, content), content):
+                spares[place] = self._spare_id(id, content)
+        return spares
+
+    def _is_mine(self, row: Any, content: bytes) -> bool:
+        """Is it this person's, with this content?"""
+        return row.person_id == self.person and _same(row.content, content)
 
     def _take(self, place: int, id: UUID, *, reused: bool) -> None:
         self.fresh.append(place)

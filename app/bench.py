@@ -8,9 +8,10 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from app.access import Access, Verdict
+from app.fields import as_uuid
 from app.problems import Problem
-from app.working import Record, Working, as_uuid
-from sync.wire import Fields, Mutation
+from app.working import Record, Working
+from sync.wire import Fields, Op
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,19 @@ class Refused(Exception):
         self.problem = Problem(code, errors=errors, **details)
 
 
-def permitted(bench: Bench, record: Record, mutation: Mutation) -> Verdict:
+def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
     """May this person write it? What one may not see does not exist. Raises Refused."""
-    onto = _require_references(bench, record, mutation)
+    onto = _require_references(bench, record, fields)
     writers = record.collection.writers
     if record.held is not None:
         verdict = verdict_on(bench, record, writers)
         if verdict == "no":
-            raise Refused(_why_not(bench, record, mutation))
+            raise Refused(_why_not(bench, record, op))
         return "grace" if onto == "grace" else verdict
-    if mutation.op != "create":
+    if op != "create":
         raise Refused("depends_on_refused" if record.key in bench.working.refused_creates else "not_found")
-    parent = bench.working.parent_named(record.collection, mutation.fields)
-    feeds = _feeds_above(bench, record, mutation)
+    parent = bench.working.parent_named(record.collection, fields)
+    feeds = _feeds_above(bench, record, fields)
     verdict = verdict_on(bench, parent, writers) if parent else bench.access.may_write(feeds, (), writers)
     if verdict == "no":
         raise Refused("reference_not_found")
@@ -61,11 +62,11 @@ def verdict_on(bench: Bench, record: Record, writers: frozenset[str]) -> Verdict
     return bench.access.may_write(listed, departed, writers)
 
 
-def _feeds_above(bench: Bench, record: Record, mutation: Mutation) -> list[int]:
+def _feeds_above(bench: Bench, record: Record, fields: Fields) -> list[int]:
     """The feed a new record would be listed in; for a new area, its parent's."""
     working, collection = bench.working, record.collection
-    parent = working.parent_named(collection, mutation.fields)
-    area_id = as_uuid(mutation.fields.get(collection.lists_in))
+    parent = working.parent_named(collection, fields)
+    area_id = as_uuid(fields.get(collection.lists_in))
     area = working.area_of(parent) if parent else working.areas.get(area_id) if area_id else None
     owner = area.owner(collection.audience) if area else None
     feed = working.feeds.get((owner[1], collection.audience)) if owner else None
@@ -74,15 +75,15 @@ def _feeds_above(bench: Bench, record: Record, mutation: Mutation) -> list[int]:
     return [feed] if feed else []
 
 
-def _why_not(bench: Bench, record: Record, mutation: Mutation) -> str:
+def _why_not(bench: Bench, record: Record, op: Op) -> str:
     """What one may not see does not exist; what one may only read is not permitted."""
     feed = bench.working.feed_of(record)
     if feed in bench.access.present:
         return "not_permitted"
-    return "id_taken" if mutation.op == "create" else "not_found"
+    return "id_taken" if op == "create" else "not_found"
 
 
-def _require_references(bench: Bench, record: Record, mutation: Mutation) -> Verdict:
+def _require_references(bench: Bench, record: Record, fields: Fields) -> Verdict:
     """Everything the fields refer to exists in this home and may be written to by this person.
 
     "grace" where that is so of one of them only by grace: nobody moves a record to where they have no say.
@@ -90,7 +91,7 @@ def _require_references(bench: Bench, record: Record, mutation: Mutation) -> Ver
     working = bench.working
     verdicts: set[Verdict] = {"yes"}
     for name, referred in record.collection.references.items():
-        id = as_uuid(mutation.fields.get(name))
+        id = as_uuid(fields.get(name))
         if id is None:
             continue
         if referred == "areas":

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 from uuid import UUID
 
@@ -48,6 +49,20 @@ class FieldSpec:
     def may_be_too_much(self, value: JsonValue) -> bool:
         """Could a merge have made it too long, too many or too large? Its parts were valid when they came."""
         return len(value) > self.longest if isinstance(value, str | list) else value is not None
+
+
+def as_uuid(value: Any) -> UUID | None:
+    """A UUID out of a wire value, or None where it isn't one."""
+    return _uuid_of(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=8192)
+def _uuid_of(text: str) -> UUID | None:
+    """Remembered: a hundred visits to one household name it many hundred times."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def as_wire(value: Any) -> JsonValue:
@@ -169,8 +184,10 @@ def as_column(kind: type, value: JsonValue) -> Any:
     """A wire value as the column takes it."""
     if not isinstance(value, str):
         return value
+    if kind is str:
+        return value
     if kind is UUID:
-        return UUID(value)
+        return as_uuid(value)
     if kind is datetime:
         return datetime.fromisoformat(value)
     return date.fromisoformat(value) if kind is date else value

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -16,7 +17,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from app.collections import COLLECTIONS
 from app.problems import Problem
 from sync.canonical import LARGEST_INTEGER, NotCanonical, canonical_json, require_canonical, spelled
-from sync.wire import MOST_MUTATIONS, Mutation, Seen
+from sync.wire import MOST_MUTATIONS, Fields, Mutation, Seen
 
 LONGEST_COLLECTION = 64
 """Characters of a collection's name: it is kept in an index, which takes no long ones."""
@@ -40,22 +41,25 @@ class Arrived:
     flaw: str | None = None
     errors: list[dict[str, JsonValue]] = field(default_factory=list)
 
+    @cached_property
+    def spelled_fields(self) -> bytes:
+        """The fields as canonical JSON, where there is nothing wrong with them."""
+        return spelled(self.mutation.fields) if self.mutation else b""
+
     def content(self) -> bytes:
         """What the keyed digest covers: the same bytes for the same content, however it was spelled."""
         if self.flaw or self.mutation is None:
             return self.raw
         m = self.mutation
-        return spelled(
-            {
-                "collection": m.collection,
-                "record": str(m.record),
-                "home": str(m.home) if m.home else None,
-                "op": m.op,
-                "base": m.base,
-                "after": str(m.after) if m.after else None,
-                "fields": m.fields,
-            }
-        )
+        rest: Fields = {
+            "collection": m.collection,
+            "record": str(m.record),
+            "home": str(m.home) if m.home else None,
+            "op": m.op,
+            "base": m.base,
+            "after": str(m.after) if m.after else None,
+        }
+        return spelled(rest) + self.spelled_fields
 
 
 def read_envelope(body: bytes) -> tuple[dict[str, Any], list[Arrived]]:

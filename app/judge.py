@@ -4,8 +4,6 @@
 accordingly. It reads no database; what it changes becomes dirty and is written afterwards.
 """
 
-from collections.abc import Collection
-
 from app.bench import Bench, Refused, permitted
 from app.collections import COLLECTIONS
 from app.effects import apply, as_candidates, place
@@ -14,17 +12,16 @@ from app.recover import edit_of, recover
 from app.resolve import resolve
 from app.working import CONFLICTS
 from sync.decide import decide
-from sync.wire import Mutation, Outcome
+from sync.wire import Fields, Mutation, Outcome
 
 
 def judge(bench: Bench, arrived: Arrived) -> Outcome:
     """The outcome of one mutation, its effect already in the working set."""
     try:
-        mutation = _well_formed(bench, arrived)
+        mutation, fields = _well_formed(bench, arrived)
         if mutation.collection == CONFLICTS and mutation.op == "update":
             return resolve(bench, mutation)
-        spoken = arrived.mutation.fields.keys() if arrived.mutation else ()
-        return _judge_record(bench, mutation, spoken)
+        return _judge_record(bench, mutation, fields)
     except Refused as refused:
         if arrived.mutation and arrived.mutation.op == "create":
             bench.working.refused_creates.add((arrived.mutation.collection, arrived.mutation.record))
@@ -32,8 +29,8 @@ def judge(bench: Bench, arrived: Arrived) -> Outcome:
         return Outcome(id=arrived.sent_id, outcome="refused", problem=body)
 
 
-def _well_formed(bench: Bench, arrived: Arrived) -> Mutation:
-    """The mutation with its fields as they will be stored. Raises Refused."""
+def _well_formed(bench: Bench, arrived: Arrived) -> tuple[Mutation, Fields]:
+    """The mutation, and its fields as they will be stored. Raises Refused."""
     if arrived.flaw or arrived.mutation is None:
         raise Refused(arrived.flaw or "mutation_invalid", arrived.errors)
     mutation = arrived.mutation
@@ -45,31 +42,31 @@ def _well_formed(bench: Bench, arrived: Arrived) -> Mutation:
     if mutation.collection == CONFLICTS:
         if mutation.op != "update" or mutation.fields.keys() != {"resolution"}:
             raise Refused("mutation_invalid")
-        return mutation
+        return mutation, mutation.fields
     if mutation.op == "delete":
-        return mutation.model_copy(update={"fields": {}})
-    fields, errors = collection.clean(mutation.op, mutation.fields)
+        return mutation, {}
+    fields, errors = collection.clean(mutation.op, mutation.fields, arrived.spelled_fields)
     if errors:
         raise Refused(str(errors[0]["code"]), errors)
-    return mutation.model_copy(update={"fields": fields})
+    return mutation, fields
 
 
-def _judge_record(bench: Bench, mutation: Mutation, spoken: Collection[str]) -> Outcome:
+def _judge_record(bench: Bench, mutation: Mutation, fields: Fields) -> Outcome:
     working = bench.working
     record = working.record(mutation.collection, mutation.record)
     recover(bench, mutation)
     if mutation.op == "create" and record.held is not None:
         # It reaches a record that is there: what it never spoke of stays as it is.
-        mutation = mutation.model_copy(update={"fields": {n: v for n, v in mutation.fields.items() if n in spoken}})
-    verdict = permitted(bench, record, mutation)
-    edit = edit_of(bench, mutation, record)
+        fields = {name: value for name, value in fields.items() if name in mutation.fields}
+    verdict = permitted(bench, record, mutation.op, fields)
+    edit = edit_of(bench, mutation, fields, record)
     if verdict == "grace" and record.held is not None:
         decision = as_candidates(record, edit)
     else:
         decision = decide(record.collection.rules, record.held, edit, record.past)
     if decision.outcome == "refused":
         raise Refused(decision.problem or "invalid", decision.errors)
-    place(bench, record, mutation, decision)
+    place(bench, record, decision)
     joined = apply(bench, record, mutation, decision, edit)
     return Outcome(
         id=str(mutation.id),

@@ -11,10 +11,21 @@ from app.areas import areas_by_id
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.database import Transaction
+from app.fields import as_uuid
 from app.incoming import Arrived
 from app.prepared import among
 from app.tables import Feed, FeedEntry, History, ReceivedMutation
-from app.working import CONFLICTS, Entry, Key, Record, Working, after_of, as_loaded, as_uuid, resolution_base
+from app.working import (
+    CONFLICTS,
+    Entry,
+    Key,
+    Record,
+    Working,
+    after_of,
+    as_loaded,
+    as_parent,
+    resolution_base,
+)
 from sync.decide import Sent, Written
 from sync.wire import Fields, Mutation
 
@@ -78,8 +89,10 @@ async def _lock(
         # Conflicts come last: what they are about is locked by now.
         wanted["targets"] = [r.id for r in working.records.values() if r.key in write]
     if ids or wanted.get("targets"):
-        for row in await transaction.fetch(_locking(name, shared=not writing), **wanted):
-            as_loaded(working, collection, row)
+        shared = not writing and name != CONFLICTS
+        take = as_parent if shared else as_loaded
+        for row in await transaction.fetch(_locking(name, shared=shared), **wanted):
+            take(working, collection, row)
 
 
 @cache
@@ -87,8 +100,11 @@ def _locking(name: str, *, shared: bool) -> sa.Select[Any]:
     table = COLLECTIONS[name].table
     which: sa.ColumnElement[bool] = among(table.c.id, "ids")
     if name == CONFLICTS:
-        which, shared = sa.or_(which, sa.and_(among(table.c.of_record, "targets"), table.c.state == "open")), False
-    statement = sa.select(table).where(table.c.home == sa.bindparam("home"), which)
+        which = sa.or_(which, sa.and_(among(table.c.of_record, "targets"), table.c.state == "open"))
+    # Of what is only referred to, no more is asked than where it lists.
+    listing = {"id", "rev", "deleted_at", "area_id", COLLECTIONS[name].lists_in}
+    columns = [column for column in table.c if not shared or column.name in listing]
+    statement = sa.select(*columns).where(table.c.home == sa.bindparam("home"), which)
     return statement.order_by(table.c.id).with_for_update(read=shared)
 
 

@@ -1,5 +1,6 @@
 """Assembles the application, nothing else."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -48,6 +49,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         return
     LibraryLogs.take_over()
     context = app.state.context = await open_context(settings(), seams.real())
+    # What was loaded to serve lives as long as the process: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
     try:
         yield
     finally:

@@ -107,7 +107,10 @@ class PostgresTransaction(PostgresReader, Transaction):
         for index, name in enumerate(names):
             if isinstance(table.c[name].type, sa.JSON):
                 columns[index] = [None if v is None else orjson.dumps(v) for v in columns[index]]
-        await self.drive(_insert_statement(table, names, replace), *columns)
+        # What is the same in every row goes once: a home, a person, a moment.
+        same = tuple(len(rows) > 1 and all(value is column[0] for value in column) for column in columns)
+        sent = [column[0] if alike else column for column, alike in zip(columns, same, strict=True)]
+        await self.drive(_insert_statement(table, names, same, replace), *sent)
 
     async def list_entries(self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any) -> None:
         await self.drive(
@@ -193,12 +196,15 @@ def _compiled(statement: sa.Executable) -> tuple[str, tuple[str, ...], dict[str,
 
 
 @cache
-def _insert_statement(table: sa.Table, names: tuple[str, ...], replace: tuple[str, ...]) -> str:
-    arrays = ", ".join(
-        f"${number}::{table.c[name].type.compile(dialect=_DIALECT)}[]" for number, name in enumerate(names, 1)
+def _insert_statement(table: sa.Table, names: tuple[str, ...], same: tuple[bool, ...], replace: tuple[str, ...]) -> str:
+    types = [table.c[name].type.compile(dialect=_DIALECT) for name in names]
+    values = [f"${n}::{types[n - 1]}" if same[n - 1] else f'"{name}"' for n, name in enumerate(names, 1)]
+    arrays = [(f"${n}::{types[n - 1]}[]", f'"{name}"') for n, name in enumerate(names, 1) if not same[n - 1]]
+    columns, sources = ", ".join(f'"{name}"' for name in names), ", ".join(array for array, _ in arrays)
+    statement = (
+        f'INSERT INTO "{table.name}" ({columns}) SELECT {", ".join(values)} '
+        f"FROM unnest({sources}) AS row ({', '.join(name for _, name in arrays)})"
     )
-    columns = ", ".join(f'"{name}"' for name in names)
-    statement = f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM unnest({arrays})'
     if replace:
         key = ", ".join(f'"{column.name}"' for column in table.primary_key)
         changes = ", ".join(f'"{name}" = excluded."{name}"' for name in replace)

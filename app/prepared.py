@@ -48,11 +48,12 @@ class among(sa.ColumnElement[bool]):
 
 
 @compiles(among, "postgresql")
-def _as_array(element: among, compiler: SQLCompiler, **options: Any) -> str:
-    return f"{compiler.process(element.column, **options)} = ANY ({compiler.process(element.values, **options)})"
+def _of_array(element: among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(part, **options) for part in (element.column, element.values))
+    return f"{column} = ANY ({values})"
 
 
 @compiles(among)
-def _as_list(element: among, compiler: SQLCompiler, **options: Any) -> str:
+def _of_list(element: among, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(part, **options) for part in (element.column, element.values))
     return f"{column} IN (SELECT value FROM json_each({values}))"

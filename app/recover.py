@@ -20,15 +20,14 @@ def recover(bench: Bench, mutation: Mutation) -> None:
 
 def _recover_one(bench: Bench, mutation: Mutation, record: Record, seen: Fields) -> None:
     fields, errors = record.collection.clean("create", seen)
-    pretended = mutation.model_copy(update={"op": "create", "fields": fields})
     try:
         if errors or record.collection.rules.faults(fields):
             return
-        permitted(bench, record, pretended)
+        permitted(bench, record, "create", fields)
     except Refused:
         return
     decision = Decision("applied", fields=fields)
-    place(bench, record, pretended, decision)
+    place(bench, record, decision)
     write(bench, record, decision, mutation.id, op="recover")
     bench.working.refused_creates.discard(record.key)
 
@@ -38,14 +37,14 @@ def base_is_known(bench: Bench, mutation: Mutation) -> bool:
     return mutation.epoch == bench.epoch or (mutation.epoch is None and mutation.seen is None)
 
 
-def edit_of(bench: Bench, mutation: Mutation, record: Record) -> Edit:
+def edit_of(bench: Bench, mutation: Mutation, fields: Fields, record: Record) -> Edit:
     """The mutation as decide sees it; `seen` stands in where its base means nothing here."""
     known = base_is_known(bench, mutation)
     return Edit(
         mutation.id,
         mutation.op,
         mutation.base if known else None,
-        mutation.fields,
+        fields,
         mutation.after,
         None if known else seen_fields(mutation, record),
     )

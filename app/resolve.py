@@ -8,8 +8,9 @@ from pydantic import JsonValue
 from app.access import Verdict
 from app.bench import Bench, Refused, verdict_on
 from app.effects import apply, as_whole, change_conflict
+from app.fields import as_uuid
 from app.recover import base_is_known, recover, seen_fields
-from app.working import CONFLICTS, Record, as_uuid
+from app.working import CONFLICTS, Record
 from sync import conflict as conflicts
 from sync.decide import DELETED, Contest, Decision, Edit, decide
 from sync.wire import Fields, Mutation, Outcome

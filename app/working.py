@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from app.areas import Area
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
+from app.fields import as_uuid, as_wire
 from sync.decide import Held, Past
 from sync.wire import Fields, Mutation
 
@@ -85,10 +85,10 @@ class Working:
 
     def record(self, collection: str, id: UUID) -> Record:
         """The record, whether or not it exists yet."""
-        key = (collection, id)
-        if key not in self.records:
-            self.records[key] = Record(COLLECTIONS[collection], id)
-        return self.records[key]
+        found = self.records.get((collection, id))
+        if found is None:
+            found = self.records[collection, id] = Record(COLLECTIONS[collection], id)
+        return found
 
     def find(self, collection: str, id: UUID) -> Record | None:
         """The record if somebody has created it."""
@@ -153,18 +153,13 @@ def as_loaded(working: Working, collection: Collection, row: Any) -> Record:
     return record
 
 
-def as_uuid(value: Any) -> UUID | None:
-    """A UUID out of a wire value, or None where it isn't one."""
-    return _uuid_of(value) if isinstance(value, str) else None
-
-
-@lru_cache(maxsize=8192)
-def _uuid_of(text: str) -> UUID | None:
-    """Remembered: a hundred visits to one household name it many hundred times."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+def as_parent(working: Working, collection: Collection, row: Any) -> Record:
+    """A record that others refer to: that it is there, and where it lists."""
+    record, listed = working.record(collection.name, row.id), as_wire(row._mapping[collection.lists_in])
+    record.held = Held(row.rev, {collection.lists_in: listed}, {}, row.deleted_at is not None)
+    record.area_id = row.area_id
+    record.stored = True
+    return record
 
 
 def resolution_of(mutation: Mutation) -> Fields:

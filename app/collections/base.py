@@ -101,23 +101,27 @@ class Collection:
         every = {*self.fields, "home", "id", "rev", "field_revs", "area_id", "created_at", "created_by"}
         return [column.name for column in self.table.c if column.name not in every]
 
-    def clean(self, op: str, fields: Fields) -> tuple[Fields, list[Error]]:
-        """The fields as they will be stored, and what is wrong with them. Deltas stay deltas."""
+    def clean(self, op: str, fields: Fields, spelling: bytes | None = None) -> tuple[Fields, list[Error]]:
+        """The fields as they will be stored, and what is wrong with them. Deltas stay deltas.
+
+        `spelling` is their canonical JSON where it is at hand.
+        """
         unknown = [fault(name[:64], "unknown_field") for name in fields if name not in self.fields]
         if unknown:
             return {}, unknown[:MOST_FAULTS]
-        clean, errors = self._clean_known(fields, delta=op == "update")
+        clean, errors = self._clean_known(fields, spelling, delta=op == "update")
         if op == "create":
             errors += [fault(n, "invalid") for n, f in self.fields.items() if f.required and n not in fields]
             clean = {**{n: f.default for n, f in self.fields.items() if not f.required}, **clean}
         return clean, errors
 
-    def _clean_known(self, fields: Fields, *, delta: bool) -> tuple[Fields, list[Error]]:
+    def _clean_known(self, fields: Fields, spelling: bytes | None, *, delta: bool) -> tuple[Fields, list[Error]]:
         deltas = {n: v for n, v in fields.items() if delta and self.fields[n].policy.name in DELTAS}
-        whole = {n: v for n, v in fields.items() if n not in deltas} if deltas else fields
+        if deltas or spelling is None:
+            spelling = spelled({n: v for n, v in fields.items() if n not in deltas})
         try:
             # All at once where nothing is wrong; field by field to say what is.
-            clean: Fields = {n: as_wire(v) for n, v in self.whole.validate_json(spelled(whole), strict=True).items()}
+            clean: Fields = {n: as_wire(v) for n, v in self.whole.validate_json(spelling, strict=True).items()}
         except ValidationError:
             clean, deltas = {}, fields
         errors: list[Error] = []
