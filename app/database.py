@@ -50,13 +50,13 @@ class FeedStep(NamedTuple):
 
 
 class Scanned(NamedTuple):
-    """A feed to read above a position, and the head and tag it was seen with."""
+    """A feed to read above a position, and the newest mark's tag and the horizon it was seen with."""
 
     home: UUID
     feed_id: int
     above: int
-    head: int
     tag: int
+    horizon: int
 
 
 class PageRow(NamedTuple):
@@ -75,7 +75,7 @@ class Found(NamedTuple):
 
 
 class Moved(Exception):
-    """A feed has a newer head than the one that was read a moment ago."""
+    """A feed has been written to, or compacted, since it was seen a moment ago."""
 
 
 class Reader(abc.ABC):

@@ -62,8 +62,8 @@ class PostgresReader(Reader):
         return {row["feed_id"]: row["tag"] for row in await self.drive(_FIRST_TAGS, *zip(*numbers, strict=True))}
 
     async def page_rows(self, feeds: Sequence[Scanned], limit: int, most_bytes: int) -> Found:
-        homes, ids, above, _, tags = zip(*feeds, strict=True)
-        rows = await self.drive(_PAGE_ROWS, homes, ids, above, tags, limit, most_bytes)
+        homes, ids, above, tags, horizons = zip(*feeds, strict=True)
+        rows = await self.drive(_PAGE_ROWS, homes, ids, above, tags, horizons, limit, most_bytes)
         unmoved, *entries = rows
         if unmoved["seq"] != len(feeds):
             raise Moved
@@ -169,7 +169,9 @@ CROSS JOIN LATERAL (
 # beside a head that isn't theirs would make a page that the server never was at.
 _PAGE_ROWS = """
 SELECT NULL::bigint AS feed_id, count(*) AS seq, NULL::bytea AS body
-FROM feed JOIN unnest($1::uuid[], $2::bigint[], $4::bigint[]) AS seen(home, id, tag) USING (home, id, tag)
+FROM feed
+JOIN unnest($1::uuid[], $2::bigint[], $4::bigint[], $5::bigint[]) AS seen(home, id, tag, horizon)
+    USING (home, id, tag, horizon)
 UNION ALL (
     SELECT feed_id, seq, body FROM (
         SELECT feed_id, seq, body, length(body) AS size, sum(length(body)) OVER (ROWS UNBOUNDED PRECEDING) AS bytes
@@ -178,12 +180,12 @@ UNION ALL (
             FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS f(home, feed_id, above)
             CROSS JOIN LATERAL (
                 SELECT seq, body FROM feed_entry
-                WHERE home = f.home AND feed_id = f.feed_id AND seq > f.above ORDER BY seq LIMIT $5
+                WHERE home = f.home AND feed_id = f.feed_id AND seq > f.above ORDER BY seq LIMIT $6
             ) AS e
-            ORDER BY f.feed_id, e.seq LIMIT $5
+            ORDER BY f.feed_id, e.seq LIMIT $6
         ) AS scanned
     ) AS page
-    WHERE bytes - size < $6
+    WHERE bytes - size < $7
 )
 """
 

@@ -183,7 +183,7 @@ def _within(reading: Reading, limit: int) -> list[Followed]:
 
 
 def _scan(reading: Reading, feed: Followed) -> Scanned:
-    return Scanned(feed.home, feed.id, reading.positions[feed.id].seq, feed.head, feed.tag)
+    return Scanned(feed.home, feed.id, reading.positions[feed.id].seq, feed.tag, feed.horizon)
 
 
 async def _advance(store: Reader, reading: Reading, scanned: Sequence[Followed], found: Found) -> dict[int, Position]:
