@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from app.bodies import read_json_body
+from app.compression import JSON, json_response
 from app.context import Context, ContextDep
 from app.identity.caller import ClaimsDep, Phone, PhoneDep
 from app.identity.tokens import Claims
@@ -16,7 +17,6 @@ from app.push import as_json, require_protocol, take_push
 from sync.wire import Page, PullBody, PushAnswer, PushBody, SyncAnswer, SyncBody
 
 router = APIRouter(tags=["sync 同步"])
-JSON = "application/json"
 
 
 def _takes(name: str) -> dict[str, Any]:
@@ -55,14 +55,16 @@ async def pull(request: Request, context: ContextDep, claims: ClaimsDep) -> Resp
     envelope, _ = read_envelope(await read_json_body(request))
     require_protocol(envelope)
     answer = await page_of(context, claims, as_model(PullBody, envelope))
-    return Response(answer.body, media_type=JSON)
+    return json_response(request, answer.body)
 
 
 @router.get("/v1/sync/pull", summary="下载变化 · Pull changes by query", response_model=Page)
-async def pull_by_query(query: Annotated[PullBody, Query()], context: ContextDep, claims: ClaimsDep) -> Response:
+async def pull_by_query(
+    request: Request, query: Annotated[PullBody, Query()], context: ContextDep, claims: ClaimsDep
+) -> Response:
     """The same as the POST, for clients that would rather GET."""
     require_protocol(query.model_dump())
-    return Response((await page_of(context, claims, query)).body, media_type=JSON)
+    return json_response(request, (await page_of(context, claims, query)).body)
 
 
 @router.post(
@@ -82,7 +84,7 @@ async def synchronise(request: Request, context: ContextDep, claims: ClaimsDep, 
     pushed = await _push(context, phone, envelope.get("push"), arrived)
     page = await _page(context, claims, PullBody(cursor=body.cursor, limit=body.limit, reread=body.reread))
     parts = [part for part in (pushed, page) if part is not None]
-    return Response(b"{" + b",".join(parts) + b"}", media_type=JSON)
+    return json_response(request, b"{" + b",".join(parts) + b"}")
 
 
 def _without_mutations(envelope: dict[str, Any]) -> dict[str, Any]:
