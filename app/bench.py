@@ -46,9 +46,9 @@ def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
         return "grace" if onto == "grace" else verdict
     if op != "create":
         raise Refused("depends_on_refused" if record.key in bench.working.refused_creates else "not_found")
-    parent = bench.working.parent_named(record.collection, fields)
     feeds = _feeds_above(bench, record, fields)
-    verdict = verdict_on(bench, parent, writers) if parent else bench.access.may_write(feeds, (), writers)
+    # Where it would list is among its references; only the root of a tree names nothing.
+    verdict = onto if fields.get(record.collection.lists_in) else bench.access.may_write(feeds, (), writers)
     if verdict == "no":
         raise Refused("reference_not_found")
     return verdict

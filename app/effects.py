@@ -40,7 +40,7 @@ def apply(
 ) -> list[UUID]:
     """Writes the decision into the record, its past and its conflicts; the conflicts opened or joined."""
     revives = decision.deleted is False and record.held is not None and record.held.deleted
-    deleter = next((row for row in reversed(record.past.written) if row.deleted), None)
+    deleter = next((row for row in reversed(record.past.written) if row.deleted), None) if revives else None
     if decision.writes:
         op: Literal["create", "update", "delete", "revive"] = "create" if record.held is None else "update"
         op = "delete" if decision.deleted else "revive" if revives else op
@@ -56,7 +56,7 @@ def apply(
     joined = []
     for name, contest in decision.contested.items():
         by, source = bench.person, mutation.id
-        if name == DELETED and revives and deleter:
+        if name == DELETED and deleter:
             by, source = deleter.person, deleter.mutation
         value = contest.arriving if name == DELETED else as_whole(record, name, contest.arriving)
         joined.append(_contest(bench, record, name, replace(contest, arriving=value), by, source, chain, mutation.id))

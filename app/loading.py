@@ -83,7 +83,7 @@ async def _lock(
     """One collection's rows in order of id: FOR UPDATE if any of them is written, else FOR SHARE."""
     name = collection.name
     writing = [id for key, id in write if key == name]
-    ids = sorted({*writing, *(id for key, id in read if key == name)})
+    ids = [*{*writing, *(id for key, id in read if key == name)}]
     wanted = {"home": working.home, "ids": ids}
     if name == CONFLICTS:
         # Conflicts come last: what they are about is locked by now.

@@ -96,6 +96,16 @@ class Collection:
         return self.references.get(self.lists_in, "areas")
 
     @cached_property
+    def required(self) -> list[str]:
+        """Fields that a create must name."""
+        return [name for name, spec in self.fields.items() if spec.required]
+
+    @cached_property
+    def defaults(self) -> Fields:
+        """What the others are where a create doesn't name them."""
+        return {name: spec.default for name, spec in self.fields.items() if not spec.required}
+
+    @cached_property
     def own_columns(self) -> list[str]:
         """Columns that only the server writes, beside those that every record has."""
         every = {*self.fields, "home", "id", "rev", "field_revs", "area_id", "created_at", "created_by"}
@@ -106,17 +116,17 @@ class Collection:
 
         `spelling` is their canonical JSON where it is at hand.
         """
-        unknown = [fault(name[:64], "unknown_field") for name in fields if name not in self.fields]
-        if unknown:
+        if not fields.keys() <= self.fields.keys():
+            unknown = [fault(name[:64], "unknown_field") for name in fields if name not in self.fields]
             return {}, unknown[:MOST_FAULTS]
         clean, errors = self._clean_known(fields, spelling, delta=op == "update")
         if op == "create":
-            errors += [fault(n, "invalid") for n, f in self.fields.items() if f.required and n not in fields]
-            clean = {**{n: f.default for n, f in self.fields.items() if not f.required}, **clean}
+            errors += [fault(name, "invalid") for name in self.required if name not in fields]
+            clean = {**self.defaults, **clean}
         return clean, errors
 
     def _clean_known(self, fields: Fields, spelling: bytes | None, *, delta: bool) -> tuple[Fields, list[Error]]:
-        deltas = {n: v for n, v in fields.items() if delta and self.fields[n].policy.name in DELTAS}
+        deltas = {n: v for n, v in fields.items() if self.fields[n].policy.name in DELTAS} if delta else {}
         if deltas or spelling is None:
             spelling = spelled({n: v for n, v in fields.items() if n not in deltas})
         try:
