@@ -122,15 +122,20 @@ class _Reader:
         """Is there anything in this value that canonical JSON refuses, or spells another way?"""
         self.arrived: list[Arrived] = []
         self.flaws: list[str] = []
-        self.decoder, self.lenient = (
-            json.JSONDecoder(
-                object_pairs_hook=self._object,
-                parse_constant=self._constant,
-                parse_float=self._float,
-                parse_int=self._int,
-                strict=strict,
-            )
-            for strict in (True, False)
+        self.decoder = self._decoder(strict=True)
+
+    @cached_property
+    def lenient(self) -> json.JSONDecoder:
+        """Takes raw control characters in a text; made when there is one."""
+        return self._decoder(strict=False)
+
+    def _decoder(self, *, strict: bool) -> json.JSONDecoder:
+        return json.JSONDecoder(
+            object_pairs_hook=self._object,
+            parse_constant=self._constant,
+            parse_float=self._float,
+            parse_int=self._int,
+            strict=strict,
         )
 
     def skip(self, at: int) -> int:

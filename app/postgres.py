@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -10,9 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from app.database import Database, Moved, Reader
+from app.database import Database, Reader
 from app.postgres_transaction import PostgresReader, PostgresTransaction
-from app.problems import Problem
 from sync.seams import Seams
 
 
@@ -36,6 +36,17 @@ class Postgres(Database):
             json_deserializer=_as_is,
         )
         event.listen(self.engine.sync_engine, "connect", _speak_json)
+        _, options = self.engine.dialect.create_connect_args(address)
+        self._open_glances = partial(
+            asyncpg.create_pool,
+            **options,
+            min_size=0,
+            max_size=pool_size,
+            init=_set_codec,
+            reset=_leave_as_is,
+            server_settings=_PLANNER,
+        )
+        self._glances: asyncpg.Pool | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[PostgresTransaction]:
         return self._begin("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -60,13 +71,11 @@ class Postgres(Database):
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[Reader]:
-        async with self.engine.connect() as connection:
-            try:
-                yield PostgresReader(await _driver_of(connection))
-            except BaseException as error:
-                if not isinstance(error, Problem | Moved):
-                    await connection.invalidate()
-                raise
+        # A pool of the driver's own: SQLAlchemy's takes longer to hand out a connection than a glance takes.
+        if self._glances is None:
+            self._glances = await self._open_glances()  # connects to nothing yet, so nobody comes in between
+        async with self._glances.acquire() as driver:
+            yield PostgresReader(driver)
 
     async def durability_fault(self) -> str | None:
         async with self.snapshot() as snapshot:
@@ -83,6 +92,8 @@ class Postgres(Database):
         return f"{row.system_identifier}/{row.timeline_id}" if row else None
 
     async def close(self) -> None:
+        if self._glances is not None:
+            await self._glances.close()
         await self.engine.dispose()
 
 
@@ -115,6 +126,10 @@ def _speak_json(connection: Any, record: Any) -> None:
     """JSON columns come as values from the driver, in its own statements and in SQLAlchemy's; they go as bytes,
     since a list in an array would be taken for a second dimension."""
     connection.run_async(_set_codec)
+
+
+async def _leave_as_is(driver: asyncpg.Connection) -> None:
+    """A glance leaves nothing behind that would have to be reset."""
 
 
 async def _set_codec(driver: asyncpg.Connection) -> None:
