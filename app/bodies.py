@@ -5,6 +5,7 @@ import zlib
 
 from fastapi import Request
 
+from app.bounds import declared_bytes
 from app.problems import Problem
 from sync.wire import MOST_PUSH_BYTES
 
@@ -21,6 +22,9 @@ async def read_json_body(request: Request, most_bytes: int = MOST_PUSH_BYTES) ->
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
         raise Problem("wrong_content_type")
+    if (declared_bytes(request.scope) or 0) > most_bytes:
+        # Before a byte is read.
+        raise Problem("body_too_large", most_bytes=most_bytes)
     raw = await _bounded(request, most_bytes)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "gzip":

@@ -13,14 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.bounds import Cut
 from app.database import sqlstate_of
+from app.languages import language_of
 from app.logs import Log, note_problem
 from app.problems import CATALOGUE, Problem
 
-MOST_BODY_BYTES = 1024 * 1024
-"""Of any request; a route that reads its body itself sets a smaller limit."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_BY_STATUS = {400: "bad_json", 404: "no_route", 405: "method_not_allowed", 413: "body_too_large"}
+_BY_STATUS = {400: "bad_json", 404: "no_route", 405: "method_not_allowed"}
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -34,15 +34,13 @@ def on_problem(request: Request, problem: Exception) -> Response:
     """As the catalogue says."""
     assert isinstance(problem, Problem)
     note_problem(request.scope, problem.code)
-    return problem.as_response()
+    return problem.as_response(language_of(request.scope))
 
 
 def on_http_exception(request: Request, error: Exception) -> Response:
-    """No such address, no such method, a body that can't be parsed."""
+    """No such address, no such method, a body that can't be parsed or doesn't end."""
     assert isinstance(error, HTTPException)
-    problem = Problem(_BY_STATUS.get(error.status_code, "bad_request"))
-    if problem.code == "body_too_large":
-        problem.details["most_bytes"] = MOST_BODY_BYTES
+    problem = error.problem if isinstance(error, Cut) else Problem(_BY_STATUS.get(error.status_code, "bad_request"))
     response = on_problem(request, problem)
     if problem.code == "method_not_allowed":
         response.headers["Allow"] = ", ".join(allowed_methods(request))
@@ -91,7 +89,7 @@ class LastResort:
             await send(message)
 
         try:
-            await self.app(scope, limited(receive), sending)
+            await self.app(scope, receive, sending)
         except ClientDisconnect:
             # Nobody is left to answer; what it sent will come again.
             note_problem(scope, "disconnected")
@@ -110,22 +108,7 @@ class LastResort:
             if request_id := scope.get("state", {}).get("request_id"):
                 # What a person can read to whoever keeps the logs.
                 problem.details["request_id"] = request_id
-            await problem.as_response()(scope, receive, send)
-
-
-def limited(receive: Receive) -> Receive:
-    """At most MOST_BODY_BYTES of body; beyond, whoever reads it gets a 413."""
-    taken = 0
-
-    async def receiving() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > MOST_BODY_BYTES:
-            raise HTTPException(413)
-        return message
-
-    return receiving
+            await problem.as_response(language_of(scope))(scope, receive, send)
 
 
 def problem_of(error: BaseException) -> Problem:

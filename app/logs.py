@@ -65,10 +65,14 @@ def note_problem(scope: Scope, code: str) -> None:
 
 
 class RequestLog:
-    """One line a request: what was asked for and how it went, by template, code and seconds."""
+    """One line a request: what was asked for and how it went, by template, code and seconds.
+
+    Requests that were turned away are counted, at most one line a second: a crowd must not write a log.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._turned_away_count, self._told_at = 0, float("-inf")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = getattr(scope["app"].state, "context", None) if scope["type"] == "http" else None
@@ -88,11 +92,21 @@ class RequestLog:
             try:
                 await self.app(scope, receive, sending)
             finally:
-                Log.info(
-                    "request",
-                    method=scope["method"],
-                    route=getattr(scope.get("route"), "path", None),
-                    status=status,
-                    duration_seconds=round(context.seams.monotonic() - began, 4),
-                    problem_code=scope.get("state", {}).get("problem_code"),
-                )
+                self._write(scope, status, began, context.seams.monotonic())
+
+    def _write(self, scope: Scope, status: int, began: float, now: float) -> None:
+        problem_code = scope.get("state", {}).get("problem_code")
+        if problem_code == "overloaded":
+            self._turned_away_count += 1
+        else:
+            Log.info(
+                "request",
+                method=scope["method"],
+                route=getattr(scope.get("route"), "path", None),
+                status=status,
+                duration_seconds=round(now - began, 4),
+                problem_code=problem_code,
+            )
+        if self._turned_away_count and now - self._told_at >= 1:
+            Log.warning("overloaded", count=self._turned_away_count)
+            self._turned_away_count, self._told_at = 0, now

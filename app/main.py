@@ -5,16 +5,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from app import health, mutations, record_routes, replicas, sync_routes
+from app.admission import Admission
+from app.bounds import Bounds
 from app.context import Context
 from app.docs import documented_app
 from app.handlers import LastResort, add_handlers
 from app.headers import SecurityHeaders
 from app.identity import routes as identity
+from app.identity.budget import Budget
+from app.identity.guesses import Guesses
 from app.logs import LibraryLogs, RequestLog, configure_logs
 from app.opening import open_context
-from app.settings import settings
+from app.origins import CORS_OPTIONS
+from app.settings import Settings, settings
 from sync import seams
 
 ROUTERS = (
@@ -26,19 +32,30 @@ ROUTERS = (
     health.router,
 )
 
+PLACES_PER_CONNECTION = 2
+"""Requests that work at once: while one waits for the store, another reads its body or writes its answer."""
 
-def create_app(context: Context | None = None) -> FastAPI:
+
+def create_app(context: Context | None = None, chosen: Settings | None = None) -> FastAPI:
     """The application over a context; without one it opens its own from the settings, and closes it."""
-    configure_logs(settings().log_level)
+    chosen = chosen or settings()
+    configure_logs(chosen.log_level)
     app = documented_app(lifespan=_lifespan)
     if context is not None:
         app.state.context = context
+    app.state.guesses = Guesses()
+    app.state.budget = Budget(chosen.requests_per_minute)
     for router in ROUTERS:
         app.include_router(router)
     add_handlers(app)
     # The last added is the outermost: the log sees what is sent, headers reach even the last resort.
-    for layer in (LastResort, SecurityHeaders, RequestLog):
-        app.add_middleware(layer)
+    app.add_middleware(LastResort)
+    app.add_middleware(Admission, places=PLACES_PER_CONNECTION * chosen.pool_size)
+    app.add_middleware(Bounds)
+    if chosen.cors_origins:
+        app.add_middleware(CORSMiddleware, **CORS_OPTIONS, allow_origins=chosen.cors_origins)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLog)
     return app
 
 

@@ -34,6 +34,7 @@ class Postgres(Database):
             connect_args={"server_settings": _PLANNER},
             json_serializer=orjson.dumps,
             json_deserializer=_as_is,
+            hide_parameters=True,
         )
         event.listen(self.engine.sync_engine, "connect", _speak_json)
         _, options = self.engine.dialect.create_connect_args(address)

@@ -1,8 +1,8 @@
 """Every error this API can answer, in one catalogue. Nobody spells a status code elsewhere.
 
 A problem travels as RFC 9457 `application/problem+json`: clients switch on `code`, people read
-`title` (Chinese · English), `errors[]` points into the request with JSON pointers. It never repeats
-what the caller sent.
+`title` (in the language they ask for, else Chinese · English), `errors[]` points into the request with
+JSON pointers. It never repeats what the caller sent.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from pydantic import JsonValue
 from starlette.responses import Response
 
+from app.languages import Language
 from sync.wire import ProblemBody
 
 
@@ -24,6 +25,7 @@ class Entry(NamedTuple):
 
 CATALOGUE: Final[dict[str, Entry]] = {
     # the request as a whole
+    "bad_http": Entry(400, "HTTP 请求格式不正确", "This is no HTTP request"),
     "bad_json": Entry(400, "请求内容不是有效的 JSON", "The body is not valid JSON"),
     "bad_request": Entry(400, "请求参数不正确", "The request is malformed"),
     "too_deep": Entry(400, "嵌套层数过多", "The body is nested too deeply"),
@@ -43,6 +45,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "not_found": Entry(404, "找不到该记录", "There is no such record here"),
     "no_route": Entry(404, "没有这个地址", "There is nothing at this address"),
     "method_not_allowed": Entry(405, "不支持该方法", "This method is not allowed here"),
+    "body_too_slow": Entry(408, "网络过慢，请分批发送", "The body came too slowly; send smaller batches"),
     "server_older": Entry(409, "服务器版本较旧，请稍后再试", "This server is older than the app; nothing was taken"),
     "server_restored": Entry(409, "服务器曾从备份恢复，请重发本机记录", "The server was restored; send the log again"),
     "too_many_feeds": Entry(409, "范围过大，请缩小到网格", "Too many feeds to sync; narrow the grants"),
@@ -51,8 +54,12 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "body_too_large": Entry(413, "请求过大，请分批发送", "The body is too large; send smaller batches"),
     "too_many_mutations": Entry(413, "一次最多 100 条", "At most 100 mutations a push"),
     "wrong_content_type": Entry(415, "请使用 application/json", "Send application/json"),
+    "head_too_large": Entry(431, "请求头或地址过长", "The address and the headers are too long"),
+    "too_many_guesses": Entry(429, "密码错误次数过多，请稍后再试", "Too many wrong passwords; try again later"),
+    "too_many_requests": Entry(429, "请求过于频繁，请稍后再试", "Too many requests from this phone; slow down"),
     "internal": Entry(500, "服务器内部错误，数据没有丢失", "Something broke on our side; nothing was taken"),
     "unavailable": Entry(503, "服务器繁忙，请稍后再试", "The server is busy; try again shortly"),
+    "overloaded": Entry(503, "当前使用人数过多，请稍后再试", "Too many at once; nothing was taken, try again shortly"),
     "not_ready": Entry(503, "服务器尚未就绪", "The server is not ready"),
     # one mutation
     "id_invalid": Entry(422, "编号不是 UUID", "An id is not a UUID"),
@@ -97,24 +104,27 @@ class Problem(Exception):
         """As the catalogue says."""
         return CATALOGUE[self.code].status
 
-    def as_body(self) -> ProblemBody:
-        """The problem as it travels."""
+    def as_body(self, language: Language | None = None) -> ProblemBody:
+        """The problem as it travels; its title in both languages unless one is asked for."""
         entry = CATALOGUE[self.code]
+        title = f"{entry.zh} · {entry.en}" if language is None else str(getattr(entry, language))
         return ProblemBody(
             code=self.code,
             status=entry.status,
-            title=f"{entry.zh} · {entry.en}",
+            title=title,
             titles={"zh": entry.zh, "en": entry.en},
             errors=self.errors,
             details=self.details,
         )
 
-    def as_response(self) -> Response:
-        """The problem as an HTTP answer. A 401 says how to sign in; a 503 when to come back."""
-        headers = {"Cache-Control": "no-store"}
+    def as_response(self, language: Language | None = None) -> Response:
+        """The problem as an HTTP answer. A 401 says how to sign in; a 429 and a 503 when to come back."""
+        headers = {"Cache-Control": "no-store", "Content-Language": language or "zh, en", "Vary": "Accept-Language"}
         if self.http_status == 401:
             headers["WWW-Authenticate"] = "Bearer"
-        if self.http_status == 503:
+        if self.http_status == 408:
+            headers["Connection"] = "close"
+        if self.http_status in (429, 503):
             headers["Retry-After"] = str(self.details.get("retry_after", 2))
-        body = self.as_body().model_dump_json(exclude_defaults=True, exclude={"type"})
+        body = self.as_body(language).model_dump_json(exclude_defaults=True, exclude={"type"})
         return Response(body, self.http_status, headers, "application/problem+json")

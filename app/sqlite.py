@@ -160,6 +160,7 @@ def _engine(address: sa.URL, options: dict[str, Any], begin: str, connections: i
         poolclass=AsyncAdaptedQueuePool,
         pool_size=connections,
         max_overflow=0,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine.sync_engine, "connect")

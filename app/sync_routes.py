@@ -11,6 +11,7 @@ from app.context import Context, ContextDep
 from app.identity.caller import ClaimsDep, Phone, PhoneDep
 from app.identity.tokens import Claims
 from app.incoming import Arrived, as_model, read_envelope
+from app.languages import Language, language_of
 from app.problems import Problem
 from app.pull import page_of
 from app.push import as_json, require_protocol, take_push
@@ -82,7 +83,8 @@ async def synchronise(request: Request, context: ContextDep, claims: ClaimsDep, 
     require_protocol(envelope)
     body: SyncBody = as_model(SyncBody, _without_mutations(envelope))
     pushed = await _push(context, phone, envelope.get("push"), arrived)
-    page = await _page(context, claims, PullBody(cursor=body.cursor, limit=body.limit, reread=body.reread))
+    wanted = PullBody(cursor=body.cursor, limit=body.limit, reread=body.reread)
+    page = await _page(context, claims, wanted, language_of(request.scope))
     parts = [part for part in (pushed, page) if part is not None]
     return json_response(request, b"{" + b",".join(parts) + b"}")
 
@@ -98,8 +100,8 @@ async def _push(context: Context, phone: Phone, push: Any, arrived: list[Arrived
     return b'"push":' + as_json(await take_push(context, phone, push, arrived))
 
 
-async def _page(context: Context, claims: Claims, body: PullBody) -> bytes:
+async def _page(context: Context, claims: Claims, body: PullBody, language: Language | None) -> bytes:
     try:
         return b'"page":' + (await page_of(context, claims, body)).body
     except Problem as problem:
-        return b'"page_problem":' + problem.as_body().model_dump_json(exclude_defaults=True).encode()
+        return b'"page_problem":' + problem.as_body(language).model_dump_json(exclude_defaults=True).encode()

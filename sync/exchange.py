@@ -145,6 +145,10 @@ def _meet(phone: Phone, request: Request, problem: ProblemBody) -> Answered:
     """What a problem of the request as a whole makes the phone do."""
     if problem.status >= 500 or problem.status == 429:
         return Answered("retry", problem)
+    if problem.code == "body_too_slow":
+        # A poor network, not a wrong body: fewer edits have a chance, and one alone is never refused for it.
+        phone.meta.batch = max(1, len(request.mutations) // 2) if request.mutations else phone.meta.batch
+        return Answered("retry", problem)
     if problem.code in _SIGN_IN:
         return Answered("sign_in", problem)
     if problem.code == "too_many_feeds":

@@ -9,8 +9,10 @@ import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 
@@ -30,6 +32,8 @@ class Seams:
     """A number between the two, for jitter."""
     sleep: Callable[[float], Awaitable[None]]
     """Waits that many seconds."""
+    timeout: Callable[[float], AbstractAsyncContextManager[Any]] = asyncio.timeout
+    """Ends what is awaited inside, with TimeoutError, once it has taken that many seconds."""
 
 
 def uuid7(milliseconds: int, random_bits: int) -> UUID:

@@ -122,6 +122,21 @@ def test_a_push_that_is_too_large_is_halved(pair: Pair, code: str) -> None:
     assert [m["fields"]["note"] for m in pair.server.mutations] == [str(number) for number in range(10)]
 
 
+def test_a_push_that_was_too_slow_is_halved_and_one_edit_alone_is_tried_again(pair: Pair) -> None:
+    for number in range(4):
+        pair.phone.create("visits", HOME, {"note": str(number)})
+    sizes = []
+    for _ in range(4):
+        request = pair.phone.next_request()
+        assert request is not None
+        sizes.append(len(request.mutations))
+        assert pair.phone.answer(request, *problem(408, "body_too_slow")).verdict == "retry"
+    assert sizes == [4, 2, 1, 1]
+    assert pair.phone.refusals() == []
+    pair.finish()
+    assert [m["fields"]["note"] for m in pair.server.mutations] == [str(number) for number in range(4)]
+
+
 def test_a_mutation_that_is_too_large_alone_is_refused_here_and_holds_up_nothing(pair: Pair) -> None:
     large = pair.phone.create("visits", HOME, {"note": "x" * 300_000})
     small = pair.phone.create("visits", HOME, {"note": "small"})

@@ -1,11 +1,13 @@
 """`qiaomen serve`, `migrate`, `restore`, `compact`, `openapi`: keeping the server."""
 
 import json
+from typing import Any
 
 import typer
 import uvicorn
 
 from app.commands.session import told, with_context
+from app.connections import BoundedConnection
 from app.context import Context
 from app.main import create_app
 from app.opening import open_database, require_version
@@ -15,6 +17,10 @@ from app.settings import settings
 from sync import seams
 
 GRACEFUL_SECONDS = 25
+KEEP_ALIVE_SECONDS = 75
+"""A little more than the minute for which a proxy in front keeps a connection, so that the proxy ends it."""
+BACKLOG = 4096
+"""Phones that knock before anybody opens; the system may keep fewer."""
 
 
 def migrate() -> None:
@@ -39,18 +45,25 @@ def serve(host: str, port: int, workers: int) -> None:
         typer.echo(f"http://{host}:{port}/docs", err=True)
 
     with_context(ready)
-    uvicorn.run(
+    uvicorn.run(**server_options(), host=host, port=port, workers=workers)
+
+
+def server_options() -> dict[str, Any]:
+    """How uvicorn serves us, whatever the address."""
+    return {
         # By name, for the workers; this module has imported it, so no other `app` is meant.
-        f"{create_app.__module__}:{create_app.__name__}",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=GRACEFUL_SECONDS,
-    )
+        "app": f"{create_app.__module__}:{create_app.__name__}",
+        "factory": True,
+        "http": BoundedConnection,
+        "ws": "none",
+        "forwarded_allow_ips": settings().forwarded_allow_ips,
+        "backlog": BACKLOG,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": GRACEFUL_SECONDS,
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+    }
 
 
 def restore() -> str:

@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
 import typer
+from pydantic import ValidationError
 
 from app.context import Context
 from app.handlers import is_outage
 from app.opening import CannotOpen, open_context
 from app.problems import CATALOGUE, Problem
-from app.settings import settings
+from app.settings import Settings, settings
 from sync import seams
 
 T = TypeVar("T")
@@ -39,6 +40,11 @@ def told(run: Callable[[], Awaitable[T]]) -> T:
         return asyncio.run(running())
     except CannotOpen as reason:
         refuse(str(reason))
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        # Never the value itself, which may be a key.
+        refuse("\n".join(f"QIAOMEN_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()))
     except Problem as problem:
         entry = CATALOGUE[problem.code]
         refuse(f"{entry.zh} · {entry.en} ({problem.code})")

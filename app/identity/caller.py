@@ -6,10 +6,11 @@ from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from app.context import ContextDep
+from app.identity.budget import spend_request
 from app.identity.sign_ins import ended_by, signed_in
 from app.identity.tokens import Claims, claims_of
 from app.problems import Problem
@@ -35,9 +36,11 @@ class Phone(Caller):
     replica_id: UUID
 
 
-async def claims_in(context: ContextDep, token: Annotated[str | None, Depends(_bearer)]) -> Claims:
+async def claims_in(request: Request, context: ContextDep, token: Annotated[str | None, Depends(_bearer)]) -> Claims:
     """What a token signed by us says of its holder; whether that still holds, only the store knows."""
-    return claims_of(context, token)
+    claims = claims_of(context, token)
+    spend_request(request, claims.sign_in_id)
+    return claims
 
 
 ClaimsDep = Annotated[Claims, Depends(claims_in)]

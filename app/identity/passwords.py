@@ -12,9 +12,11 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from app.problems import Problem
+
 SHORTEST = 8
 LONGEST = 256
-AT_ONCE = 4
+AT_ONCE, MOST_WAITING = 4, 64
 
 T = TypeVar("T")
 _HASHER = Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -48,4 +50,6 @@ async def _in_thread(work: Callable[[], T]) -> T:
     if limiter is None:
         limiter = CapacityLimiter(AT_ONCE)
         _turns.set(limiter)
+    if limiter.statistics().tasks_waiting >= MOST_WAITING:
+        raise Problem("overloaded")
     return await to_thread.run_sync(work, limiter=limiter)

@@ -1,11 +1,14 @@
 """POST /v1/auth/token: signing in, and staying signed in."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.admission import stepping_aside
 from app.context import Context, ContextDep
+from app.identity.guesses import guess_of
 from app.identity.passwords import LONGEST, is_password
 from app.identity.sign_ins import Tokens, begin_sign_in, refresh_sign_in
 from app.people import find_person
@@ -26,25 +29,30 @@ class TokenForm(BaseModel):
 
 
 @router.post("/v1/auth/token", summary="登录或刷新令牌 · Sign in, or refresh")
-async def post_token(form: Annotated[TokenForm, Form()], context: ContextDep) -> Tokens:
+async def post_token(form: Annotated[TokenForm, Form()], request: Request, context: ContextDep) -> Tokens:
     """Sign in with `username` and `password`, or go on with a `refresh_token`.
 
-    Wrong passwords, unknown logins and disabled accounts are all `wrong_credentials`. A refresh token
+    Wrong passwords, unknown logins and disabled accounts are all `wrong_credentials`; after a few of them
+    no password is tried for a while (`too_many_guesses`), which disturbs no phone that is signed in. A refresh token
     stays good until the one it brought has been used; an older one is `refresh_reused` and signs out.
     """
     if form.grant_type == "refresh_token":
         return await _refreshed(context, _given(form, "refresh_token"))
-    return await _signed_in(context, _given(form, "username"), _given(form, "password"))
+    login, password = _given(form, "username"), _given(form, "password")
+    with guess_of(request, login):
+        person_id = await _person_behind(request, context, login, password)
+    return await context.database.run(lambda t: begin_sign_in(t, context, person_id=person_id))
 
 
-async def _signed_in(context: Context, login: str, password: str) -> Tokens:
+async def _person_behind(request: Request, context: Context, login: str, password: str) -> UUID:
     async with context.database.snapshot() as snapshot:
         person = await find_person(snapshot, login)
-    # Outside any transaction: 20 ms of hashing must hold neither a lock nor a connection.
-    matches = await is_password(password, person.password if person else None)
+    # Outside any transaction: 20 ms of hashing must hold no lock, no connection and nobody's place.
+    async with stepping_aside(request.scope):
+        matches = await is_password(password, person.password if person else None)
     if person is None or not matches or person.disabled_at is not None:
         raise Problem("wrong_credentials")
-    return await context.database.run(lambda t: begin_sign_in(t, context, person_id=person.id))
+    return UUID(str(person.id))
 
 
 async def _refreshed(context: Context, token: str) -> Tokens:
