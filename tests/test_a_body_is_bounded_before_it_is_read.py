@@ -140,7 +140,8 @@ async def test_slow_bodies_keep_nobody_else_from_working(world: World, clock: Cl
     tasks = [asyncio.create_task(wire.run()) for wire in slow]
     while not all(wire.reads for wire in slow):
         await asyncio.sleep(0.001)
-    assert (await world.http.post(PUSH, json={"mutations": []}, headers=headers)).status_code == 200
+    async with asyncio.timeout(10):
+        assert (await world.http.post(PUSH, json={"mutations": []}, headers=headers)).status_code == 200
     assert not any(task.done() for task in tasks)
     for task in tasks:
         task.cancel()

@@ -187,16 +187,19 @@ async def test_whoever_gives_up_waiting_or_working_frees_the_place(server: Serve
     assert server.inside == PLACES
     server.let_all_go()
     assert {(await task).status_code for task in waiting[1::2]} == {200}
-    # A place that is called in the very moment its turn is cancelled goes to the next.
-    server.let_go = asyncio.Semaphore(0)
-    working, waiting = await server.crowd(PUSH, PLACES), await server.crowd(PUSH, 2)
-    working[0].cancel()
-    waiting[0].cancel()
+
+
+async def test_a_place_is_not_lost_on_whoever_gives_up_as_it_is_called() -> None:
+    gate = admission.Gate(1)
+    await gate.wait(0)
+    waiting = [asyncio.create_task(gate.wait(0)) for _ in range(2)]
     await settled()
-    assert server.inside == PLACES
-    server.let_all_go()
-    assert (await waiting[1]).status_code == 200
-    assert (await server.ask(PUSH)).status_code == 200
+    gate.leave()
+    waiting[0].cancel()
+    await waiting[1]
+    assert gate.free == 0
+    gate.leave()
+    assert (gate.free, *map(len, gate.lines)) == (1, 0, 0)
 
 
 async def test_whoever_waits_for_news_lets_others_work(server: Server) -> None:
