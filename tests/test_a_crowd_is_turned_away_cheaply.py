@@ -196,7 +196,8 @@ async def test_a_place_is_not_lost_on_whoever_gives_up_as_it_is_called() -> None
     await settled()
     gate.leave()
     waiting[0].cancel()
-    await waiting[1]
+    async with asyncio.timeout(10):
+        await waiting[1]
     assert gate.free == 0
     gate.leave()
     assert (gate.free, *map(len, gate.lines)) == (1, 0, 0)
