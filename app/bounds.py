@@ -45,7 +45,7 @@ class Bounds:
         body = ArrivingBody(scope, receive)
 
         async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start" and not body.complete and is_costly_to_drop(scope):
+            if message["type"] == "http.response.start" and not body.complete and body.is_costly_to_drop:
                 message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 
@@ -67,16 +67,6 @@ def declared_bytes(scope: Scope) -> int | None:
     return length
 
 
-def is_costly_to_drop(scope: Scope) -> bool:
-    """Is closing the connection cheaper than reading, for nothing, what of the body is still to come?
-
-    A short rest is read and dropped by the web server: hanging up on a phone that still sends can cost
-    it the answer.
-    """
-    declared = declared_bytes(scope)
-    return declared is None or declared > MOST_BODY_BYTES
-
-
 class ArrivingBody:
     """A request's body on its way, counted and timed."""
 
@@ -87,7 +77,17 @@ class ArrivingBody:
         self._ends_at = self._seams.monotonic() + MOST_BODY_SECONDS
         self._taken_bytes = 0
         self.most_bytes = MOST_BODY_BYTES_AT.get(scope["path"], MOST_BODY_BYTES)
-        self.complete = declared_bytes(scope) == 0
+        self.declared_bytes = declared_bytes(scope)
+        self.complete = self.declared_bytes == 0
+
+    @property
+    def is_costly_to_drop(self) -> bool:
+        """Is closing the connection cheaper than reading, for nothing, what of the body is still to come?
+
+        A short rest is read and dropped by the web server: hanging up on a phone that still sends can cost
+        it the answer.
+        """
+        return self.declared_bytes is None or self.declared_bytes > MOST_BODY_BYTES
 
     async def receive(self) -> Message:
         """The next part; raises Cut when it is too much or too late."""
@@ -121,6 +121,6 @@ def _problem_of_head(scope: Scope, body: ArrivingBody) -> Problem | None:
     head_bytes = sum(len(name) + len(value) for name, value in scope["headers"])
     if address_bytes + head_bytes > MOST_HEAD_BYTES:
         return Problem("head_too_large", most_bytes=MOST_HEAD_BYTES)
-    if (declared_bytes(scope) or 0) > body.most_bytes:
+    if (body.declared_bytes or 0) > body.most_bytes:
         return Problem("body_too_large", most_bytes=body.most_bytes)
     return None
