@@ -14,7 +14,7 @@ from app.database import Transaction
 from app.fields import as_uuid
 from app.incoming import Arrived
 from app.prepared import among
-from app.tables import Feed, FeedEntry, History, ReceivedMutation
+from app.tables import REFUSED_CREATE, Feed, FeedEntry, History, ReceivedMutation
 from app.working import (
     CONFLICTS,
     Entry,
@@ -254,8 +254,7 @@ _REFUSED_CREATES = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).wher
     _RECEIVED.c.home == sa.bindparam("home"),
     among(_RECEIVED.c.collection, "collections"),
     among(_RECEIVED.c.record_id, "records"),
-    _RECEIVED.c.op == "create",
-    _RECEIVED.c.outcome == "refused",
+    REFUSED_CREATE,
 )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -179,12 +179,21 @@ class History(SQLModel, table=True):
     was: dict[str, Any] = json_column()
 
 
+REFUSED_CREATE = text("op = 'create' AND outcome = 'refused'")
+"""Asked for in these very words, or the planner doesn't see that the index has the answer."""
+
+
 class ReceivedMutation(SQLModel, table=True):
     """Every mutation ever received, with its outcome: the memory that answers a repeated push."""
 
     __tablename__ = "received_mutation"
     __table_args__ = (
-        Index("received_mutation_record_index", "home", "collection", "record_id"),
+        Index(
+            "received_mutation_refused_create_index",
+            *("home", "collection", "record_id"),
+            postgresql_where=REFUSED_CREATE,
+            sqlite_where=REFUSED_CREATE,
+        ),
         Index("received_mutation_refused_index", "person_id", "outcome", "received_at"),
     )
 

@@ -47,7 +47,9 @@ class _SignedToken(OAuth2PasswordBearer):
         return claims
 
 
-ClaimsDep = Annotated[Claims, Depends(_SignedToken("v1/auth/token", scheme_name="OAuth2PasswordBearer", auto_error=False))]
+ClaimsDep = Annotated[
+    Claims, Depends(_SignedToken("v1/auth/token", scheme_name="OAuth2PasswordBearer", auto_error=False))
+]
 """For a route that reads the sign-in in the same statement as everything else, and nobody else."""
 
 
