@@ -19,6 +19,10 @@ class Contested:
 
 
 CONTESTED: Final = Contested()
+MOST_COMPARED = 64
+"""Sentences between a text's first and last difference that are looked into; more count as one stretch rewritten.
+
+Comparing costs up to their cube: two notes of 2,000 full stops would hold a server for minutes."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +161,18 @@ def _merge_sentences(base: list[str], held: list[str], arriving: list[str]) -> l
 
 def _edits(base: list[str], other: list[str]) -> list[tuple[int, int, list[str]]]:
     """(start, end, replacement) of each stretch of `base` that `other` changed."""
-    matcher = difflib.SequenceMatcher(None, base, other, autojunk=False)
-    return [(i, j, other[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]
+    start = _alike(base, other)
+    end = _alike(base[start:][::-1], other[start:][::-1])
+    was, now = base[start : len(base) - end], other[start : len(other) - end]
+    if max(len(was), len(now)) > MOST_COMPARED:
+        return [(start, start + len(was), now)]
+    matcher = difflib.SequenceMatcher(None, was, now, autojunk=False)
+    return [(start + i, start + j, now[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]
+
+
+def _alike(one: list[str], other: list[str]) -> int:
+    """How many sentences both begin with."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _overlap(one: tuple[int, int, list[str]], other: tuple[int, int, list[str]]) -> bool:

@@ -161,6 +161,15 @@ def test_texts_merge_by_sentences_and_ask_where_both_changed_the_same_ones(
     assert settled(merge.text, base, held, arriving) == merged
 
 
+def test_a_long_stretch_is_one_edit_so_that_no_text_costs_more_than_its_length() -> None:
+    """Looking for what is alike inside two notes of 2,000 full stops would take minutes."""
+    base = [f"{n}。" for n in range(300)]
+    held = [f"改{line}" if n < 2 * merge.MOST_COMPARED and n % 2 else line for n, line in enumerate(base)]
+    inside, beyond = ([f"另{line}" if n == place else line for n, line in enumerate(base)] for place in (8, 250))
+    assert settled(merge.text, "".join(base), "".join(held), "".join(inside)) is CONTESTED
+    assert settled(merge.text, "".join(base), "".join(held), "".join(beyond)) == "".join(held[:200] + beyond[200:])
+
+
 def test_a_text_without_a_known_base_is_asked_about() -> None:
     assert settled(merge.text, None, "一。", "二。", base_known=False) is CONTESTED
 
