@@ -1,0 +1,1 @@
+"""Input that machines invent: coverage-guided bytes (atheris) and whole conversations (schemathesis)."""
