@@ -89,7 +89,7 @@ class ProblemBody(Wire):
 class Outcome(Wire):
     """What became of one mutation. A repeated push answers with the same, `replayed`."""
 
-    id: str | None = Field(description="The mutation's id as it was sent")
+    id: str | None = Field(None, description="The mutation's id as it was sent; absent where there was none to read")
     outcome: OutcomeName
     rev: int | None = Field(None, description="The record's rev after this mutation")
     conflicts: list[UUID] = Field([], description="Conflicts this mutation opened or joined")
