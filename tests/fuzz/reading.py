@@ -31,9 +31,34 @@ _WHOLE = {
 _SHORT = {word: _WHOLE[word] for word in ("id", "collection", "record", "op", "made_at")}
 _ENVELOPE = {"protocol": 1, "epoch": "e", "home": _ID % 3, "received": 5, "limit": 7, "cursor": "c", "reread": [1]}
 GOOD = [json.dumps(m, ensure_ascii=escaped).encode() for m in (_WHOLE, _SHORT) for escaped in (True, False)]
-FLAWED = b'{"a":NaN}'
+FLAWED = [b'{"a":NaN}', rb'"\u0000"', b'"\xff"']
+"""The second makes every text of the body suspect, the third the body no UTF-8 at all."""
 SEEDS = [b"m" + good for good in GOOD]
-SEEDS += [b"m" + GOOD[0].replace(b"3", part) for part in (b"1.0", b"1e3", b"1.5", b"99999999999999999999", b"-0")]
+_NASTY = [
+    b"1.0",
+    b"1e3",
+    b"1.5",
+    b"-0",
+    b"-0.0",
+    b"9007199254740993",
+    b"-9007199254740992",
+    b"1e999",
+    b"NaN",
+    b"9" * 20,
+]
+_NASTY += [
+    rb'"\u0000"',
+    rb'"\ud800"',
+    rb'"\ud83d\ude00"',
+    b'"\0"',
+    b'"\t"',
+    b'"\xff"',
+    b'"\xed\xa0\x80"',
+    b'{"A b":1}',
+    b"[[[[]]]]",
+]
+SEEDS += [b"m" + GOOD[1].replace(b'"floor": 3', b'"floor": ' + nasty) for nasty in _NASTY]
+SEEDS += [b"m" + GOOD[1].replace(b'"base": 3', b'"base": ' + nasty) for nasty in _NASTY]
 SEEDS += [b'm"a\tb"', b'm{"id":"\xff\xed\xa0\x80"}', b'm{"id":"\\ud800\\u0000"}', b'm{"a":1,"a":2}', b"m[[[[]]]]"]
 SEEDS += [b"e" + json.dumps(_ENVELOPE).encode()[1:-1], b'e"sent_at":"2026-01-01T08:00:00Z","outbox":{"depth":1}']
 SEEDS += [b"b" + json.dumps({**_ENVELOPE, "push": {"mutations": [_WHOLE, _SHORT]}}).encode(), b"b\xef\xbb\xbf{}"]
@@ -59,11 +84,11 @@ def attempt(data: bytes) -> None:
 
 def require_neighbours_unharmed(fuzz: bytes) -> None:
     """Alone, among good mutations and beside a flawed one it is read alike, and so are they."""
-    alone, among, beside = (read(body_of(*mutations)) for mutations in ([fuzz], [*GOOD, fuzz, *GOOD], [FLAWED, fuzz]))
+    alone, among = read(body_of(fuzz)), read(body_of(*GOOD, fuzz, *GOOD))
+    beside = [read(body_of(flawed, fuzz)) for flawed in FLAWED]
     if isinstance(alone, str):
         # Not JSON at all, or too deep: then nothing of the body can be told apart.
-        assert isinstance(among, str)
-        assert isinstance(beside, str)
+        assert all(isinstance(each, str) for each in (among, *beside))
         assert alone == "too_deep" or not is_one_value(fuzz)
         return
     if not is_one_value(fuzz):
@@ -72,20 +97,23 @@ def require_neighbours_unharmed(fuzz: bytes) -> None:
     require_usable(alone[1][0])
     assert alone[1][0].raw.strip() == fuzz.strip(b" \t\n\r")
     assert not isinstance(among, str)
-    assert not isinstance(beside, str)
     assert among[1] == [*EXPECTED, *alone[1], *EXPECTED]
-    assert beside[1][1:] == alone[1]
+    for each in beside:
+        assert not isinstance(each, str)
+        assert each[1][1:] == alone[1]
 
 
 def require_one_envelope(fuzz: bytes) -> None:
     """What stands around the mutations is read alike, be they good or flawed."""
-    bodies = (b'{"mutations":[%s],%s}' % (mutation, fuzz) for mutation in (GOOD[0], FLAWED))
-    good, flawed = (read(body) for body in bodies)
-    if isinstance(good, str) or isinstance(flawed, str):
-        assert good == flawed
-        return
-    assert spelled(good[0]) == spelled(flawed[0])
-    require_models(good[0])
+    bodies = (b'{"mutations":[%s],%s}' % (mutation, fuzz) for mutation in (GOOD[0], *FLAWED))
+    good, *others = (read(body) for body in bodies)
+    for flawed in others:
+        if isinstance(good, str) or isinstance(flawed, str):
+            assert good == flawed
+        else:
+            assert spelled(good[0]) == spelled(flawed[0])
+    if not isinstance(good, str):
+        require_models(good[0])
 
 
 def require_answered(body: bytes) -> None:
