@@ -28,6 +28,7 @@ NO_SCHEMA_SAYS = {
     "once_changed": "what the record holds",
     "check_digit": "how an ID number's last digit is made",
     "unknown_collection": "which collections there will be",
+    "nul_in_text": "that no text anywhere holds U+0000: PostgreSQL can't keep it",
     "too_deep": "how deep any JSON may be nested",
     "integer_too_large": "how large a number in any JSON may be",
     "number_not_whole": "likewise",
