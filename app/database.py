@@ -59,18 +59,10 @@ class Scanned(NamedTuple):
     horizon: int
 
 
-class PageRow(NamedTuple):
-    """A stored entry on its way out."""
-
-    feed_id: int
-    seq: int
-    body: bytes
-
-
 class Found(NamedTuple):
-    """A page's entries; and may there be more than fit?"""
+    """A page's entries, each a row of (feed_id, seq, body); and may there be more than fit?"""
 
-    rows: Sequence[PageRow]
+    rows: Sequence[Any]
     more: bool
 
 

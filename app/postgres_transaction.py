@@ -17,7 +17,6 @@ from app.database import (
     Found,
     Listed,
     Moved,
-    PageRow,
     Reader,
     Rows,
     Scanned,
@@ -64,11 +63,10 @@ class PostgresReader(Reader):
     async def page_rows(self, feeds: Sequence[Scanned], limit: int, most_bytes: int) -> Found:
         homes, ids, above, tags, horizons = zip(*feeds, strict=True)
         rows = await self.drive(_PAGE_ROWS, homes, ids, above, tags, horizons, limit, most_bytes)
-        unmoved, *entries = rows
-        if unmoved["seq"] != len(feeds):
+        if rows[0]["seq"] != len(feeds):
             raise Moved
-        found = [PageRow(*entry) for entry in entries]
-        return Found(found, len(found) >= limit or sum(len(row.body) for row in found) >= most_bytes)
+        del rows[0]
+        return Found(rows, len(rows) >= limit or sum([len(row[2]) for row in rows]) >= most_bytes)
 
 
 class PostgresTransaction(PostgresReader, Transaction):

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from app.access import WIDTHS, Followed, as_followed, with_followed
 from app.context import Context
-from app.database import Found, Moved, PageRow, Reader, Scanned
+from app.database import Found, Moved, Reader, Scanned
 from app.identity.caller import as_phone
 from app.identity.sign_ins import ended_by, signed_in
 from app.identity.tokens import Claims
@@ -229,7 +229,7 @@ def _head_of(reading: Reading, reached: dict[int, Position], now: datetime) -> d
     }
 
 
-def _as_page(rows: Sequence[PageRow], head: dict[str, Any]) -> bytes:
+def _as_page(rows: Sequence[Any], head: dict[str, Any]) -> bytes:
     """Stored bytes, joined: nothing is parsed or serialised on the way out."""
-    changes = b",".join([b'{"feed":%d,"seq":%d,%b}' % row for row in rows])
+    changes = b",".join([b'{"feed":%d,"seq":%d,%b}' % (feed_id, seq, body) for feed_id, seq, body in rows])
     return b'{"changes":[' + changes + b"]," + canonical_json(head)[1:]

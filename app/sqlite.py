@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from app.database import Database, FeedStep, Found, Listed, PageRow, Reader, Rows, Scanned, Transaction
+from app.database import Database, FeedStep, Found, Listed, Reader, Rows, Scanned, Transaction
 from app.tables import Feed, FeedEntry, FeedMark
 from sync.canonical import DIGEST_MODULUS
 from sync.seams import Seams
@@ -106,10 +106,7 @@ class SqliteTransaction(Transaction):
         bytes_until = sa.func.sum(size).over(order_by=(page.c.feed_id, page.c.seq))
         sized = sa.select(page, (bytes_until - size).label("before")).subquery()
         fitting = sa.select(sized.c.feed_id, sized.c.seq, sized.c.body).where(sized.c.before < most_bytes)
-        rows = [
-            PageRow(row.feed_id, row.seq, row.body)
-            for row in await self.rows(fitting.order_by(sized.c.feed_id, sized.c.seq))
-        ]
+        rows = await self.rows(fitting.order_by(sized.c.feed_id, sized.c.seq))
         return Found(rows, len(rows) >= limit or sum(len(row.body) for row in rows) >= most_bytes)
 
 
