@@ -91,6 +91,21 @@ def demo(
     show(Options(once, accounts, database, directory, port, seed, plant, small))
 
 
+@app.command()
+def bench(
+    *,
+    database: Annotated[str | None, typer.Option(metavar="URL", help="An empty one; else SQLite in a folder")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A minute, to see that it works")] = False,
+    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This measure; may be repeated")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to this file too")] = None,
+) -> None:
+    """Measure the hot paths beside their limits, in the same run on the same rows; exit code 1 for a miss."""
+    from app.benchmark.run import Options
+    from app.benchmark.run import bench as run
+
+    run(Options(database, quick, only or (), json))
+
+
 @person.command("add")
 def person_add(login: str, role: RoleOption, area_code: Code) -> None:
     """Add a person with a role over an area. The password is asked for, or is one line of standard input."""

@@ -1,10 +1,12 @@
 """`qiaomen serve`, `migrate`, `restore`, `compact`, `openapi`: keeping the server."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from app.commands.session import told, with_context
 from app.connections import BoundedConnection
@@ -38,21 +40,21 @@ def migrate() -> None:
     told(run)
 
 
-def serve(host: str, port: int, workers: int) -> None:
+def serve(host: str, port: int, workers: int, factory: Callable[[], FastAPI] = create_app) -> None:
     """Until it is told to stop. What can't be opened is said here, before any worker starts."""
 
     async def ready(context: Context) -> None:
         typer.echo(f"http://{host}:{port}/docs", err=True)
 
     with_context(ready)
-    uvicorn.run(**server_options(), host=host, port=port, workers=workers)
+    uvicorn.run(**server_options(factory), host=host, port=port, workers=workers)
 
 
-def server_options() -> dict[str, Any]:
+def server_options(factory: Callable[[], FastAPI] = create_app) -> dict[str, Any]:
     """How uvicorn serves us, whatever the address."""
     return {
         # By name, for the workers; this module has imported it, so no other `app` is meant.
-        "app": f"{create_app.__module__}:{create_app.__name__}",
+        "app": f"{factory.__module__}:{factory.__name__}",
         "factory": True,
         "http": BoundedConnection,
         "ws": "none",

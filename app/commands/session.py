@@ -30,14 +30,15 @@ def with_context(work: Callable[[Context], Awaitable[T]]) -> T:
     return told(run)
 
 
-def told(run: Callable[[], Awaitable[T]]) -> T:
+def told(run: Callable[[], Awaitable[T]], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> T:
     """The work's answer; what stands in its way is one sentence and exit code 1, not a traceback."""
 
     async def running() -> T:
         return await run()
 
     try:
-        return asyncio.run(running())
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(running())
     except CannotOpen as reason:
         refuse(str(reason))
     except ValidationError as error:

@@ -21,7 +21,12 @@ class NotServing(Exception):
     """The server ended, or didn't answer in time."""
 
 
-async def start(*arguments: str, environment: Mapping[str, str] | None = None, log: Path | None = None) -> Process:
+async def start(
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    module: str = "app.cli",
+) -> Process:
     """`qiaomen` with these arguments, from the very modules that run here, whatever folder we are in.
 
     Its environment is made, not inherited: no setting of the user's shell changes the story, and no key
@@ -32,7 +37,7 @@ async def start(*arguments: str, environment: Mapping[str, str] | None = None, l
     output = log.open("ab") if log else None
     try:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "app.cli", *arguments),
+            *(sys.executable, "-P", "-m", module, *arguments),
             env=own,
             stdin=subprocess.DEVNULL,
             stdout=output or subprocess.PIPE,
@@ -46,11 +51,18 @@ async def start(*arguments: str, environment: Mapping[str, str] | None = None, l
 
 @asynccontextmanager
 async def serving(
-    port: int | None, environment: Mapping[str, str], log: Path, world: Seams
+    port: int | None,
+    environment: Mapping[str, str],
+    log: Path,
+    world: Seams,
+    *,
+    workers: int = 1,
+    module: str = "app.cli",
 ) -> AsyncIterator[tuple[Process, int]]:
     """`qiaomen serve` on loopback, on this port or a free one, until the block ends. Raises NotServing."""
     port = port or free_port()
-    process = await start("serve", "--host", HOST, "--port", str(port), environment=environment, log=log)
+    options = ("--host", HOST, "--port", str(port), "--workers", str(workers))
+    process = await start("serve", *options, environment=environment, log=log, module=module)
     try:
         await _until_listening(process, port, world)
         yield process, port

@@ -49,7 +49,7 @@ class Account:
 async def open_empty(settings: Settings, world: Seams) -> Context:
     """The store at head, with nobody and nothing in it. Raises CannotOpen where it is in use."""
     if settings.database_file is not None and settings.database_file.exists():
-        raise CannotOpen(f"{settings.database_file.name} is there already. The demo wants a database of its own.")
+        raise CannotOpen(f"{settings.database_file.name} is there already. This wants a database of its own.")
     if not settings.embedded:
         database = open_database(settings, world)
         try:
@@ -127,7 +127,7 @@ async def _require_empty(database: Database) -> None:
     async with database.snapshot() as snapshot:
         names = await snapshot.connection.run_sync(lambda connection: sa.inspect(connection).get_table_names())
     if names:
-        raise CannotOpen("The database isn't empty. The demo wants one of its own.")
+        raise CannotOpen("The database isn't empty. This wants one of its own.")
 
 
 def _new_password(world: Seams) -> str:

@@ -1,0 +1,77 @@
+"""One run of the benchmark: how much is measured, on which ground, at which server."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.benchmark.bare import Bare, bare_connection
+from app.benchmark.ground import Ground, lay_ground, sign_in_phones
+from app.benchmark.preload import preload
+from app.benchmark.servers import Server, running_server
+from app.benchmark.visits import Knocks
+from app.demo.stage import open_empty
+from app.settings import Settings
+from sync.seams import Seams
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured. The quick one shows that everything works; its figures say little."""
+
+    rounds: int
+    batches: int
+    """Pushes of a hundred in a round."""
+    past: int
+    """Visits in the building that first pulls read, and as many again in the others together."""
+    buildings: int
+    doors: int
+    phones: int
+    asks: int
+    """Requests a phone makes in a round of small pulls."""
+    sizes: tuple[int, ...]
+    """Visits in the databases whose growth is watched."""
+    storm_phones: int
+    storm_seconds: float
+    overload_seconds: float
+
+
+FULL = Scale(5, 10, 20_000, 16, 100, 16, 50, (10_000, 100_000, 1_000_000), 2000, 60, 8)
+QUICK = Scale(2, 2, 1000, 16, 30, 16, 5, (300, 1000, 3000), 200, 6, 1)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What every measurement has at hand."""
+
+    settings: Settings
+    folder: Path
+    world: Seams
+    scale: Scale
+    ground: Ground
+    bare: Bare
+    server: Server
+    """One worker of `qiaomen serve`."""
+    knocks: Knocks
+
+    @property
+    def many_workers(self) -> int:
+        """SQLite has one writer, so a second worker is of no use to it."""
+        return 1 if self.settings.embedded else 2
+
+
+@asynccontextmanager
+async def open_session(settings: Settings, folder: Path, world: Seams, scale: Scale) -> AsyncIterator[Session]:
+    """An empty database is filled and served until the block ends."""
+    async with AsyncExitStack() as stack:
+        context = await open_empty(settings, world)
+        stack.push_async_callback(context.database.close)
+        ground = await lay_ground(context, scale.buildings, scale.doors)
+        [writer] = await sign_in_phones(ground, 1)
+        knocks = Knocks(world, "past")
+        await preload(ground, writer, knocks, scale.past, ground.buildings[:1])
+        await preload(ground, writer, knocks, scale.past, ground.buildings[1:])
+        bare = await stack.enter_async_context(bare_connection(settings, folder))
+        await bare.settle()
+        server = await stack.enter_async_context(running_server(settings, folder, world))
+        yield Session(settings, folder, world, scale, ground, bare, server, knocks)

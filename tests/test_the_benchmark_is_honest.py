@@ -1,0 +1,172 @@
+"""`qiaomen bench` measures what it says: its past is a real one, its figures are of this run, a miss is a miss."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from app.benchmark.figures import Figure, Timed, beside, table_of
+from app.benchmark.ground import Ground, Phone, lay_ground, sign_in_phones
+from app.benchmark.preload import preload
+from app.benchmark.run import MEASURES
+from app.benchmark.visits import VISITS, Knocks, Visit, as_push
+from app.context import Context
+from app.main import create_app
+from app.tables import Feed, FeedEntry, FeedMark, History, ReceivedMutation
+from sync.canonical import DIGEST_MODULUS
+from tests.world import bearer
+
+TOP = Path(__file__).parent.parent
+LONGEST_SECONDS = 240
+TABLES: tuple[sa.Table, ...] = (
+    VISITS.table,
+    *(kind.__table__ for kind in (FeedEntry, History, ReceivedMutation)),  # type: ignore[attr-defined]
+)
+OF_THE_MOMENT = {"seq", "hash", "content", "digest", "tag"}
+
+
+class SameKnocks(Knocks):
+    """Gives the same visits twice, under other ids."""
+
+    def visits(self, count: int, households: Sequence[str]) -> list[Visit]:
+        new_id = self._world.new_id
+        if not hasattr(self, "first"):
+            self.first = super().visits(count, households)
+            return self.first
+        return [Visit(new_id(), new_id(), visit.fields, visit.made_at) for visit in self.first]
+
+
+async def test_a_preloaded_past_is_row_for_row_what_pushing_it_would_have_left(context: Context) -> None:
+    ground = await lay_ground(context, buildings=2, doors=3)
+    [phone] = await sign_in_phones(ground, 1)
+    knocks = SameKnocks(context.seams, "test")
+    await preload(ground, phone, knocks, 7, ground.buildings[:1])
+    preloaded = await rows_of(ground)
+    pushed_visits = knocks.visits(7, ())
+    await push(context, phone, pushed_visits, ground)
+    pushed = await rows_of(ground, besides=preloaded)
+    names = {
+        str(new): str(old)
+        for one, other in zip(pushed_visits, knocks.first, strict=True)
+        for new, old in ((one.id, other.id), (one.mutation, other.mutation))
+    }
+    for table in TABLES:
+        expected = sorted(spelled(row, names) for row in pushed[table.name])
+        assert sorted(spelled(row, names) for row in preloaded[table.name]) == expected, table.name
+        assert len(expected) == 7
+    await require_true_feed(ground)
+
+
+async def push(context: Context, phone: Phone, visits: Sequence[Visit], ground: Ground) -> None:
+    transport = httpx.ASGITransport(create_app(context))
+    body = as_push(ground.home, visits).model_dump_json(exclude_unset=True)
+    headers = {**bearer(phone.token()), "Content-Type": "application/json"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        answer = await http.post("/v1/sync/push", content=body, headers=headers)
+    assert [outcome["outcome"] for outcome in answer.json()["outcomes"]] == ["applied"] * len(visits)
+
+
+Held = dict[str, list[dict[str, Any]]]
+
+
+async def rows_of(ground: Ground, besides: Held | None = None) -> Held:
+    """The rows of visits in every table that keeps something of one."""
+    known = besides or {table.name: [] for table in TABLES}
+    async with ground.context.database.snapshot() as snapshot:
+        held = {table.name: [dict(row._mapping) for row in await snapshot.rows(sa.select(table))] for table in TABLES}
+    return {
+        name: [row for row in rows if row not in known[name] and row.get("collection", "visits") == "visits"]
+        for name, rows in held.items()
+    }
+
+
+def spelled(row: dict[str, Any], names: dict[str, str]) -> str:
+    """A row without what belongs to its moment, times as there or not there, ids as the other's."""
+    kept = {}
+    for name, value in sorted(row.items()):
+        if name in OF_THE_MOMENT:
+            kept[name] = type(value).__name__
+        elif name.endswith("_at") and name != "visited_at":
+            kept[name] = str(value is not None)
+        elif name == "at":
+            kept[name] = "a time"
+        else:
+            kept[name] = value.decode().rpartition(',"hash"')[0] if isinstance(value, bytes) else value
+    text = json.dumps(kept, sort_keys=True, default=str)
+    for new, old in names.items():
+        text = text.replace(new, old)
+    return text
+
+
+async def require_true_feed(ground: Ground) -> None:
+    """The feed's digest is that of its live entries, its head the newest, and a mark stands there."""
+    feed_table, entry, mark = (kind.__table__ for kind in (Feed, FeedEntry, FeedMark))  # type: ignore[attr-defined]
+    feed_id = ground.buildings[0].feed
+    async with ground.context.database.snapshot() as snapshot:
+        feed = await snapshot.first(sa.select(feed_table).where(feed_table.c.id == feed_id))
+        entries = await snapshot.rows(sa.select(entry).where(entry.c.feed_id == feed_id))
+        marks = await snapshot.rows(sa.select(mark).where(mark.c.feed_id == feed_id).order_by(mark.c.seq))
+    assert feed is not None
+    assert feed.digest == sum(one.hash for one in entries) % DIGEST_MODULUS
+    assert feed.head == max(one.seq for one in entries) == marks[-1].seq
+    assert feed.tag == marks[-1].tag
+
+
+def test_what_is_missed_or_could_not_be_measured_is_never_called_met() -> None:
+    assert Figure("a", 10, "x", limit=100, at_least=0.1).met
+    assert not Figure("a", 9, "x", limit=100, at_least=0.1).met
+    assert not Figure("a", None, "x", at_least=0.1).met
+    assert Figure("a", 80, "MB", at_most=80).met
+    assert not Figure("a", 81, "MB", at_most=80).met
+    assert Figure("a", 5, "x").met is None
+
+
+def test_a_figure_is_the_median_round_and_its_percentiles_are_of_all_rounds() -> None:
+    ours = [Timed(100, seconds, [seconds / 2] * 2, 0.1) for seconds in (1, 2, 50)]
+    figure = beside("a", ours, [Timed(100, 1, [1])] * 3, unit="records/s")
+    assert (figure.ours, figure.limit, figure.value) == (50, 100, 0.5)
+    assert (figure.p50_milliseconds, figure.p99_milliseconds) == (1000, 25_000)
+    assert figure.cpu_microseconds == pytest.approx(1000)
+    assert "0.5" in table_of([figure])
+
+
+def bench(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", "bench", *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(TOP), "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LONGEST_SECONDS,
+        check=False,
+    )
+
+
+def test_a_quick_run_has_a_figure_for_every_measure_and_its_exit_code_tells_of_a_miss(tmp_path: Path) -> None:
+    told = bench(tmp_path, "--quick", "--json", "figures.json")
+    said = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    figures = {row["measure"]: row for row in said["figures"]}
+    assert said["quick"]
+    assert said["store"] == "sqlite"
+    for name in MEASURES:
+        assert any(measure.startswith(name) for measure in figures), name
+        assert name in told.stdout
+    for row in figures.values():
+        assert row["ours"] is None or row["ours"] > 0
+        assert row["ours"] is not None or row["note"], "what isn't measured says why"
+    assert told.returncode == int(any(row["met"] is False for row in figures.values()))
+
+
+def test_a_database_in_use_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "used.db").touch()
+    told = bench(tmp_path, "--quick", "--database", "sqlite:///used.db")
+    assert told.returncode == 1
+    assert "of its own" in told.stderr
+    assert (tmp_path / "used.db").read_bytes() == b""
