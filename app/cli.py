@@ -98,12 +98,13 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="A minute, to see that it works")] = False,
     only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This measure; may be repeated")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to this file too")] = None,
+    kinto: Annotated[Path | None, typer.Option(metavar="PYTHON", help="One that has Kinto, to compare with")] = None,
 ) -> None:
     """Measure the hot paths beside their limits, in the same run on the same rows; exit code 1 for a miss."""
     from app.benchmark.run import Options
     from app.benchmark.run import bench as run
 
-    run(Options(database, quick, only or (), json))
+    run(Options(database, quick, only or (), json, kinto))
 
 
 @person.command("add")

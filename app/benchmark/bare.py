@@ -47,10 +47,10 @@ class Bare(abc.ABC):
 
 
 @asynccontextmanager
-async def bare_connection(settings: Settings, folder: Path) -> AsyncIterator[Bare]:
-    """A connection beside the server's, to the same database."""
+async def bare_connection(settings: Settings, copy: Path) -> AsyncIterator[Bare]:
+    """A connection beside the server's, to the same database; on SQLite the copy is a file of its own."""
     if settings.database_file is not None:
-        embedded = BareSqlite(settings.database_file, folder / "bare.db")
+        embedded = BareSqlite(settings.database_file, copy)
         try:
             yield embedded
         finally:

@@ -10,12 +10,14 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Figure:
-    """One row of the table. `value` is ours divided by the limit, or ours alone where there is no limit."""
+    """One row of the table: ours, and what it is held against."""
 
     measure: str
     ours: float | None
     unit: str
     limit: float | None = None
+    ratio: float | None = None
+    """The median round's; without it ours divided by the limit."""
     at_least: float | None = None
     at_most: float | None = None
     p50_milliseconds: float | None = None
@@ -28,8 +30,8 @@ class Figure:
     @property
     def value(self) -> float | None:
         """What is held against the wish."""
-        if self.ours is None or self.limit is None:
-            return self.ours
+        if self.ratio is not None or self.ours is None or self.limit is None:
+            return self.ours if self.ratio is None else self.ratio
         return self.ours / self.limit
 
     @property
@@ -74,7 +76,7 @@ def beside(
     sent_bytes: int | None = None,
     note: str = "",
 ) -> Figure:
-    """The median round of ours beside the median round of the limit."""
+    """The median rounds of both, and the median of their ratios: two rounds that follow each other share their luck."""
     each = [seconds for timed in ours for seconds in timed.each_seconds]
     records = sum(timed.records for timed in ours)
     return Figure(
@@ -82,6 +84,7 @@ def beside(
         median(timed.rate for timed in ours),
         unit,
         median(timed.rate for timed in limit) if limit else None,
+        median(mine.rate / other.rate for mine, other in zip(ours, limit, strict=True)) if limit else None,
         at_least=at_least,
         p50_milliseconds=percentile(each, 50) * 1000,
         p99_milliseconds=percentile(each, 99) * 1000,

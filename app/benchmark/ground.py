@@ -85,14 +85,14 @@ async def lay_ground(context: Context, buildings: int, doors: int) -> Ground:
     return Ground(context, UUID(community), [Building(UUID(id), feeds[UUID(id)], doors_of[id]) for id in ids])
 
 
-async def sign_in_phones(ground: Ground, count: int) -> list[Phone]:
-    """That many workers with a phone each, spread over the buildings in turn."""
+async def sign_in_phones(ground: Ground, count: int, first: int = 0) -> list[Phone]:
+    """That many workers with a phone each, spread over the buildings in turn from the first on."""
     context = ground.context
 
     async def work(transaction: Transaction) -> list[Phone]:
         return [
             await _sign_in(transaction, context, ground.home, ground.buildings[number % len(ground.buildings)])
-            for number in range(count)
+            for number in range(first, first + count)
         ]
 
     return await context.database.run(work)

@@ -10,11 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from app.demo.processes import HOST
+from sync.client import SMALLEST_GZIP_BYTES
 from sync.wire import Wire
 
 READ_AHEAD_BYTES = 2 * 1024 * 1024
-SMALLEST_GZIP_BYTES = 1024
-"""What the phone does: see sync/client.py."""
 
 
 class BadAnswer(Exception):
@@ -38,7 +37,7 @@ class Answer:
 
 
 def as_request(path: str, token: str, words: Wire | None = None, *, accept_encoding: str | None = None) -> bytes:
-    """A whole request: a POST of these words as a phone would send them, or a GET without."""
+    """A whole request: a POST of these words, spelled and compressed as a phone does, or a GET without."""
     head = [
         f"{'GET' if words is None else 'POST'} {path} HTTP/1.1",
         f"Host: {HOST}",

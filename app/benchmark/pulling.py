@@ -67,9 +67,9 @@ async def first_pull_gzip(session: Session) -> list[Figure]:
     return [rate, Figure("first-pull-gzip-bytes", ours[-1].bytes, "bytes", smallest, at_most=1.15, note=note)]
 
 
-async def read_all(session: Session, phone: Phone) -> FirstPull:
+async def read_all(session: Session, phone: Phone, cursor: str | None = None) -> FirstPull:
     """Pulls until complete; what was asked can be asked again, by the clock."""
-    asked = [PullBody(protocol=PROTOCOL)]
+    asked = [PullBody(protocol=PROTOCOL, cursor=cursor)]
     pages: list[bytes] = []
     feeds: list[tuple[UUID, int]] = []
     records = 0
@@ -78,6 +78,8 @@ async def read_all(session: Session, phone: Phone) -> FirstPull:
             body = (await line.ask(as_request(PULL, phone.token(), asked[-1]))).expected().body
             page = json.loads(body)
             pages.append(body)
+            if "unchanged" in page:
+                return FirstPull(asked, pages, feeds, records, str(cursor))
             records += len(page["changes"])
             feeds += [
                 (session.ground.home if g["audience"] == "staff" else UUID(g["owner"]), g["feed"])

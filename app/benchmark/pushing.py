@@ -11,6 +11,7 @@ from app.benchmark.preload import PUSH as BATCH
 from app.benchmark.servers import running_server
 from app.benchmark.session import Session
 from app.benchmark.visits import Visit, as_push, as_row
+from sync.wire import OutcomeName, PushBody
 
 PUSH = "/v1/sync/push"
 PHONES = 8
@@ -23,11 +24,11 @@ async def push(session: Session) -> list[Figure]:
     with its indexes and as many rows in it, one statement a hundred, each on disk when it returns. A push
     also keeps history, outcome, feed entry and mark of each visit, so it can't come near 1.
     """
-    phone = (await sign_in_phones(session.ground, 2))[1]
+    [phone] = await sign_in_phones(session.ground, 1, first=1)
     await session.bare.copy_visits()
     ours, limit = [], []
     for _ in range(session.scale.rounds + 1):
-        batches = [new_visits(session, phone) for _ in range(session.scale.batches)]
+        batches = [session.visits(phone, BATCH) for _ in range(session.scale.batches)]
         limit.append(await _insert_bare(session, phone, batches))
         ours.append(await push_visits(session, [phone], [batches]))
     return [beside("push", ours[1:], limit[1:], unit="records/s", at_least=0.12)]
@@ -38,14 +39,14 @@ async def push_eight(session: Session) -> list[Figure]:
 
     The limit is one phone alone at the same server, in the same rounds: nobody should wait for a neighbour.
     """
-    phones = (await sign_in_phones(session.ground, PHONES + 1))[1:]
+    phones = await sign_in_phones(session.ground, PHONES, first=1)
     ours, limit = [], []
     workers = session.many_workers
     async with running_server(session.settings, session.folder, session.world, workers=workers) as server:
         session = replace(session, server=server)
         for _ in range(session.scale.rounds + 1):
-            batches = [[new_visits(session, phone) for _ in range(session.scale.batches)] for phone in phones]
-            alone = [new_visits(session, phones[0]) for _ in range(session.scale.batches)]
+            batches = [[session.visits(phone, BATCH) for _ in range(session.scale.batches)] for phone in phones]
+            alone = [session.visits(phones[0], BATCH) for _ in range(session.scale.batches)]
             limit.append(await push_visits(session, phones[:1], [alone]))
             ours.append(await push_visits(session, phones, batches))
     at_least = 0.9 if session.settings.embedded else 1.4
@@ -53,24 +54,26 @@ async def push_eight(session: Session) -> list[Figure]:
     return [beside("push-eight", ours[1:], limit[1:], unit="records/s", at_least=at_least, note=note)]
 
 
-def new_visits(session: Session, phone: Phone) -> list[Visit]:
-    """One push of the phone's."""
-    return session.knocks.visits(BATCH, phone.building.households)
-
-
 async def push_visits(session: Session, phones: Sequence[Phone], batches: Sequence[Sequence[list[Visit]]]) -> Timed:
     """Each phone its batches in turn, all phones at once; every visit must be applied."""
+    bodies = [[as_push(session.ground.home, visits) for visits in own] for own in batches]
+    return await push_bodies(session, phones, bodies, "applied")
+
+
+async def push_bodies(
+    session: Session, phones: Sequence[Phone], bodies: Sequence[Sequence[PushBody]], outcome: OutcomeName
+) -> Timed:
+    """Each phone its pushes in turn, all phones at once; of every mutation this must be the outcome."""
     requests = [
-        [as_request(PUSH, phone.token(), as_push(session.ground.home, visits)) for visits in own]
-        for phone, own in zip(phones, batches, strict=True)
+        [as_request(PUSH, phone.token(), body) for body in own] for phone, own in zip(phones, bodies, strict=True)
     ]
-    records = sum(len(visits) for own in batches for visits in own)
+    records = sum(len(body.mutations) for own in bodies for body in own)
     timed, answers = await ask(session.server, session.world, requests, records)
-    require_outcomes(answers, "applied", records)
+    require_outcomes(answers, outcome, records)
     return timed
 
 
-def require_outcomes(answers: Sequence[Answer], outcome: str, count: int) -> None:
+def require_outcomes(answers: Sequence[Answer], outcome: OutcomeName, count: int) -> None:
     """So many of this outcome, and no answer but 200. Raises BadAnswer."""
     found = sum(answer.expected().body.count(b'"outcome":"%b"' % outcome.encode()) for answer in answers)
     if found != count:

@@ -9,12 +9,17 @@ from tempfile import TemporaryDirectory
 
 import typer
 
+from app.benchmark.conflicts import conflicts
 from app.benchmark.figures import Figure, table_of, write_json
+from app.benchmark.growth import growth
 from app.benchmark.keepalive import BadAnswer
+from app.benchmark.kinto import delta_kinto
+from app.benchmark.memory import memory
 from app.benchmark.pulling import first_pull, first_pull_gzip
 from app.benchmark.pushing import push, push_eight
 from app.benchmark.session import FULL, QUICK, Session, open_session
 from app.benchmark.small_pulls import delta, empty_pull
+from app.benchmark.storm import storm
 from app.commands.session import refuse, told
 from app.demo.processes import NotServing
 from app.settings import Settings
@@ -23,10 +28,15 @@ from sync import seams
 MEASURES: dict[str, Callable[[Session], Awaitable[list[Figure]]]] = {
     "push": push,
     "push-eight": push_eight,
+    "conflicts": conflicts,
     "first-pull": first_pull,
     "first-pull-gzip": first_pull_gzip,
     "delta": delta,
+    "delta-kinto": delta_kinto,
     "empty-pull": empty_pull,
+    "growth": growth,
+    "storm": storm,
+    "memory": memory,
 }
 
 
@@ -38,6 +48,7 @@ class Options:
     quick: bool
     only: Sequence[str]
     json: Path | None
+    kinto: Path | None
 
 
 def bench(options: Options) -> None:
@@ -62,10 +73,13 @@ async def _run(options: Options) -> list[Figure]:
         folder = Path(name)
         url = options.database or f"sqlite:///{folder / 'qiaomen.db'}"
         settings = Settings(database_url=url, key=world.random_bytes(32).hex())
-        async with open_session(settings, folder, world, QUICK if options.quick else FULL) as session:
+        scale = QUICK if options.quick else FULL
+        async with open_session(settings, folder, world, scale, options.kinto) as session:
             for measure in options.only or MEASURES:
-                typer.echo(f"{measure}…", err=True)
+                typer.echo(f"{measure}… ", err=True, nl=False)
+                began = world.monotonic()
                 figures += await MEASURES[measure](session)
+                typer.echo(f"{world.monotonic() - began:.0f} s", err=True)
     if options.json:
         store = "sqlite" if settings.embedded else "postgresql"
         write_json(options.json, {"at": world.now().isoformat(), "store": store, "quick": options.quick}, figures)

@@ -33,7 +33,7 @@ async def delta(session: Session) -> list[Figure]:
         await push_delta(session, phones)
         requests = [pulls(phone, cursor, session.scale.asks) for phone, cursor in zip(phones, cursors, strict=True)]
         timed, answers = await ask(session.server, session.world, requests, len(phones) * session.scale.asks)
-        cursors = [json.loads(answer.body)["cursor"] for answer in _deltas(answers)[:: session.scale.asks]]
+        cursors = [cursor_of(answer) for answer in require_deltas(answers)[:: session.scale.asks]]
         rounds.append(timed)
     figure = beside("delta", rounds[1:], None, unit="pulls/s")
     note = "the limit is the 50th percentile"
@@ -73,11 +73,18 @@ def pulls(phone: Phone, cursor: str, count: int) -> list[bytes]:
 async def push_delta(session: Session, phones: Sequence[Phone]) -> None:
     """Fifty new visits in each of these phones' buildings."""
     writers = list({phone.building.id: phone for phone in phones}.values())
-    batches = [[session.knocks.visits(DELTA, phone.building.households)] for phone in writers]
+    batches = [[session.visits(phone, DELTA)] for phone in writers]
     await push_visits(session, writers, batches)
 
 
-def _deltas(answers: Sequence[Answer]) -> Sequence[Answer]:
+def cursor_of(answer: Answer) -> str:
+    """Where the page ends."""
+    cursor: str = json.loads(answer.body)["cursor"]
+    return cursor
+
+
+def require_deltas(answers: Sequence[Answer]) -> Sequence[Answer]:
+    """Themselves, where each is a complete page of fifty. Raises BadAnswer."""
     for answer in answers:
         body = answer.expected().body
         count = body.count(b'"seq":')

@@ -64,7 +64,7 @@ async def serving(
     options = ("--host", HOST, "--port", str(port), "--workers", str(workers))
     process = await start("serve", *options, environment=environment, log=log, module=module)
     try:
-        await _until_listening(process, port, world)
+        await until_listening(process, port, world)
         yield process, port
     finally:
         await end(process)
@@ -100,7 +100,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-async def _until_listening(process: Process, port: int, world: Seams) -> None:
+async def until_listening(process: Process, port: int, world: Seams) -> None:
+    """Knocks until somebody opens. Raises NotServing."""
     deadline = world.monotonic() + START_SECONDS
     while process.returncode is None and world.monotonic() < deadline:
         try:
