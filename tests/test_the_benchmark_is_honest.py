@@ -12,15 +12,18 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from app.benchmark.bare import COPY, BarePostgres, BareSqlite, bare_connection
 from app.benchmark.figures import Figure, Timed, beside, table_of
 from app.benchmark.ground import Ground, Phone, lay_ground, sign_in_phones
 from app.benchmark.preload import preload
 from app.benchmark.run import MEASURES
-from app.benchmark.visits import VISITS, Knocks, Visit, as_push
+from app.benchmark.visits import VISITS, Knocks, Visit, as_push, as_row
 from app.context import Context
 from app.main import create_app
+from app.settings import Settings
 from app.tables import Feed, FeedEntry, FeedMark, History, ReceivedMutation
 from sync.canonical import DIGEST_MODULUS
+from tests.conftest import KEY
 from tests.world import bearer
 
 TOP = Path(__file__).parent.parent
@@ -117,6 +120,38 @@ async def require_true_feed(ground: Ground) -> None:
     assert feed.digest == sum(one.hash for one in entries) % DIGEST_MODULUS
     assert feed.head == max(one.seq for one in entries) == marks[-1].seq
     assert feed.tag == marks[-1].tag
+
+
+async def test_the_limit_of_a_push_writes_the_same_rows_under_the_same_indexes(
+    context: Context, database_url: str, tmp_path: Path
+) -> None:
+    ground = await lay_ground(context, buildings=1, doors=3)
+    [phone] = await sign_in_phones(ground, 1)
+    knocks = Knocks(context.seams, "test")
+    await preload(ground, phone, knocks, 5, ground.buildings)
+    visits = knocks.visits(7, ground.buildings[0].households)
+    rows = [as_row(visit, ground.home, ground.buildings[0].id, phone.person, visit.made_at) for visit in visits]
+    async with bare_connection(Settings(database_url=database_url, key=KEY), tmp_path / "bare.db") as bare:
+        await bare.copy_visits()
+        await bare.insert(bare.as_batch(rows))
+        async with context.database.transaction() as transaction:
+            await transaction.insert(VISITS.table, rows)
+        if isinstance(bare, BarePostgres):
+            for one, other in (("visits", COPY), (COPY, "visits")):
+                assert await bare.connection.fetch(f"SELECT * FROM {one} EXCEPT SELECT * FROM {other}") == []
+            indexes = "SELECT count(*) FROM pg_indexes WHERE tablename = $1"
+            assert (
+                await bare.connection.fetchval(indexes, COPY) == await bare.connection.fetchval(indexes, "visits") > 1
+            )
+        else:
+            assert isinstance(bare, BareSqlite)
+            said = "SELECT * FROM visits ORDER BY id"
+            ours, theirs = (line.execute(said).fetchall() for line in (bare.connection, bare.writing))
+            assert ours == theirs
+            made = "SELECT sql FROM sqlite_master WHERE tbl_name = 'visits' ORDER BY name"
+            ours, theirs = (line.execute(made).fetchall() for line in (bare.connection, bare.writing))
+            assert ours == theirs
+        assert len(await bare.stored_bodies(ground.home, ground.buildings[0].feed, 0, 500)) == 5 + 3
 
 
 def test_what_is_missed_or_could_not_be_measured_is_never_called_met() -> None:

@@ -29,9 +29,9 @@ async def conflicts(session: Session) -> list[Figure]:
 
 
 async def _edited_doors(session: Session, phone: Phone) -> list[str]:
-    """New households that this phone has edited once: a round's worth."""
+    """New households that this phone has edited once: half a round of pushes."""
     area = str(phone.building.id)
-    doors = [str(session.world.new_id()) for _ in range(session.scale.batches * BATCH)]
+    doors = [str(session.world.new_id()) for _ in range(max(1, session.scale.batches // 2) * BATCH)]
     items = [
         {
             "collection": "households",

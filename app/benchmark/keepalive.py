@@ -71,13 +71,14 @@ class KeepAlive:
         self._writer.close()
 
     async def ask(self, request: bytes) -> Answer:
-        """Sends the bytes and reads one answer."""
+        """Sends the bytes and reads one answer. Raises BadAnswer where none comes."""
         self._writer.write(request)
-        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        length = _header(head, b"content-length")
-        if length is None:
-            raise BadAnswer("an answer without its length")
-        body = await self._reader.readexactly(int(length)) if int(length) else b""
+        try:
+            head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(_header(head, b"content-length") or 0)
+            body = await self._reader.readexactly(length) if length else b""
+        except (EOFError, OSError) as error:
+            raise BadAnswer(f"no answer ({type(error).__name__})") from error
         wait = _header(head, b"retry-after")
         encoding = (_header(head, b"content-encoding") or b"").decode()
         return Answer(int(head[9:12]), encoding, body, float(wait) if wait else None)

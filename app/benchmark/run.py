@@ -57,8 +57,6 @@ def bench(options: Options) -> None:
         refuse(f"--only {', '.join(sorted(unknown))}: there is {', '.join(MEASURES)}.")
     try:
         figures = told(lambda: _run(options), _fast_loop())
-    except BadAnswer as answer:
-        refuse(f"The server gave an answer that can't be measured: {answer}")
     except NotServing:
         refuse("The server ended by itself.")
     typer.echo(table_of(figures))
@@ -78,12 +76,20 @@ async def _run(options: Options) -> list[Figure]:
             for measure in options.only or MEASURES:
                 typer.echo(f"{measure}… ", err=True, nl=False)
                 began = world.monotonic()
-                figures += await MEASURES[measure](session)
+                figures += await _measured(session, measure)
                 typer.echo(f"{world.monotonic() - began:.0f} s", err=True)
     if options.json:
         store = "sqlite" if settings.embedded else "postgresql"
         write_json(options.json, {"at": world.now().isoformat(), "store": store, "quick": options.quick}, figures)
     return figures
+
+
+async def _measured(session: Session, measure: str) -> list[Figure]:
+    """Its figures. One that can't be had is a miss, and doesn't cost the others."""
+    try:
+        return await MEASURES[measure](session)
+    except BadAnswer as answer:
+        return [Figure(measure, None, "", at_least=0, note=f"not measured: {answer}")]
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -139,7 +139,7 @@ async def _arrive(session: Session, request: bytes, after_seconds: float, tries:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS), KeepAlive(session.server.port) as line:
                 answer = await line.ask(request)
-        except (OSError, EOFError, TimeoutError) as error:
+        except (OSError, TimeoutError, BadAnswer) as error:
             tally.faults.append(type(error).__name__)
             return
         if answer.status != 503:
