@@ -1,5 +1,6 @@
 """`qiaomen bench` measures what it says: its past is a real one, its figures are of this run, a miss is a miss."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from app.benchmark.bare import COPY, BarePostgres, BareSqlite, bare_connection
 from app.benchmark.figures import Figure, Timed, beside, table_of
 from app.benchmark.ground import Ground, Phone, lay_ground, sign_in_phones
+from app.benchmark.keepalive import BadAnswer, KeepAlive, as_request
 from app.benchmark.preload import preload
 from app.benchmark.run import MEASURES
 from app.benchmark.visits import VISITS, Knocks, Visit, as_push, as_row
@@ -170,6 +172,24 @@ def test_a_figure_is_the_median_round_and_its_percentiles_are_of_all_rounds() ->
     assert (figure.p50_milliseconds, figure.p99_milliseconds) == (1000, 25_000)
     assert figure.cpu_microseconds == pytest.approx(1000)
     assert "0.5" in table_of([figure])
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 503 -\r\nRetry-After: 2\r\nContent-Length: 4\r\n\r\nwait", b""])
+async def test_a_connection_that_was_closed_between_two_requests_is_opened_again_and_only_then(answer: bytes) -> None:
+    async def serve_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve_once, "127.0.0.1", 0)
+    async with server, KeepAlive(server.sockets[0].getsockname()[1]) as line:
+        for _ in range(3):
+            if answer:
+                said = await line.ask(as_request("/", "token"))
+                assert (said.status, said.body, said.retry_after_seconds) == (503, b"wait", 2)
+            else:
+                with pytest.raises(BadAnswer):
+                    await line.ask(as_request("/", "token"))
 
 
 def bench(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -62,7 +62,7 @@ class KeepAlive:
         self._port = port
 
     async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection(HOST, self._port, limit=READ_AHEAD_BYTES)
+        await self._open()
         return self
 
     async def __aexit__(
@@ -71,17 +71,45 @@ class KeepAlive:
         self._writer.close()
 
     async def ask(self, request: bytes) -> Answer:
-        """Sends the bytes and reads one answer. Raises BadAnswer where none comes."""
+        """Sends the bytes and reads one answer. Raises BadAnswer where none comes.
+
+        A server may close a connection between two requests, and a phone then opens another; so do we, once.
+        """
+        try:
+            return await self._ask(request)
+        except _Closed:
+            self._writer.close()
+            await self._open()
+        try:
+            return await self._ask(request)
+        except _Closed as closed:
+            raise BadAnswer("the server closes every connection") from closed
+
+    async def _open(self) -> None:
+        self._reader, self._writer = await asyncio.open_connection(HOST, self._port, limit=READ_AHEAD_BYTES)
+
+    async def _ask(self, request: bytes) -> Answer:
         self._writer.write(request)
         try:
             head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-            length = int(_header(head, b"content-length") or 0)
-            body = await self._reader.readexactly(length) if length else b""
-        except (EOFError, OSError) as error:
-            raise BadAnswer(f"no answer ({type(error).__name__})") from error
+        except ConnectionError as error:
+            raise _Closed from error
+        except asyncio.IncompleteReadError as cut:
+            raise _Closed if not cut.partial else BadAnswer("half an answer") from cut
+        if _header(head, b"transfer-encoding"):
+            raise BadAnswer("an answer without its length")
+        length = int(_header(head, b"content-length") or 0)
+        try:
+            body = await self._reader.readexactly(length)
+        except (ConnectionError, asyncio.IncompleteReadError) as cut:
+            raise BadAnswer("half an answer") from cut
         wait = _header(head, b"retry-after")
         encoding = (_header(head, b"content-encoding") or b"").decode()
         return Answer(int(head[9:12]), encoding, body, float(wait) if wait else None)
+
+
+class _Closed(Exception):
+    """Before a byte of an answer."""
 
 
 def _header(head: bytes, name: bytes) -> bytes | None:
