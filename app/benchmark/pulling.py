@@ -64,7 +64,17 @@ async def first_pull_gzip(session: Session) -> list[Figure]:
         return [Figure("first-pull-gzip", None, "records/s", at_least=0.28, note="not compressed")]
     rate = beside("first-pull-gzip", ours[1:], limit[1:], unit="records/s", at_least=0.28)
     note = f"the limit is gzip -{GZIP_LEVEL} of the same pages; plain they are {sum(map(len, first.pages)):,} bytes"
-    return [rate, Figure("first-pull-gzip-bytes", ours[-1].bytes, "bytes", smallest, at_most=1.15, note=note)]
+    size = Figure("first-pull-gzip-bytes", ours[-1].bytes, "bytes", smallest, at_most=1.15, note=note)
+    return [rate, size, *await _zstd(session, phone, first, smallest)]
+
+
+async def _zstd(session: Session, phone: Phone, first: FirstPull, smallest: int) -> list[Figure]:
+    """The bytes of the same pages for a phone that takes zstd, where the server gives it; only told."""
+    requests = [as_request(PULL, phone.token(), body, accept_encoding="zstd") for body in first.asked]
+    timed, answers = await ask(session.server, session.world, [requests], first.records)
+    if any(answer.expected().encoding != "zstd" for answer in answers):
+        return []
+    return [Figure("first-pull-zstd-bytes", timed.bytes, "bytes", smallest, note="the limit is the same")]
 
 
 async def read_all(session: Session, phone: Phone, cursor: str | None = None) -> FirstPull:
