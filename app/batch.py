@@ -126,8 +126,8 @@ class Batch:
         return {row.id: row for row in await transaction.fetch(_STORED, home=self.home, ids=ids)}
 
     def digest(self, arrived: Arrived) -> bytes:
-        """Keyed, so that what was erased can't be guessed from it."""
-        return hmac.digest(self.key, arrived.content(), hashlib.sha256)
+        """Of what came, under this server's key."""
+        return content_digest(self.key, arrived)
 
     def outcomes(self) -> list[Outcome]:
         """In the order of the push. An id twice in one push has the outcome of its first place."""
@@ -163,6 +163,11 @@ class Batch:
             "answer": outcome.model_dump(mode="json", exclude_defaults=True),
             "payload": None if self.ids[place] in self.plain and outcome.outcome == "applied" else arrived.raw,
         }
+
+
+def content_digest(key: bytes, arrived: Arrived) -> bytes:
+    """Keyed, so that what was erased can't be guessed from it."""
+    return hmac.digest(key, arrived.content(), hashlib.sha256)
 
 
 def _same(one: bytes, other: bytes) -> bool:

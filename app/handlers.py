@@ -19,7 +19,8 @@ from app.languages import language_of
 from app.logs import Log, note_problem
 from app.problems import CATALOGUE, Problem
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+METHODS = {"GET": "GET, HEAD", "POST": "POST", "PUT": "PUT", "PATCH": "PATCH", "DELETE": "DELETE"}
+"""What each that a route takes allows."""
 _BY_STATUS = {400: "bad_json", 404: "no_route", 405: "method_not_allowed"}
 
 
@@ -52,7 +53,7 @@ def allowed_methods(request: Request) -> list[str]:
     scope = {"type": "http", "path": request.scope["path"], "root_path": request.scope.get("root_path", "")}
     routes = request.app.router.routes
     asked = ({**scope, "headers": [], "method": method} for method in METHODS)
-    return [s["method"] for s in asked if any(r.matches(s)[0] is Match.FULL for r in routes)]
+    return [METHODS[s["method"]] for s in asked if any(r.matches(s)[0] is Match.FULL for r in routes)]
 
 
 def on_invalid_request(request: Request, error: Exception) -> Response:

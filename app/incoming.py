@@ -40,6 +40,8 @@ class Arrived:
     """What was sent as its id, to answer with."""
     flaw: str | None = None
     errors: list[dict[str, JsonValue]] = field(default_factory=list)
+    said: bytes | None = None
+    """Of an ordinary request: its own content, where the mutation's depends on what the record held."""
 
     @cached_property
     def spelled_fields(self) -> bytes:
@@ -48,6 +50,8 @@ class Arrived:
 
     def content(self) -> bytes:
         """What the keyed digest covers: the same bytes for the same content, however it was spelled."""
+        if self.said is not None:
+            return self.said
         if self.flaw or self.mutation is None:
             return self.raw
         m = self.mutation

@@ -13,6 +13,7 @@ from app.bounds import Bounds
 from app.context import Context
 from app.docs import documented_app
 from app.handlers import LastResort, add_handlers
+from app.head import HeadAsGet
 from app.headers import SecurityHeaders
 from app.identity import routes as identity
 from app.identity.budget import Budget
@@ -49,6 +50,7 @@ def create_app(context: Context | None = None, chosen: Settings | None = None) -
         app.include_router(router)
     add_handlers(app)
     # The last added is the outermost: the log sees what is sent, headers reach even the last resort.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(LastResort)
     app.add_middleware(Admission, places=PLACES_PER_CONNECTION * chosen.pool_size)
     app.add_middleware(Bounds)

@@ -12,7 +12,7 @@ from app.database import Transaction
 from app.incoming import Arrived
 from app.problems import Problem
 from app.receive import receive
-from app.records import Write, as_arrived
+from app.writes import Write, as_arrived
 from sync.wire import Fields
 
 OPERATOR = Actor(None)

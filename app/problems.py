@@ -51,6 +51,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "too_many_feeds": Entry(409, "范围过大，请缩小到网格", "Too many feeds to sync; narrow the grants"),
     "login_taken": Entry(409, "该账号已存在", "This login is taken"),
     "stale": Entry(412, "记录已被修改，请重新读取", "The record has changed since it was read"),
+    "already_there": Entry(412, "该记录已存在", "There is such a record already"),
     "body_too_large": Entry(413, "请求过大，请分批发送", "The body is too large; send smaller batches"),
     "too_many_mutations": Entry(413, "一次最多 100 条", "At most 100 mutations a push"),
     "wrong_content_type": Entry(415, "请使用 application/json", "Send application/json"),

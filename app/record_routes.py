@@ -1,51 +1,29 @@
-"""The routes of every collection, made from its declaration: list, read, create, patch, delete, history."""
+"""The routes of every collection, made from its declaration: list, read, history; create, put, patch, delete."""
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, JsonValue, create_model
 
-from app.batch import Actor
-from app.bodies import read_json_body
+from app.answers import as_answer, read_object, record_answer
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
-from app.context import Context, ContextDep
-from app.identity.caller import Caller, CallerDep
-from app.incoming import read_value
+from app.context import ContextDep
+from app.identity.caller import CallerDep
 from app.problems import Problem
-from app.records import (
-    Write,
-    change_record,
-    create_record,
-    find_record,
-    get_record,
-    history_of,
-    list_records,
-    lock,
-    require_match,
-    write_one,
-)
+from app.records import HistoryRow, history_of, list_records
+from app.terms import IfChanged, Key, Terms, TermsDep
 from app.working import CONFLICTS
-from sync.canonical import canonical_json
-from sync.wire import Fields
+from app.writes import Asked, change_record, create_record, put_record, resolve_conflict
 
-IfMatch = Annotated[str | None, Header(description='The `ETag` that was read, e.g. `"3"`; stale is 412')]
+OVERRIDE = "X-HTTP-Method-Override"
+Override = Annotated[
+    Literal["PUT", "PATCH", "DELETE"],
+    Header(alias=OVERRIDE, description="What is meant by this POST, for callers without the method"),
+]
 router = APIRouter()
-
-
-class HistoryRow(BaseModel):
-    """One rev: which fields became what, and what they were."""
-
-    rev: int
-    op: str
-    at: datetime
-    by: UUID | None
-    mutation: UUID
-    fields: dict[str, JsonValue]
-    was: dict[str, JsonValue]
 
 
 class RecordHistory(BaseModel):
@@ -62,33 +40,8 @@ class Resolution(BaseModel):
     value: JsonValue
 
 
-def _body(model: type[BaseModel]) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
 BODIES: list[type[BaseModel]] = [model for c in COLLECTIONS.values() for model in (c.create, c.patch)] + [Resolution]
-
-
-async def _object(request: Request) -> Fields:
-    value = read_value(await read_json_body(request))
-    if not isinstance(value, dict):
-        raise Problem("bad_json")
-    return value
-
-
-def _answer(value: JsonValue, status: int = 200, **headers: str) -> Response:
-    """Stored values as they are: nothing is read into a model and spelled another way."""
-    return Response(canonical_json(value), status, headers, "application/json")
-
-
-async def _read(context: Context, caller: Caller, collection: Collection, id: UUID, status: int = 200) -> Response:
-    async with context.database.snapshot() as snapshot:
-        stored = await get_record(snapshot, context, caller.person_id, collection, id)
-    headers = {"ETag": f'"{stored.rev}"'}
-    if status == 201:
-        headers["Location"] = f"/v1/{collection.name}/{id}"
-    return _answer(stored.as_view(id), status, **headers)
+"""What the routes name and readers of our own parse."""
 
 
 def _routes_of(collection: Collection) -> APIRouter:
@@ -102,7 +55,8 @@ def _routes_of(collection: Collection) -> APIRouter:
     if collection.name == CONFLICTS:
         _add_resolution(routes, collection)
     else:
-        _add_writing(routes, collection)
+        _add_creating(routes, collection)
+        _add_changing(routes, collection)
     return routes
 
 
@@ -118,11 +72,11 @@ def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel
         """Records in order of id, as far as one's grants show them."""
         async with context.database.snapshot() as snapshot:
             items = await list_records(snapshot, context, caller.person_id, collection, after, limit)
-        return _answer({"items": [*items], "next": items[-1]["id"] if len(items) == limit else None})
+        return as_answer({"items": [*items], "next": items[-1]["id"] if len(items) == limit else None})
 
-    async def read(id: UUID, caller: CallerDep, context: ContextDep) -> Any:
+    async def read(id: UUID, caller: CallerDep, context: ContextDep, if_none_match: IfChanged = None) -> Any:
         """One record with its `ETag`. What one may not see does not exist."""
-        return await _read(context, caller, collection, id)
+        return await record_answer(context, caller, collection, id, known=if_none_match)
 
     async def history(id: UUID, caller: CallerDep, context: ContextDep) -> Any:
         """How the record became what it is, also after it was deleted."""
@@ -130,93 +84,101 @@ def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel
             return {"history": await history_of(snapshot, context, caller.person_id, collection, id)}
 
     _add(routes, "GET", "", list_all, f"列表 · List: {title}", page)
-    _add(routes, "GET", "/{id}", read, f"读取 · Read: {title}", collection.read)
+    unchanged = {304: {"description": "The `ETag` still holds"}}
+    _add(routes, "GET", "/{id}", read, f"读取 · Read: {title}", collection.read, responses=unchanged)
     _add(routes, "GET", "/{id}/history", history, f"历史 · History: {title}", RecordHistory)
 
 
-def _add_writing(routes: APIRouter, collection: Collection) -> None:
-    title = collection.title
-
-    async def create(request: Request, caller: CallerDep, context: ContextDep) -> Any:
-        """Create a record. `id` may be chosen by the caller: a UUID, version 7 advised."""
-        fields = await _object(request)
+def _add_creating(routes: APIRouter, collection: Collection) -> None:
+    async def create(request: Request, caller: CallerDep, context: ContextDep, idempotency_key: Key = None) -> Any:
+        """Create a record. `id` may be chosen by the caller: a UUID, version 7 advised; without one the record
+        takes its `Idempotency-Key`'s, if there is one."""
+        fields = await read_object(request)
         chosen = fields.pop("id", None)
-        id = _as_id(chosen) if chosen is not None else context.seams.new_id()
-        await create_record(context, Actor(caller.person_id), collection, id, fields)
-        return await _read(context, caller, collection, id, 201)
-
-    async def patch(
-        id: UUID,
-        request: Request,
-        caller: CallerDep,
-        context: ContextDep,
-        if_match: IfMatch = None,
-    ) -> Any:
-        """Change what the body names (RFC 7396): sets are given whole, `null` empties a field."""
-        await change_record(context, Actor(caller.person_id), collection, id, if_match, await _object(request))
-        return await _read(context, caller, collection, id)
-
-    async def delete(id: UUID, caller: CallerDep, context: ContextDep, if_match: IfMatch = None) -> None:
-        """Delete the record; its history stays."""
-        await change_record(context, Actor(caller.person_id), collection, id, if_match, None)
-
-    _add(routes, "POST", "", create, f"新建 · Create: {title}", collection.read, 201, _body(collection.create))
-    _add(
-        routes,
-        "PATCH",
-        "/{id}",
-        patch,
-        f"修改 · Change: {title}",
-        collection.read,
-        200,
-        _body(collection.patch),
-    )
-    _add(routes, "DELETE", "/{id}", delete, f"删除 · Delete: {title}", None, 204)
-
-
-def _add_resolution(routes: APIRouter, collection: Collection) -> None:
-    async def resolve(
-        id: UUID,
-        request: Request,
-        caller: CallerDep,
-        context: ContextDep,
-        if_match: IfMatch = None,
-    ) -> Any:
-        """Choose the value. The record is written in the same transaction; a second resolution is refused."""
-        body = await _object(request)
-        if body.keys() != {"value"}:
-            raise Problem("bad_request", errors=[{"pointer": "/value", "code": "missing"}])
-        await _resolve(context, caller, collection, id, if_match, body["value"])
-        return await _read(context, caller, collection, id)
+        id = _as_id(chosen) if chosen is not None else idempotency_key or context.seams.new_id()
+        asked = Asked("create", caller.person_id, collection, id, fields, Terms(idempotency_key))
+        await create_record(context, asked)
+        return await record_answer(context, caller, collection, id, 201)
 
     _add(
         routes,
         "POST",
-        "/{id}/resolution",
-        resolve,
-        "处理冲突 · Resolve",
+        "",
+        create,
+        f"新建 · Create: {collection.title}",
         collection.read,
-        200,
-        _body(Resolution),
+        201,
+        openapi_extra=_body(collection.create),
     )
 
 
-async def _resolve(
-    context: Context, caller: Caller, conflicts: Collection, id: UUID, if_match: str | None, value: JsonValue
-) -> None:
-    async def work(transaction: Any) -> None:
-        seen = await find_record(transaction, context, caller.person_id, conflicts, id)
-        if seen is None:
-            raise Problem("not_found")
-        target = COLLECTIONS[str(seen.fields["of_collection"])]
-        held = await lock(transaction, target, seen.home, UUID(str(seen.fields["of_record"])))
-        conflict = await lock(transaction, conflicts, seen.home, id)
-        require_match(if_match, conflict["rev"])
-        said: Fields = {"resolution": {"value": value, "base": held["rev"], "after": None}}
-        write = Write(conflicts, seen.home, id, "update", conflict["rev"], said)
-        await write_one(transaction, context, Actor(caller.person_id), write)
+def _add_changing(routes: APIRouter, collection: Collection) -> None:
+    title, read = collection.title, collection.read
 
-    await context.database.run(work)
+    async def put(id: UUID, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
+        """Make the record what the body says: an omitted field gets its default. Creates it where there is none."""
+        fields = await read_object(request)
+        if _as_id(fields.pop("id", str(id))) != id:
+            raise Problem("bad_request", errors=[{"pointer": "/id", "code": "another_id"}])
+        created = await put_record(context, Asked("put", caller.person_id, collection, id, fields, terms))
+        return await record_answer(context, caller, collection, id, 201 if created else 200)
+
+    async def patch(id: UUID, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
+        """Change what the body names (RFC 7396): sets are given whole, `null` empties a field."""
+        fields = await read_object(request)
+        await change_record(context, Asked("patch", caller.person_id, collection, id, fields, terms))
+        return await record_answer(context, caller, collection, id)
+
+    async def delete(id: UUID, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
+        """Delete the record; its history stays."""
+        await change_record(context, Asked("delete", caller.person_id, collection, id, {}, terms))
+        return Response(status_code=204)
+
+    async def override(
+        id: UUID, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep, method: Override
+    ) -> Any:
+        """PUT, PATCH or DELETE, for callers that don't have the method: body, headers and answer are the same."""
+        if method == "DELETE":
+            return await delete(id, caller, context, terms)
+        return await (put if method == "PUT" else patch)(id, request, caller, context, terms)
+
+    whole, part = _body(collection.create), _body(collection.patch)
+    made: dict[int | str, Any] = {201: {"model": read, "description": "There was none: it is created"}}
+    _add(routes, "PUT", "/{id}", put, f"替换 · Replace: {title}", read, responses=made, openapi_extra=whole)
+    _add(routes, "PATCH", "/{id}", patch, f"修改 · Change: {title}", read, openapi_extra=part)
+    _add(routes, "DELETE", "/{id}", delete, f"删除 · Delete: {title}", None, 204)
+    either = _body(collection.create, collection.patch)
+    made |= {204: {"description": "It is deleted"}}
+    _add(
+        routes,
+        "POST",
+        "/{id}",
+        override,
+        f"替换、修改或删除 · Replace, change or delete: {title}",
+        read,
+        responses=made,
+        openapi_extra=either,
+    )
+
+
+def _add_resolution(routes: APIRouter, collection: Collection) -> None:
+    async def resolve(id: UUID, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
+        """Choose the value. The record is written in the same transaction; a second resolution is refused."""
+        body = await read_object(request)
+        if body.keys() != {"value"}:
+            raise Problem("bad_request", errors=[{"pointer": "/value", "code": "missing"}])
+        await resolve_conflict(context, Asked("resolve", caller.person_id, collection, id, body, terms))
+        return await record_answer(context, caller, collection, id)
+
+    body = _body(Resolution)
+    _add(routes, "POST", "/{id}/resolution", resolve, "处理冲突 · Resolve", collection.read, openapi_extra=body)
+
+
+def _body(*models: type[BaseModel]) -> dict[str, Any]:
+    """The body in OpenAPI. Where it may be one of several, a DELETE has none."""
+    schemas = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in models]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    return {"requestBody": {"required": len(schemas) == 1, "content": {"application/json": {"schema": schema}}}}
 
 
 def _as_id(value: JsonValue) -> UUID:
@@ -224,6 +186,12 @@ def _as_id(value: JsonValue) -> UUID:
         return UUID(str(value))
     except ValueError:
         raise Problem("id_invalid", errors=[{"pointer": "/id"}]) from None
+
+
+def _not_overridden(request: Request) -> None:
+    """A method that would be overridden where nothing looks for it is told, never ignored."""
+    if OVERRIDE in request.headers:
+        raise Problem("bad_request", errors=[{"pointer": f"/{OVERRIDE.lower()}", "code": "not_here"}])
 
 
 def _add(
@@ -234,9 +202,8 @@ def _add(
     summary: str,
     model: Any,
     status: int = 200,
-    extra: dict[str, Any] | None = None,
+    **more: Any,
 ) -> None:
-    name = f"{routes.prefix.removeprefix('/v1/')}_{endpoint.__name__}"
     routes.add_api_route(
         path,
         endpoint,
@@ -244,8 +211,9 @@ def _add(
         summary=summary,
         response_model=model,
         status_code=status,
-        openapi_extra=extra,
-        operation_id=name,
+        operation_id=f"{routes.prefix.removeprefix('/v1/')}_{endpoint.__name__}",
+        dependencies=[] if endpoint.__name__ == "override" else [Depends(_not_overridden)],
+        **more,
     )
 
 

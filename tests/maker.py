@@ -1,6 +1,7 @@
-"""Makes valid records of any collection from its declaration alone."""
+"""Makes valid records of any collection from its declaration alone; and the fixtures to do it as an administrator."""
 
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -9,10 +10,16 @@ from pydantic import JsonValue
 
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
+from app.context import Context
 from app.fields import FieldSpec
 from sync.wire import Fields
-from tests.raw_phone import Answer, RawPhone
-from tests.world import NEW_ID, World
+from tests.raw_phone import Answer, RawPhone, phone_of
+from tests.world import NEW_ID, World, new_world
+
+WRITABLE = {name: c for name, c in COLLECTIONS.items() if name != "conflicts"}
+"""Conflicts are made by the server and changed by resolutions: see test_conflicts_are_records.py."""
+
+every = pytest.mark.parametrize("collection", WRITABLE.values(), ids=WRITABLE.keys())
 
 SAMPLES: list[JsonValue] = [
     *("alpha", "beta", "13800000000", "13900000000", "11010519491231002X", "甲。乙。", "乙。丙。"),
@@ -95,3 +102,20 @@ def merged(spec: FieldSpec, start: Any, ours: Any, theirs: Any) -> Any:
     if spec.policy.name == "union":
         return sorted({*ours, *theirs})
     return max(ours, theirs) if spec.policy.name == "maximum" else ours + theirs - (start or 0)
+
+
+@pytest.fixture
+async def world(context: Context) -> AsyncIterator[World]:
+    world = await new_world(context)
+    yield world
+    await world.http.aclose()
+
+
+@pytest.fixture
+async def boss(world: World) -> RawPhone:
+    return await phone_of(world, "boss", role="admin")
+
+
+@pytest.fixture
+def make(world: World, boss: RawPhone) -> Maker:
+    return Maker(world, boss)

@@ -1,7 +1,6 @@
 """Whatever is declared a collection keeps these promises unasked: a new one is covered the day it is declared."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -10,37 +9,17 @@ from pydantic import JsonValue
 
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
-from app.context import Context
 from app.fields import FieldSpec
 from app.main import create_app
 from sync.wire import Fields
-from tests.maker import Maker, as_change, merged
+from tests.maker import WRITABLE, Maker, as_change, boss, every, make, merged, world
 from tests.raw_phone import Answer, RawPhone, phone_of, second_community
-from tests.world import NEW_ID, World, mutation, new_world
+from tests.world import NEW_ID, World, mutation
 
-WRITABLE = {name: c for name, c in COLLECTIONS.items() if name != "conflicts"}
-"""Conflicts are made by the server and changed by resolutions: see test_conflicts_are_records.py."""
+__all__ = ["boss", "make", "world"]
+
 PUSHABLE = {name: c for name, c in WRITABLE.items() if c.pushable}
 FIELDS = [(c, f) for c in PUSHABLE.values() for f in c.fields.values()]
-
-every = pytest.mark.parametrize("collection", WRITABLE.values(), ids=WRITABLE.keys())
-
-
-@pytest.fixture
-async def world(context: Context) -> AsyncIterator[World]:
-    world = await new_world(context)
-    yield world
-    await world.http.aclose()
-
-
-@pytest.fixture
-async def boss(world: World) -> RawPhone:
-    return await phone_of(world, "boss", role="admin")
-
-
-@pytest.fixture
-def make(world: World, boss: RawPhone) -> Maker:
-    return Maker(world, boss)
 
 
 # The ordinary routes
