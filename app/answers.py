@@ -36,9 +36,9 @@ async def record_answer(
         return Response(status_code=304, headers=headers)
     if status == 201:
         headers["Location"] = f"/v1/{collection.name}/{id}"
-    return as_answer(stored.as_view(id), status, **headers)
+    return as_answer(stored.as_view(id), headers, status)
 
 
-def as_answer(value: JsonValue, status: int = 200, **headers: str) -> Response:
+def as_answer(value: JsonValue, headers: dict[str, str], status: int = 200) -> Response:
     """Stored values as they are: nothing is read into a model and spelled another way."""
     return Response(canonical_json(value), status, headers, "application/json")

@@ -113,6 +113,14 @@ class Transaction(Reader):
         return self.connection.begin_nested()
 
     @abc.abstractmethod
+    def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:
+        """Is this a member of the set in a JSON column?"""
+
+    @abc.abstractmethod
+    async def plan_afresh(self) -> None:
+        """Statements after this are planned for the very values they are asked with, where plans are kept."""
+
+    @abc.abstractmethod
     async def insert(self, table: sa.Table, rows: Rows) -> None:
         """All rows in one statement; every row has the same keys. A duplicate key is an error."""
 

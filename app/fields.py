@@ -41,6 +41,8 @@ class FieldSpec:
     kind: type
     """str, int, bool, date, datetime, UUID, set or object (any JSON)."""
     refers_to: str | None
+    filter: bool
+    """May a list be asked for it?"""
     required: bool
     default: JsonValue
     longest: int
@@ -92,6 +94,7 @@ def spec_of(name: str, info: FieldInfo) -> FieldSpec:
         adapter,
         _kind_of(info.annotation),
         str(refers_to) if refers_to else None,
+        bool(extra.get("x-filter")),
         required,
         default,
         _longest(info),

@@ -17,6 +17,7 @@ from app.bounds import Cut
 from app.database import sqlstate_of
 from app.languages import language_of
 from app.logs import Log, note_problem
+from app.paging import as_pointer
 from app.problems import CATALOGUE, Problem
 
 METHODS = {"GET": "GET, HEAD", "POST": "POST", "PUT": "PUT", "PATCH": "PATCH", "DELETE": "DELETE"}
@@ -68,6 +69,8 @@ def on_invalid_request(request: Request, error: Exception) -> Response:
 
 def _pointer(place: tuple[Any, ...], code: str) -> str:
     """RFC 6901, within the body, query or path. A key of the caller's own making doesn't come back."""
+    if (place[0], code) == ("query", "extra_forbidden"):
+        return as_pointer(str(place[-1]))
     known = place[1:-1] if code == "extra_forbidden" else place[1:]
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in known)
 

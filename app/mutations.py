@@ -2,16 +2,18 @@
 
 import base64
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, JsonValue
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, Field, JsonValue
 
 from app.context import ContextDep
 from app.identity.caller import CallerDep
+from app.paging import NewestFirst, each_once, link_to_next
 from app.tables import ReceivedMutation
+from sync.wire import OutcomeName
 
 router = APIRouter(tags=["sync 同步"])
 _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
@@ -42,24 +44,34 @@ class MutationList(BaseModel):
     next: UUID | None
 
 
-@router.get("/v1/mutations", summary="本人的修改及结果 · My mutations and their outcomes")
+class MutationQuery(NewestFirst):
+    """Which of one's mutations."""
+
+    outcome: OutcomeName = Field("refused", description="结果 · What became of them")
+
+
+@router.get(
+    "/v1/mutations", summary="本人的修改及结果 · My mutations and their outcomes", dependencies=[Depends(each_once)]
+)
 async def list_mutations(
+    request: Request,
+    response: Response,
     caller: CallerDep,
     context: ContextDep,
-    outcome: Annotated[Literal["applied", "merged", "conflicted", "refused"], Query()] = "refused",
-    before: Annotated[UUID | None, Query(description="`next` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    asked: Annotated[MutationQuery, Query()],
 ) -> MutationList:
     """One's own mutations with this outcome, the payload as it was sent."""
-    mine = [_RECEIVED.c.person_id == caller.person_id, _RECEIVED.c.outcome == outcome]
-    if before is not None:
+    mine = [_RECEIVED.c.person_id == caller.person_id, _RECEIVED.c.outcome == asked.outcome]
+    if asked.before is not None:
         place = sa.tuple_(_RECEIVED.c.received_at, _RECEIVED.c.id)
-        last = sa.select(_RECEIVED.c.received_at, _RECEIVED.c.id).where(*mine, _RECEIVED.c.id == before)
+        last = sa.select(_RECEIVED.c.received_at, _RECEIVED.c.id).where(*mine, _RECEIVED.c.id == asked.before)
         mine.append(place < last.order_by(_RECEIVED.c.received_at).limit(1).scalar_subquery())
     newest = sa.select(_RECEIVED).where(*mine).order_by(_RECEIVED.c.received_at.desc(), _RECEIVED.c.id.desc())
     async with context.database.snapshot() as snapshot:
-        rows = await snapshot.rows(newest.limit(limit))
-    following = rows[-1].id if len(rows) == limit else None
+        found = await snapshot.rows(newest.limit(asked.limit + 1))
+    rows = found[: asked.limit]
+    following = rows[-1].id if len(found) > len(rows) else None
+    response.headers.update(link_to_next(request, "before", following))
     return MutationList(mutations=[_as_view(row) for row in rows], next=following)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -89,6 +90,12 @@ class PostgresTransaction(PostgresReader, Transaction):
             await self.say("ROLLBACK TO here; RELEASE here")
             raise
         await self.say("RELEASE here")
+
+    def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:
+        return sa.type_coerce(column, JSONB).contains([member])
+
+    async def plan_afresh(self) -> None:
+        await self.drive("SET LOCAL plan_cache_mode = force_custom_plan")
 
     async def insert(self, table: sa.Table, rows: Rows) -> None:
         await self._write(table, rows, replace=())

@@ -1,6 +1,6 @@
 """The routes of every collection, made from its declaration: list, read, history; create, put, patch, delete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import ContextDep
 from app.identity.caller import CallerDep
+from app.paging import each_once, link_to_next
 from app.problems import Problem
 from app.records import HistoryRow, history_of, list_records
 from app.terms import IfChanged, Key, Terms, TermsDep
@@ -64,15 +65,18 @@ def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel
     title = collection.title
 
     async def list_all(
+        request: Request,
         caller: CallerDep,
         context: ContextDep,
-        after: Annotated[UUID | None, Query(description="`next` of the page before")] = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        asked: Annotated[collection.query, Query()],  # type: ignore[name-defined]
     ) -> Any:
-        """Records in order of id, as far as one's grants show them."""
+        """Records in order of id, as far as one's grants show them and the filters match, all of them at once.
+
+        The next page is the address in `Link`, and what `after` takes is `next`; null on the last."""
         async with context.database.snapshot() as snapshot:
-            items = await list_records(snapshot, context, caller.person_id, collection, after, limit)
-        return as_answer({"items": [*items], "next": items[-1]["id"] if len(items) == limit else None})
+            items, last = await list_records(snapshot, context, caller.person_id, collection, asked)
+        page: JsonValue = {"items": [*items], "next": str(last) if last else None}
+        return as_answer(page, link_to_next(request, "after", last))
 
     async def read(id: UUID, caller: CallerDep, context: ContextDep, if_none_match: IfChanged = None) -> Any:
         """One record with its `ETag`. What one may not see does not exist."""
@@ -83,7 +87,7 @@ def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel
         async with context.database.snapshot() as snapshot:
             return {"history": await history_of(snapshot, context, caller.person_id, collection, id)}
 
-    _add(routes, "GET", "", list_all, f"列表 · List: {title}", page)
+    _add(routes, "GET", "", list_all, f"列表 · List: {title}", page, needs=[each_once])
     unchanged = {304: {"description": "The `ETag` still holds"}}
     _add(routes, "GET", "/{id}", read, f"读取 · Read: {title}", collection.read, responses=unchanged)
     _add(routes, "GET", "/{id}/history", history, f"历史 · History: {title}", RecordHistory)
@@ -202,8 +206,10 @@ def _add(
     summary: str,
     model: Any,
     status: int = 200,
+    needs: Sequence[Callable[[Request], None]] = (),
     **more: Any,
 ) -> None:
+    checks = [*needs] if endpoint.__name__ == "override" else [*needs, _not_overridden]
     routes.add_api_route(
         path,
         endpoint,
@@ -212,7 +218,7 @@ def _add(
         response_model=model,
         status_code=status,
         operation_id=f"{routes.prefix.removeprefix('/v1/')}_{endpoint.__name__}",
-        dependencies=[] if endpoint.__name__ == "override" else [Depends(_not_overridden)],
+        dependencies=[Depends(check) for check in checks],
         **more,
     )
 

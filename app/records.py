@@ -13,13 +13,17 @@ import sqlalchemy as sa
 from pydantic import BaseModel, JsonValue
 
 from app.access import following
+from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import Context
 from app.database import Transaction
+from app.filters import matching
 from app.problems import Problem
 from app.tables import FeedEntry, History
 from sync.wire import Fields
 
+MOST_RANGES = 100
+"""Homes read in one statement."""
 _ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
 _HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
 
@@ -80,24 +84,50 @@ def _as_stored(body: bytes) -> Stored | None:
 
 
 async def list_records(
-    snapshot: Transaction,
-    context: Context,
-    person: UUID,
-    collection: Collection,
-    after: UUID | None,
-    limit: int,
-) -> list[dict[str, Any]]:
-    """Views in order of id, above `after`."""
-    mine = sa.tuple_(_ENTRY.c.home, _ENTRY.c.feed_id).in_(following(person, context.seams.now()))
-    wanted = [mine, _ENTRY.c.collection == collection.name, _ENTRY.c.live]
-    if after is not None:
-        wanted.append(_ENTRY.c.record_id > after)
-    statement = sa.select(_ENTRY.c.record_id, _ENTRY.c.body).where(*wanted).order_by(_ENTRY.c.record_id)
-    views = {}
-    for row in await snapshot.rows(statement.limit(limit)):
-        if stored := _as_stored(row.body):
-            views[row.record_id] = stored.as_view(row.record_id)
-    return list(views.values())
+    snapshot: Transaction, context: Context, person: UUID, collection: Collection, asked: Any
+) -> tuple[list[Fields], UUID | None]:
+    """One page of views in order of id, as `asked` by the collection's query; and where the next begins after.
+
+    Each home is one range of the entries' key, so that a page costs what it holds and not what there is.
+    """
+    # How many entries one follows, and how many rows match, decides the way from one to the other.
+    await snapshot.plan_afresh()
+    mine = following(person, context.seams.now()).subquery()
+    homes = [row.home for row in await snapshot.rows(sa.select(mine.c.home).distinct())]
+    conditions = matching(snapshot, collection.table, collection.fields, asked)
+    found: list[sa.Row[Any]] = []
+    for some in (homes[n : n + MOST_RANGES] for n in range(0, len(homes), MOST_RANGES)):
+        ranges = [_range_of(home, mine, collection, conditions, asked).subquery() for home in some]
+        page = sa.union_all(*(sa.select(r) for r in ranges)).subquery()
+        found += await snapshot.rows(sa.select(page).order_by(page.c.record_id).limit(asked.limit + 1))
+    found.sort(key=lambda row: row.record_id)
+    rows = found[: asked.limit]
+    views = {row.record_id: stored.as_view(row.record_id) for row in rows if (stored := _as_stored(row.body))}
+    return list(views.values()), rows[-1].record_id if len(found) > len(rows) else None
+
+
+def _range_of(
+    home: UUID, mine: sa.Subquery, collection: Collection, conditions: list[Any], asked: Any
+) -> sa.Select[Any]:
+    """What a person's feeds of one home list of a collection."""
+    feeds = sa.select(mine.c.feed_id).where(mine.c.home == home)
+    listed = [_ENTRY.c.home == home, _ENTRY.c.collection == collection.name, _ENTRY.c.live, _ENTRY.c.feed_id.in_(feeds)]
+    if asked.after is not None:
+        listed.append(_ENTRY.c.record_id > asked.after)
+    if conditions:
+        listed.append(_ENTRY.c.record_id.in_(_ids_listed_in(home, collection).where(*conditions)))
+    statement = sa.select(_ENTRY.c.record_id, _ENTRY.c.body).where(*listed).order_by(_ENTRY.c.record_id)
+    return statement.limit(asked.limit + 1)
+
+
+def _ids_listed_in(home: UUID, collection: Collection) -> sa.Select[Any]:
+    """The records that feeds of this home list: its own, and what lies above communities, listed at the root."""
+    table = collection.table
+    if collection.audience == "staff":
+        return sa.select(table.c.id).where(table.c.home == home)
+    area = COLLECTIONS["areas"].table.alias("area")
+    of_area = sa.and_(area.c.home == table.c.home, area.c.id == table.c.area_id)
+    return sa.select(table.c.id).join(area, of_area).where(area.c.reference_area_id == home)
 
 
 async def history_of(

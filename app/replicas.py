@@ -5,17 +5,16 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from app.context import Context, ContextDep
 from app.database import Transaction
 from app.identity.caller import CallerDep
 from app.identity.sign_ins import Tokens, begin_sign_in, end_sign_ins_of_replica
+from app.paging import NewestFirst, each_once, link_to_next
 from app.problems import Problem
 from app.tables import Replica
-
-MOST_LISTED = 200
 
 router = APIRouter(tags=["phones 手机"])
 _REPLICA: sa.Table = Replica.__table__  # type: ignore[attr-defined]
@@ -56,9 +55,10 @@ class ReplicaView(BaseModel):
 
 
 class ReplicaList(BaseModel):
-    """The newest first."""
+    """The newest first; `next` is the `before` of the page after it."""
 
     replicas: list[ReplicaView]
+    next: UUID | None
 
 
 @router.post("/v1/replicas", status_code=201, summary="登记本机 · Register this phone")
@@ -67,14 +67,20 @@ async def post_replica(body: NewReplica, caller: CallerDep, context: ContextDep)
     return await context.database.run(lambda t: _add(t, context, caller.person_id, body))
 
 
-@router.get("/v1/replicas", summary="本人的手机 · My phones")
-async def get_replicas(caller: CallerDep, context: ContextDep) -> ReplicaList:
-    """The caller's own phones, the revoked ones too; at most 200."""
-    newest = sa.select(_REPLICA).where(_REPLICA.c.person_id == caller.person_id)
-    newest = newest.order_by(_REPLICA.c.id.desc()).limit(MOST_LISTED)
+@router.get("/v1/replicas", summary="本人的手机 · My phones", dependencies=[Depends(each_once)])
+async def get_replicas(
+    request: Request, response: Response, caller: CallerDep, context: ContextDep, asked: Annotated[NewestFirst, Query()]
+) -> ReplicaList:
+    """The caller's own phones, the revoked ones too."""
+    newest = sa.select(_REPLICA).where(_REPLICA.c.person_id == caller.person_id).order_by(_REPLICA.c.id.desc())
+    if asked.before is not None:
+        newest = newest.where(_REPLICA.c.id < asked.before)
     async with context.database.snapshot() as snapshot:
-        rows = await snapshot.rows(newest)
-    return ReplicaList(replicas=[ReplicaView.model_validate(row, from_attributes=True) for row in rows])
+        found = await snapshot.rows(newest.limit(asked.limit + 1))
+    rows = found[: asked.limit]
+    following = rows[-1].id if len(found) > len(rows) else None
+    response.headers.update(link_to_next(request, "before", following))
+    return ReplicaList(replicas=[ReplicaView.model_validate(row, from_attributes=True) for row in rows], next=following)
 
 
 @router.delete("/v1/replicas/{replica_id}", status_code=204, summary="停用手机 · Revoke a phone")

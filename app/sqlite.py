@@ -34,6 +34,13 @@ class SqliteTransaction(Transaction):
         result = await self.connection.execute(statement, parameters)
         return result.all() if result.returns_rows else []
 
+    def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:
+        members = sa.func.json_each(column).table_valued("value")
+        return sa.exists(sa.select(1).select_from(members).where(members.c.value == member))
+
+    async def plan_afresh(self) -> None:
+        pass
+
     async def insert(self, table: sa.Table, rows: Rows) -> None:
         if rows:
             await self.connection.execute(sa.insert(table), list(rows))

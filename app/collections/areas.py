@@ -29,13 +29,16 @@ def _tree_columns() -> list[sa.Column[Any]]:
 class Area(SQLModel):
     """One place of the tree 一个区域."""
 
-    parent_id: UUID | None = once(None, refers_to="areas", description="上级区域 · The area it lies in")
-    level: str = once(max_length=32, description="层级 · Its level: district, street, community, grid, building, unit…")
+    parent_id: UUID | None = once(None, refers_to="areas", filter=True, description="上级区域 · The area it lies in")
+    level: str = once(
+        max_length=32, filter=True, description="层级 · Its level: district, street, community, grid, building, unit…"
+    )
     name: str = ask(max_length=100, description="名称 · Its name")
-    code: str | None = ask(None, max_length=32, description="编码 · Its code; an attribute, never a key")
+    code: str | None = ask(None, max_length=32, filter=True, description="编码 · Its code; an attribute, never a key")
     administrative_code: str | None = ask(
         None,
         max_length=12,
+        filter=True,
         description="行政区划代码 · The 12-digit code of the community it administratively lies in",
     )
     sort: int = latest(0, description="排序 · Its place among its siblings")

@@ -5,7 +5,9 @@
         household_id: UUID = once(refers_to="households", description="哪一户 · Which household")
         note: str = text(max_length=4000, default="", description="…")
 
-Every field is made by the function named after its merge policy. A field without one is asked about.
+Every field is made by the function named after its merge policy. A field without one is asked about. With
+`filter=True` its list can be asked for it (see filters.py): for ids, codes and choices, never for what names a person,
+since addresses are written down along the way.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,6 +44,7 @@ from app.fields import (
     fault,
     spec_of,
 )
+from app.filters import query_model
 from app.tables import Json
 from sync import merge
 from sync.canonical import spelled
@@ -76,6 +79,8 @@ class Collection:
     create: type[BaseModel]
     patch: type[BaseModel]
     read: type[BaseModel]
+    query: type[BaseModel]
+    """The query parameters of its list."""
     writers: frozenset[str]
     pushable: bool
     audience: str
@@ -157,8 +162,10 @@ REGISTRY: dict[str, Collection] = {}
 
 
 def _declared(policy: Policy) -> Callable[..., Any]:
-    def declare(default: Any = PydanticUndefined, *, refers_to: str | None = None, **options: Any) -> Any:
-        extra = {"x-merge": policy.name, "x-refers-to": refers_to}
+    def declare(
+        default: Any = PydanticUndefined, *, refers_to: str | None = None, filter: bool = False, **options: Any
+    ) -> Any:
+        extra = {"x-merge": policy.name, "x-refers-to": refers_to, **({"x-filter": True} if filter else {})}
         info = Field(default, schema_extra={"json_schema_extra": extra}, **options)
         info.json_schema_extra = extra
         info.metadata.append(policy)
@@ -187,7 +194,8 @@ def collection(
     """Declares the class a collection. `rule` looks at a whole record; `columns` are the server's own."""
 
     def declare(model: Model) -> Model:
-        specs = {n: spec_of(n, info) for n, info in vars(model)["__pydantic_fields__"].items()}
+        infos = vars(model)["__pydantic_fields__"]
+        specs = {n: spec_of(n, info) for n, info in infos.items()}
         REGISTRY[name] = Collection(
             name=name,
             title=title,
@@ -196,6 +204,7 @@ def collection(
             create=_model(f"{model.__name__}Create", model, id=(UUID | MISSING, MISSING)),
             patch=_model(f"{model.__name__}Patch", model, optional=True),
             read=_model(f"{model.__name__}Read", model, id=(UUID, ...), home=(UUID, ...), rev=(int, ...), partial=True),
+            query=query_model(f"{model.__name__}Query", [(specs[n], info) for n, info in infos.items()]),
             writers=writers,
             pushable=pushable,
             audience=audience,

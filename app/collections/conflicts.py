@@ -12,12 +12,14 @@ from app.collections.base import ask, collection, once
 class Conflict(SQLModel):
     """One contested field of one record 一处冲突."""
 
-    of_collection: str = once(max_length=64, description="记录类型 · The record's collection")
-    of_record: UUID = once(description="记录 · The record")
-    field: str = once(max_length=64, description="字段 · The contested field; `deleted` for a crossing delete")
+    of_collection: str = once(max_length=64, filter=True, description="记录类型 · The record's collection")
+    of_record: UUID = once(filter=True, description="记录 · The record")
+    field: str = once(
+        max_length=64, filter=True, description="字段 · The contested field; `deleted` for a crossing delete"
+    )
     base: Any = once(None, description="原值 · What both started from")
     held: Any = once(None, description="现值 · What the record holds now")
     candidates: Any = once(None, description="候选值 · `[{value, by, mutation, rev}]`, the values that wait")
-    state: str = once("open", max_length=16, description="状态 · open or closed")
+    state: str = once("open", max_length=16, filter=True, description="状态 · open or closed")
     resolution: Any = ask(None, description="处理结果 · The value chosen. Sent as `{value, base, after}`")
-    resolved_by: UUID | None = once(None, description="处理人 · Who chose it")
+    resolved_by: UUID | None = once(None, filter=True, description="处理人 · Who chose it")

@@ -42,15 +42,17 @@ def _birth_date_is_the_id_numbers(fields: Fields) -> list[Error]:
 class Resident(SQLModel):
     """One person living, or registered, at a door 一位居民."""
 
-    household_id: UUID = ask(refers_to="households", description="所在户 · The household")
+    household_id: UUID = ask(refers_to="households", filter=True, description="所在户 · The household")
     name: str = ask(min_length=1, max_length=60, description="姓名 · Name")
-    sex: Literal["male", "female"] | None = ask(None, description="性别 · Sex")
-    birth_date: date | None = ask(None, description="出生日期 · Birth date")
+    sex: Literal["male", "female"] | None = ask(None, filter=True, description="性别 · Sex")
+    birth_date: date | None = ask(None, filter=True, description="出生日期 · Birth date")
     phone: Phone | None = ask(None, description="电话 · Phone")
     id_number: IdNumber | None = ask(None, description="身份证号码 · Resident ID number, with its check digit")
-    relation: Code = ask("other", description="与户主关系代码 · Relation to the head, a code of the list `relation`")
-    registered_here: bool = ask(True, description="户籍在此 · Is the household registration here?")
+    relation: Code = ask(
+        "other", filter=True, description="与户主关系代码 · Relation to the head, a code of the list `relation`"
+    )
+    registered_here: bool = ask(True, filter=True, description="户籍在此 · Is the household registration here?")
     emergency_contact: str | None = ask(None, max_length=100, description="紧急联系人 · Whom to call")
-    tags: set[Code] = union(default_factory=set, description="标签 · Codes of the list `tag`")
-    external_id: str | None = ask(None, max_length=64, description="外部编号 · Their id in another system")
+    tags: set[Code] = union(default_factory=set, filter=True, description="标签 · Codes of the list `tag`")
+    external_id: str | None = ask(None, max_length=64, filter=True, description="外部编号 · Their id in another system")
     note: str = text("", max_length=4000, description="备注 · What the next visitor should know")

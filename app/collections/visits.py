@@ -12,13 +12,19 @@ from app.collections.base import Code, Moment, collection, once, text
 class Visit(SQLModel):
     """One knock on one door 一次敲门."""
 
-    household_id: UUID = once(refers_to="households", description="哪一户 · The household")
-    visited_at: Moment | None = once(None, description="敲门时间（手机时钟） · When, by the phone's clock: evidence")
-    channel: Literal["door", "phone", "street", "window"] = once("door", description="方式 · Where they met")
-    method: Code | None = once(None, description="敲门十八法代码 · The way to knock, a code of the list `method`")
-    outcome: Literal["opened", "nobody_home", "refused", "moved_away", "not_found"] = once(
-        description="结果 · What happened"
+    household_id: UUID = once(refers_to="households", filter=True, description="哪一户 · The household")
+    visited_at: Moment | None = once(
+        None, filter=True, description="敲门时间（手机时钟） · When, by the phone's clock: evidence"
     )
-    persons_met: set[UUID] = once(default_factory=set, description="见到的居民 · Residents who were met")
-    needs: set[Code] = once(default_factory=set, description="需求代码 · Codes of the list `need`")
+    channel: Literal["door", "phone", "street", "window"] = once(
+        "door", filter=True, description="方式 · Where they met"
+    )
+    method: Code | None = once(
+        None, filter=True, description="敲门十八法代码 · The way to knock, a code of the list `method`"
+    )
+    outcome: Literal["opened", "nobody_home", "refused", "moved_away", "not_found"] = once(
+        filter=True, description="结果 · What happened"
+    )
+    persons_met: set[UUID] = once(default_factory=set, filter=True, description="见到的居民 · Residents who were met")
+    needs: set[Code] = once(default_factory=set, filter=True, description="需求代码 · Codes of the list `need`")
     note: str = text("", max_length=4000, description="记录 · What was said")

@@ -1,0 +1,41 @@
+"""Lists in pages: what a page is asked with, and how it tells where the next one begins (RFC 8288)."""
+
+import re
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.problems import Problem
+
+
+class NewestFirst(BaseModel):
+    """The query parameters of a list that begins with the newest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    before: UUID | None = Field(None, description="上一页的 `next` · `next` of the page before")
+    limit: int = Field(50, ge=1, le=200)
+
+
+def link_to_next(request: Request, place: str, next: UUID | None) -> dict[str, str]:
+    """The header that leads to the next page: the same address and filters, from `next` on."""
+    if next is None:
+        return {}
+    same = [(name, value) for name, value in request.query_params.multi_items() if name != place]
+    return {"Link": f'<{request.url.path}?{urlencode([*same, (place, str(next))])}>; rel="next"'}
+
+
+def each_once(request: Request) -> None:
+    """Of a parameter given twice only one would count: that is told, as a misspelt one is. Raises bad_request."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise Problem(
+            "bad_request", errors=[{"pointer": as_pointer(name), "code": "repeated"} for name in sorted(twice)]
+        )
+
+
+def as_pointer(name: str) -> str:
+    """To a parameter of the caller's own making: what can't be a misspelt name doesn't come back."""
+    return f"/{name}" if re.fullmatch("[a-z_]{1,64}", name) else ""
