@@ -195,7 +195,7 @@ def _as_id(value: JsonValue) -> UUID:
 def _not_overridden(request: Request) -> None:
     """A method that would be overridden where nothing looks for it is told, never ignored."""
     if OVERRIDE in request.headers:
-        raise Problem("bad_request", errors=[{"pointer": f"/{OVERRIDE.lower()}", "code": "not_here"}])
+        raise Problem("bad_request", errors=[{"pointer": f"/{OVERRIDE}", "code": "not_here"}])
 
 
 def _add(

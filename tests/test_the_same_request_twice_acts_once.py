@@ -159,6 +159,15 @@ async def test_a_delete_sent_again_deletes_nothing_that_came_after(make: Maker, 
     assert (await make.send("GET", DOORS, path)).json()["note"] == "还在。"
 
 
+async def test_a_create_sent_again_brings_back_nothing_that_was_deleted(make: Maker) -> None:
+    key, fields = NEW_ID(), household(make.world)
+    assert (await make.send("POST", DOORS, json=fields, headers=keyed(key))).status_code == 201
+    assert (await make.send("DELETE", DOORS, f"/{key}")).status_code == 204
+    again = await make.send("POST", DOORS, json=fields, headers=keyed(key))
+    assert (again.status_code, again.json()["code"]) == (404, "not_found")
+    assert await revs(make, DOORS, str(key)) == [2, 1]
+
+
 async def test_a_phone_and_an_ordinary_request_share_one_memory(world: World, li: RawPhone) -> None:
     """What was posted under a key and is pushed under the same id is one mutation."""
     id, key, fields = NEW_ID(), NEW_ID(), household(world)
