@@ -23,12 +23,13 @@ from app.incoming import Arrived
 from app.problems import Problem
 from app.receive import receive
 from app.records import find_record
-from app.tables import FeedEntry, ReceivedMutation
+from app.tables import FeedEntry, History, ReceivedMutation
 from app.terms import Terms
 from sync.canonical import NotCanonical, canonical_json
-from sync.wire import Fields, Mutation, Op
+from sync.wire import Fields, Mutation, Op, Outcome
 
 _ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
+_HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
 _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
 
 
@@ -51,6 +52,18 @@ class Asked:
         return canonical_json({**what, "fields": self.fields})
 
 
+@dataclass(frozen=True)
+class Write:
+    """One mutation of the server's own making."""
+
+    collection: Collection
+    home: UUID
+    id: UUID
+    op: Op
+    base: int
+    fields: Fields
+
+
 async def create_record(context: Context, asked: Asked) -> None:
     """Creates it. Raises id_taken, and the problem of a refusal."""
     await context.database.run(lambda transaction: _create(transaction, context, asked))
@@ -65,6 +78,12 @@ async def put_record(context: Context, asked: Asked) -> bool:
             return await _create(transaction, context, asked)
         return await _change(transaction, context, asked)
 
+    try:
+        return await context.database.run(work) == "create"
+    except Problem as problem:
+        if problem.code != "id_taken":
+            raise
+    # Perhaps by a request that came while this one looked: then it is there now.
     return await context.database.run(work) == "create"
 
 
@@ -98,14 +117,26 @@ async def resolve_conflict(context: Context, asked: Asked) -> None:
 async def _create(transaction: Transaction, context: Context, asked: Asked) -> Op:
     collection = asked.collection
     home = await _home_for(transaction, context, asked)
+    of_it = (collection.table.c.home == home, collection.table.c.id == asked.id)
+    taken = await transaction.first(sa.select(collection.table.c.rev).where(*of_it))
+    # Looked up in this order: whoever's record is seen, its mutation is seen as well.
     if before := await _taken_before(transaction, context, asked, home):
         return before
-    asked.terms.require(None)
-    of_it = (collection.table.c.home == home, collection.table.c.id == asked.id)
-    if await transaction.first(sa.select(collection.table.c.rev).where(*of_it)):
+    if taken:
         raise Problem("id_taken")
-    await _write(transaction, context, asked, Write(collection, home, asked.id, "create", 0, asked.fields))
+    asked.terms.require(None)
+    write = Write(collection, home, asked.id, "create", 0, asked.fields)
+    outcome = await _write(transaction, context, asked, write)
+    if await _made_by(transaction, write) != outcome.id:
+        # Another request was faster: as a create this would have become an edit of its record.
+        raise Problem("id_taken")
     return "create"
+
+
+async def _made_by(transaction: Transaction, write: Write) -> str:
+    of_it = (_HISTORY.c.collection == write.collection.name, _HISTORY.c.record_id == write.id, _HISTORY.c.rev == 1)
+    row = await transaction.first(sa.select(_HISTORY.c.mutation_id).where(_HISTORY.c.home == write.home, *of_it))
+    return str(row.mutation_id) if row else ""
 
 
 async def _change(transaction: Transaction, context: Context, asked: Asked) -> Op:
@@ -208,24 +239,14 @@ async def _home_in_sight(transaction: Transaction, context: Context, person: UUI
     return home
 
 
-@dataclass(frozen=True)
-class Write:
-    """One mutation of the server's own making."""
-
-    collection: Collection
-    home: UUID
-    id: UUID
-    op: Op
-    base: int
-    fields: Fields
-
-
-async def _write(transaction: Transaction, context: Context, asked: Asked, write: Write) -> None:
+async def _write(transaction: Transaction, context: Context, asked: Asked, write: Write) -> Outcome:
     """Through the one write path. Raises the problem of a refusal."""
     arrived = as_arrived(context, write, asked)
     done = await receive(transaction, context, Actor(asked.person), Incoming(write.home, [arrived]))
-    if (problem := done.outcomes[0].problem) is not None:
+    outcome = done.outcomes[0]
+    if (problem := outcome.problem) is not None:
         raise Problem(problem.code, errors=problem.errors, **problem.details)
+    return outcome
 
 
 def as_arrived(context: Context, write: Write, asked: Asked | None = None) -> Arrived:

@@ -102,6 +102,25 @@ async def test_of_two_puts_that_may_only_create_one_does(make: Maker) -> None:
     assert (await make.send("GET", DOORS, f"/{id}")).json() == made
 
 
+async def test_of_two_creates_of_one_id_one_does_and_the_other_changes_nothing(make: Maker) -> None:
+    id = NEW_ID()
+    bodies = [household(make.world, str(n), id=str(id)) for n in range(4)]
+    answers = await asyncio.gather(*(make.send("POST", DOORS, json=body) for body in bodies))
+    assert sorted(a.status_code for a in answers) == [201, 409, 409, 409], [a.text for a in answers]
+    assert {a.json()["code"] for a in answers if a.status_code == 409} == {"id_taken"}
+    [made] = [a.json() for a in answers if a.status_code == 201]
+    assert (await make.send("GET", DOORS, f"/{id}")).json() == {**made, "rev": 1}
+    assert (await make.send("GET", COLLECTIONS["conflicts"])).json()["items"] == []
+
+
+async def test_puts_at_once_all_count(make: Maker) -> None:
+    id = NEW_ID()
+    answers = await asyncio.gather(*(put(make, DOORS, id, household(make.world, str(n))) for n in range(4)))
+    assert sorted(a.status_code for a in answers) == [200, 200, 200, 201], [a.text for a in answers]
+    assert (await make.send("GET", DOORS, f"/{id}")).json()["rev"] == 4
+    assert (await make.send("GET", COLLECTIONS["conflicts"])).json()["items"] == []
+
+
 async def test_a_stale_put_is_412(make: Maker) -> None:
     record = await make.create(DOORS)
     assert (await put(make, DOORS, record["id"], household(make.world, "1"), if_match='"1"')).status_code == 200
