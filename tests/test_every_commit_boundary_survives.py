@@ -78,7 +78,8 @@ def _through(fuse: Fuse, way: Callable[..., Any]) -> Callable[..., Any]:
             return await way(self, words)
         fuse.before()
         rows = await way(self, words, *parameters)
-        fuse.behind()
+        if words != "COMMIT":  # behind it, all is there: that is another promise
+            fuse.behind()
         return rows
 
     return driven
