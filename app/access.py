@@ -115,11 +115,26 @@ def as_followed(rows: Sequence[Any]) -> list[Followed]:
 
 def following(person: UUID | sa.BindParameter[UUID], now: datetime | sa.BindParameter[datetime]) -> sa.Select[Any]:
     """(home, feed) of what a person follows now, as a subquery for what else is read through feeds."""
-    return sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id).where(
-        _FOLLOW.c.person_id == person,
-        _FOLLOW.c.since <= now,
-        sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now),
-    )
+    return sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id).where(_FOLLOW.c.person_id == person, _in_force(now))
+
+
+def followed_in_sum(readers: sa.Select[Any]) -> sa.Select[Any]:
+    """One row for each of `readers` (id, person_id): how many feeds the person follows at `:now`, and what the
+    feeds' ids, heads and tags amount to. That tells whether anything is new without saying it feed by feed.
+    """
+    each = readers.subquery()
+    theirs = sa.and_(_FOLLOW.c.person_id == each.c.person_id, _in_force(sa.bindparam("now")))
+    followed = sa.select(each.c.id, _FOLLOW.c.home, _FOLLOW.c.feed_id).outerjoin(_FOLLOW, theirs).distinct().subquery()
+    feed = sa.and_(_FEED.c.home == followed.c.home, _FEED.c.id == followed.c.feed_id)
+    sums = [
+        sa.cast(sa.func.coalesce(sa.func.sum(of), 0), sa.BigInteger) for of in (_FEED.c.id, _FEED.c.head, _FEED.c.tag)
+    ]
+    counted = sa.select(followed.c.id, sa.func.count(_FEED.c.id), *sums)
+    return counted.outerjoin(_FEED, feed).group_by(followed.c.id)
+
+
+def _in_force(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
+    return sa.and_(_FOLLOW.c.since <= now, sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now))
 
 
 async def add_grant(

@@ -63,6 +63,11 @@ class BoundedConnection(HttpToolsProtocol):
         if not self._message_ended and self._timer is None:
             self._start_timer(MOST_REST_SECONDS)
 
+    def shutdown(self) -> None:
+        """Whoever waits for news is answered now: a server that stops waits for its answers."""
+        super().shutdown()
+        self.app_state["stop_waiting"]()
+
     def send_400_response(self, msg: str) -> None:
         """In place of uvicorn's plain words: a problem, as every other refusal."""
         self._refuse("bad_http")

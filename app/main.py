@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -22,6 +23,7 @@ from app.logs import LibraryLogs, RequestLog, configure_logs
 from app.opening import open_context
 from app.origins import CORS_OPTIONS
 from app.settings import Settings, settings
+from app.waiting import Waiting
 from sync import seams
 
 ROUTERS = (
@@ -46,6 +48,7 @@ def create_app(context: Context | None = None, chosen: Settings | None = None) -
         app.state.context = context
     app.state.guesses = Guesses()
     app.state.budget = Budget(chosen.requests_per_minute)
+    app.state.waiting = Waiting()
     for router in ROUTERS:
         app.include_router(router)
     add_handlers(app)
@@ -62,9 +65,11 @@ def create_app(context: Context | None = None, chosen: Settings | None = None) -
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    # For the connections, which are told to end before this is (connections.py).
+    state = {"stop_waiting": app.state.waiting.stop}
     if hasattr(app.state, "context"):
-        yield
+        yield state
         return
     LibraryLogs.take_over()
     context = app.state.context = await open_context(settings(), seams.real())
@@ -72,6 +77,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     try:
-        yield
+        yield state
     finally:
+        app.state.waiting.stop()
         await context.database.close()

@@ -11,10 +11,10 @@ from app.context import Context, ContextDep
 from app.identity.caller import ClaimsDep, Phone, PhoneDep
 from app.identity.tokens import Claims
 from app.incoming import Arrived, as_model, read_envelope
-from app.languages import Language, language_of
+from app.languages import language_of
 from app.problems import Problem
-from app.pull import page_of
 from app.push import as_json, require_protocol, take_push
+from app.waiting import awaited_page_of
 from sync.wire import Page, PullBody, PushAnswer, PushBody, SyncAnswer, SyncBody
 
 router = APIRouter(tags=["sync 同步"])
@@ -52,10 +52,14 @@ async def push(request: Request, context: ContextDep, phone: PhoneDep) -> Respon
     openapi_extra=_takes("PullBody"),
 )
 async def pull(request: Request, context: ContextDep, claims: ClaimsDep) -> Response:
-    """One page of what changed in this phone's feeds since the cursor. Stage pages until one is `complete`."""
+    """One page of what changed in this phone's feeds since the cursor. Stage pages until one is `complete`.
+
+    With `wait`, an answer that would be `unchanged` comes as soon as there is news, or when the time is over:
+    it is what a pull at that moment gives. Pull again to go on; nothing depends on the connection.
+    """
     envelope, _ = read_envelope(await read_json_body(request))
     require_protocol(envelope)
-    answer = await page_of(context, claims, as_model(PullBody, envelope))
+    answer = await awaited_page_of(request, context, claims, as_model(PullBody, envelope))
     return json_response(request, answer.body)
 
 
@@ -65,7 +69,7 @@ async def pull_by_query(
 ) -> Response:
     """The same as the POST, for clients that would rather GET."""
     require_protocol(query.model_dump())
-    return json_response(request, (await page_of(context, claims, query)).body)
+    return json_response(request, (await awaited_page_of(request, context, claims, query)).body)
 
 
 @router.post(
@@ -83,8 +87,10 @@ async def synchronise(request: Request, context: ContextDep, claims: ClaimsDep, 
     require_protocol(envelope)
     body: SyncBody = as_model(SyncBody, _without_mutations(envelope))
     pushed = await _push(context, phone, envelope.get("push"), arrived)
-    wanted = PullBody(cursor=body.cursor, limit=body.limit, reread=body.reread)
-    page = await _page(context, claims, wanted, language_of(request.scope))
+    # Outcomes are never held back.
+    wait = 0 if pushed else body.wait
+    wanted = PullBody(cursor=body.cursor, limit=body.limit, reread=body.reread, wait=wait)
+    page = await _page(request, context, claims, wanted)
     parts = [part for part in (pushed, page) if part is not None]
     return json_response(request, b"{" + b",".join(parts) + b"}")
 
@@ -100,8 +106,11 @@ async def _push(context: Context, phone: Phone, push: Any, arrived: list[Arrived
     return b'"push":' + as_json(await take_push(context, phone, push, arrived))
 
 
-async def _page(context: Context, claims: Claims, body: PullBody, language: Language | None) -> bytes:
+async def _page(request: Request, context: Context, claims: Claims, body: PullBody) -> bytes:
     try:
-        return b'"page":' + (await page_of(context, claims, body)).body
+        return b'"page":' + (await awaited_page_of(request, context, claims, body)).body
     except Problem as problem:
-        return b'"page_problem":' + problem.as_body(language).model_dump_json(exclude_defaults=True).encode()
+        return (
+            b'"page_problem":'
+            + problem.as_body(language_of(request.scope)).model_dump_json(exclude_defaults=True).encode()
+        )

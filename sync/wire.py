@@ -16,6 +16,8 @@ DEFAULT_PAGE = 500
 MOST_PAGE = 2000
 MOST_PAGE_BYTES = 1024 * 1024
 MOST_FEEDS = 200
+MOST_WAIT_SECONDS = 25
+"""Less than the half minute after which proxies give up on an answer."""
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -156,6 +158,13 @@ class PullBody(Wire):
     cursor: str | None = None
     limit: int = Field(DEFAULT_PAGE, ge=1, le=MOST_PAGE)
     reread: list[int] = Field([], max_length=MOST_FEEDS)
+    wait: int = Field(
+        0,
+        ge=0,
+        le=MOST_WAIT_SECONDS,
+        description="没有变化时，最多等待几秒，一有变化即回答 · "
+        "Where nothing is new, the answer may come later: at most so many seconds, sooner when there is news",
+    )
 
 
 class Page(Wire):
@@ -181,6 +190,13 @@ class SyncBody(Wire):
     cursor: str | None = None
     limit: int = Field(DEFAULT_PAGE, ge=1, le=MOST_PAGE)
     reread: list[int] = Field([], max_length=MOST_FEEDS)
+    wait: int = Field(
+        0,
+        ge=0,
+        le=MOST_WAIT_SECONDS,
+        description="同下载；请求中带有 push 时不等待，结果立即返回 · "
+        "As of a pull; ignored where there is a `push`, whose outcomes are never held back",
+    )
 
 
 class SyncAnswer(Wire):

@@ -35,7 +35,7 @@ class Time:
 
         return Seams(
             now=lambda: self.now + offset,
-            monotonic=self.now.timestamp,
+            monotonic=lambda: self.now.timestamp(),  # noqa: PLW0108 - of the time it is then
             new_id=new_id,
             random_bytes=dice.randbytes,
             uniform=dice.uniform,

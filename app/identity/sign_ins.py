@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from app.context import Context
 from app.database import Transaction
 from app.identity.tokens import ACCESS_SECONDS, access_token, refresh_token, refresh_token_says
+from app.prepared import among
 from app.problems import Problem
 from app.tables import Person, Replica, SignIn
 
@@ -83,24 +84,33 @@ async def end_sign_ins_of_replica(transaction: Transaction, context: Context, re
     await transaction.execute(_SIGN_IN.update().where(open_ones).values(ended_at=context.seams.now()))
 
 
+_WITH_WHAT_ENDS_THEM = (
+    sa.select(
+        _SIGN_IN.c.person_id,
+        _SIGN_IN.c.replica_id,
+        _SIGN_IN.c.generation,
+        _SIGN_IN.c.created_at,
+        _SIGN_IN.c.used_at,
+        _SIGN_IN.c.ended_at,
+        _PERSON.c.disabled_at,
+        _REPLICA.c.revoked_at,
+    )
+    .select_from(_SIGN_IN)
+    .join(_PERSON, _PERSON.c.id == _SIGN_IN.c.person_id)
+    .join(_REPLICA, _REPLICA.c.id == _SIGN_IN.c.replica_id, isouter=True)
+)
+
+
 def signed_in(sign_in_id: UUID | sa.BindParameter[UUID]) -> sa.Select[Any]:
     """The sign-in with what may have ended it: one row, or none."""
-    return (
-        sa.select(
-            _SIGN_IN.c.person_id,
-            _SIGN_IN.c.replica_id,
-            _SIGN_IN.c.generation,
-            _SIGN_IN.c.created_at,
-            _SIGN_IN.c.used_at,
-            _SIGN_IN.c.ended_at,
-            _PERSON.c.disabled_at,
-            _REPLICA.c.revoked_at,
-        )
-        .select_from(_SIGN_IN)
-        .join(_PERSON, _PERSON.c.id == _SIGN_IN.c.person_id)
-        .join(_REPLICA, _REPLICA.c.id == _SIGN_IN.c.replica_id, isouter=True)
-        .where(_SIGN_IN.c.id == sign_in_id)
-    )
+    return _WITH_WHAT_ENDS_THEM.where(_SIGN_IN.c.id == sign_in_id)
+
+
+def still_good() -> sa.Select[Any]:
+    """(id, person_id) of each of `:sign_ins` that nothing has ended: those for which `ended_by` says None."""
+    ends = (_SIGN_IN.c.ended_at, _PERSON.c.disabled_at, _REPLICA.c.revoked_at)
+    good = _WITH_WHAT_ENDS_THEM.where(among(_SIGN_IN.c.id, "sign_ins"), *(end.is_(None) for end in ends))
+    return good.with_only_columns(_SIGN_IN.c.id, _SIGN_IN.c.person_id)
 
 
 def ended_by(row: Any) -> str | None:

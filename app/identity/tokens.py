@@ -53,9 +53,14 @@ def claims_of(context: Context, token: str | None) -> Claims:
     if not token:
         raise Problem("not_signed_in")
     claims = _signed_claims(context.subkey("access"), str(context.server_id), token)
+    require_unexpired(context, claims)
+    return claims
+
+
+def require_unexpired(context: Context, claims: Claims) -> None:
+    """Raises `token_expired`: asked again where an answer took its time."""
     if claims.expires_at <= context.seams.now():
         raise Problem("token_expired")
-    return claims
 
 
 @lru_cache(maxsize=4096)

@@ -33,6 +33,8 @@ class Served:
         async with opened(Settings(database_url=self.database_url, key=KEY)) as context:
             self.world = await new_world(context)
             await self._settle_in()
+            # Nobody waits for news here: a made-up `wait` would take its seconds for real.
+            self.world.app.state.waiting.stop()
             await send({"type": "lifespan.startup.complete"})
             await receive()
             await self.world.http.aclose()
