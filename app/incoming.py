@@ -17,7 +17,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from app.collections import COLLECTIONS
 from app.problems import Problem
 from sync.canonical import LARGEST_INTEGER, NotCanonical, canonical_json, require_canonical, spelled
-from sync.wire import MOST_MUTATIONS, Fields, Mutation, Seen
+from sync.wire import MOST_MUTATIONS, Mutation, Seen
 
 LONGEST_COLLECTION = 64
 """Characters of a collection's name: it is kept in an index, which takes no long ones."""
@@ -55,15 +55,9 @@ class Arrived:
         if self.flaw or self.mutation is None:
             return self.raw
         m = self.mutation
-        rest: Fields = {
-            "collection": m.collection,
-            "record": str(m.record),
-            "home": str(m.home) if m.home else None,
-            "op": m.op,
-            "base": m.base,
-            "after": str(m.after) if m.after else None,
-        }
-        return spelled(rest) + self.spelled_fields
+        # Of these only a collection's name could hold a bar, so its length is told.
+        head = f"{len(m.collection)}|{m.collection}|{m.op}|{m.base}|{m.record}|{m.home}|{m.after}|"
+        return head.encode() + self.spelled_fields
 
 
 def read_envelope(body: bytes) -> tuple[dict[str, Any], list[Arrived]]:

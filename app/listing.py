@@ -65,10 +65,9 @@ def _steps(
     numbers: dict[int, int] = defaultdict(int)
     digests: dict[int, int] = defaultdict(int)
     for record, feed in changed:
-        for entry in _entries_of(working, record, feed):
-            numbers[entry.feed_id] += 1
+        for entry in _entries_of(working, record, feed, numbers):
             digests[entry.feed_id] += entry.hash
-            entries.append(entry._replace(step=numbers[entry.feed_id]))
+            entries.append(entry)
         for old in record.entries:
             if old.live:
                 digests[old.feed_id] -= old.hash
@@ -80,8 +79,8 @@ def _steps(
     return entries, steps
 
 
-def _entries_of(working: Working, record: Record, feed: int) -> Iterable[Listed]:
-    """The record in its feed, and its departure from every other that listed it.
+def _entries_of(working: Working, record: Record, feed: int, numbers: dict[int, int]) -> Iterable[Listed]:
+    """The record in its feed, and its departure from every other that listed it, each with the feed's next number.
 
     A body is the members of an object without its braces: the page puts feed and seq before them.
     """
@@ -91,11 +90,13 @@ def _entries_of(working: Working, record: Record, feed: int) -> Iterable[Listed]
     head = f'"collection":"{name}","record":"{id}","home":"{working.home}","rev":{rev}'.encode()
     for old in record.live_feeds:
         if old != feed:
-            yield Listed(old, 0, name, id, rev, 0, False, head + b',"departed":true')
+            numbers[old] += 1
+            yield Listed(old, numbers[old], name, id, rev, 0, False, head + b',"departed":true')
+    numbers[feed] += 1
     if record.held.deleted:
-        yield Listed(feed, 0, name, id, rev, 0, False, head + b',"deleted":true')
+        yield Listed(feed, numbers[feed], name, id, rev, 0, False, head + b',"deleted":true')
     else:
         fields = spelled(record.fields)
         number = spelled_record_hash(name, str(id), rev, fields)
         body = head + b',"fields":%b,"hash":%d' % (fields, number)
-        yield Listed(feed, 0, name, id, rev, number, True, body)
+        yield Listed(feed, numbers[feed], name, id, rev, number, True, body)

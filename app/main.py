@@ -35,6 +35,8 @@ ROUTERS = (
     health.router,
 )
 
+COLLECTED_AFTER = (20_000, 20, 20)
+"""Objects that come and go before the collector looks: a push makes tens of thousands, and no cycles among them."""
 PLACES_PER_CONNECTION = 2
 """Requests that work at once: while one waits for the store, another reads its body or writes its answer."""
 
@@ -76,6 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     # What was loaded to serve lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
     try:
         yield state
     finally:
