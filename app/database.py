@@ -6,7 +6,8 @@ postgres.py and sqlite.py.
 """
 
 import abc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -176,6 +177,16 @@ class Database(abc.ABC):
                     raise Problem("unavailable") from error
             await self.seams.sleep(self.seams.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")
+
+
+async def meanwhile(seams: Seams, statement: Coroutine[Any, Any, Any], work: Callable[[], T]) -> T:
+    """What `work` gives, done while the store is busy with the statement; both are over when this returns."""
+    under_way = asyncio.ensure_future(statement)
+    await seams.sleep(0)  # it is on its way now
+    try:
+        return work()
+    finally:
+        await under_way
 
 
 def sqlstate_of(error: BaseException) -> str | None:

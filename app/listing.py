@@ -41,20 +41,33 @@ def _has_moved(working: Working, record: Record) -> bool:
     return record.dirty and area is not None and record.area_id is not None and area.id != record.area_id
 
 
-async def list_changes(transaction: Transaction, seams: Seams, working: Working, now: datetime) -> None:
-    """Numbers, lists, marks and digests everything that changed. Only COMMIT may follow."""
-    changed = [record for record in working.records.values() if record.held and (record.dirty or record.moved)]
-    opened = [working.areas[r.id] for r in changed if r.collection.name == "areas" and not r.stored]
-    if opened:
+Listing = list[tuple[UUID, Sequence[Listed], Sequence[FeedStep]]]
+"""Per home what its feeds will list, and how far each of them will move."""
+
+
+async def open_new_feeds(transaction: Transaction, working: Working) -> None:
+    """The feeds of areas that this push created: whatever lists there needs them."""
+    records = working.records.values()
+    if opened := [working.areas[r.id] for r in records if r.collection.name == "areas" and r.dirty and not r.stored]:
         await open_feeds(transaction, opened)
         await load_feeds(transaction, working)
+
+
+def listing_of(seams: Seams, working: Working) -> Listing:
+    """Every changed record's entry, spelled; numbers are counted from the heads, which only the lock will tell."""
     by_home: dict[UUID, list[tuple[Record, int]]] = defaultdict(list)
-    for record in changed:
+    for record in working.records.values():
+        if not record.held or not (record.dirty or record.moved):
+            continue
         if (area := working.area_of(record)) and (feed := working.feed_of(record)):
             owner = area.owner(record.collection.audience)
             by_home[owner[0] if owner else working.home].append((record, feed))
-    for home, listed in sorted(by_home.items()):
-        entries, steps = _steps(seams, working, listed)
+    return [(home, *_steps(seams, working, listed)) for home, listed in sorted(by_home.items())]
+
+
+async def list_changes(transaction: Transaction, listing: Listing, now: datetime) -> None:
+    """Numbers, lists, marks and digests. Only COMMIT may follow."""
+    for home, entries, steps in listing:
         await transaction.list_entries(home, entries, steps, now)
 
 
@@ -86,8 +99,8 @@ def _entries_of(working: Working, record: Record, feed: int, numbers: dict[int, 
     """
     if record.held is None:
         return
-    name, id, rev = record.collection.name, record.id, record.held.rev
-    head = f'"collection":"{name}","record":"{id}","home":"{working.home}","rev":{rev}'.encode()
+    name, id, rev, id_text = record.collection.name, record.id, record.held.rev, str(record.id)
+    head = f'"collection":"{name}","record":"{id_text}","home":"{working.home_text}","rev":{rev}'.encode()
     for old in record.live_feeds:
         if old != feed:
             numbers[old] += 1
@@ -97,6 +110,6 @@ def _entries_of(working: Working, record: Record, feed: int, numbers: dict[int, 
         yield Listed(feed, numbers[feed], name, id, rev, 0, False, head + b',"deleted":true')
     else:
         fields = spelled(record.fields)
-        number = spelled_record_hash(name, str(id), rev, fields)
+        number = spelled_record_hash(name, id_text, rev, fields)
         body = head + b',"fields":%b,"hash":%d' % (fields, number)
         yield Listed(feed, numbers[feed], name, id, rev, number, True, body)

@@ -15,9 +15,9 @@ from app.batch import NO_HOME, Actor, Batch, Incoming
 from app.bench import Bench
 from app.collections import COLLECTIONS
 from app.context import Context
-from app.database import Transaction, is_data_error, sqlstate_of
+from app.database import Transaction, is_data_error, meanwhile, sqlstate_of
 from app.judge import judge
-from app.listing import list_changes, move_dependants
+from app.listing import list_changes, listing_of, move_dependants, open_new_feeds
 from app.loading import load
 from app.logs import Log
 from app.problems import Problem
@@ -73,9 +73,12 @@ async def receive(transaction: Transaction, context: Context, actor: Actor, inco
         access = EveryAccess() if actor.person is None else await access_of(transaction, actor.person, now)
         # 4. Lock and read what the mutations touch. 5. Judge them in memory. 6. Write set-based.
         working = await _settle(transaction, batch, access)
-        # 7. Feeds last: number, list, mark, digest.
-        if working is not None:
-            await list_changes(transaction, context.seams, working, now)
+        # 7. Feeds last: number, list, mark, digest. What they list is spelled while the store writes down
+        # what was received.
+        await open_new_feeds(transaction, working)
+        kept = _keep(transaction, batch)
+        listing = await meanwhile(context.seams, kept, lambda: listing_of(context.seams, working))
+        await list_changes(transaction, listing, now)
     counted += len(batch.fresh)
     return Received(batch.outcomes(), counted, epoch)
 
@@ -93,34 +96,30 @@ async def _enter(transaction: Transaction, actor: Actor, incoming: Incoming) -> 
     return row.epoch, row.received
 
 
-async def _settle(transaction: Transaction, batch: Batch, access: Access) -> Working | None:
+async def _settle(transaction: Transaction, batch: Batch, access: Access) -> Working:
     """Steps 4 to 6. On a data error each mutation is tried by itself, the failing one refused."""
     places = batch.judged()
-    working: Working | None
     try:
         async with transaction.savepoint():
-            working = await _judge_and_write(transaction, batch, access, places)
+            return await _judge_and_write(transaction, batch, access, places)
     except Exception as error:
         if not _is_a_mutations_fault(error):
             raise
-        working = await _settle_one_by_one(transaction, batch, access, places)
+        return await _settle_one_by_one(transaction, batch, access, places)
+
+
+async def _keep(transaction: Transaction, batch: Batch) -> None:
+    """Every mutation with its outcome; the replica's count, and what it says of its outbox."""
     await transaction.insert(_RECEIVED, batch.rows(batch.fresh))
-    if batch.actor.replica is not None:
-        await _count(transaction, batch)
-    return working
-
-
-async def _count(transaction: Transaction, batch: Batch) -> None:
-    """The replica's count, and what it says of its outbox."""
+    if batch.actor.replica is None:
+        return
     outbox = batch.incoming.outbox
     unsent = max(0, min(outbox.depth, 2**31 - 1) - len(batch.incoming.arrived))
     replica, fresh = batch.actor.replica, len(batch.fresh)
     await transaction.fetch(_COUNTED, replica=replica, fresh=fresh, unsent_now=unsent, oldest_at=outbox.oldest_at)
 
 
-async def _settle_one_by_one(
-    transaction: Transaction, batch: Batch, access: Access, places: Sequence[int]
-) -> Working | None:
+async def _settle_one_by_one(transaction: Transaction, batch: Batch, access: Access, places: Sequence[int]) -> Working:
     """Finds the rows the store won't take: each mutation is written alone and undone if it fails.
 
     What can be stored is then judged and written once more, together.

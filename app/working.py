@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -82,6 +83,11 @@ class Working:
     """Records whose create was refused and which nobody created since."""
     moves: int = 0
     """How often a record has come or gone elsewhere through which others may list."""
+
+    @cached_property
+    def home_text(self) -> str:
+        """The home as it travels."""
+        return str(self.home)
 
     def record(self, collection: str, id: UUID) -> Record:
         """The record, whether or not it exists yet."""
