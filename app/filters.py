@@ -30,7 +30,10 @@ def query_model(name: str, fields: Iterable[tuple[FieldSpec, FieldInfo]]) -> typ
     for spec, info in fields:
         if spec.filter:
             parameters |= _parameters_of(spec, info)
-    parameters |= {"after": (UUID | None, after), "limit": (int, Field(100, ge=1, le=MOST_LISTED))}
+    parameters |= {
+        "after": (UUID | None, after),
+        "limit": (int, Field(100, ge=1, le=MOST_LISTED, description="每页条数 · How many")),
+    }
     model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid"), **parameters)
     return model
 

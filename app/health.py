@@ -1,34 +1,47 @@
 """/livez: the process answers. /readyz: it may be sent work, because a note would survive."""
 
+from typing import Literal
+
 import sqlalchemy as sa
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.context import Context, ContextDep
+from app.contract import answers, succeeds
 from app.database import Transaction
 from app.problems import Problem
 from app.schema import schema_is_at_head
 from app.tables import Server
 
-router = APIRouter(tags=["health 健康"])
+router = APIRouter(tags=["health"])
 _SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
 
 
 class Health(BaseModel):
     """All is well; anything else is a problem."""
 
-    status: str = "ok"
+    status: Literal["ok"] = Field("ok", description="状态 · Always `ok`")
 
 
-@router.get("/livez", summary="存活 · Alive")
+@router.get("/livez", summary="存活 · Alive", responses=succeeds(200) | answers())
 async def get_livez() -> Health:
-    """The process is up; says nothing of the store."""
+    """进程在运行；不涉及数据库。
+
+    The process is up; says nothing of the store.
+    """
     return Health()
 
 
-@router.get("/readyz", summary="就绪 · Ready to take notes")
+@router.get(
+    "/readyz",
+    summary="就绪 · Ready to take notes",
+    responses=succeeds(200) | answers("not_ready", "overloaded"),
+)
 async def get_readyz(context: ContextDep) -> Health:
-    """The store can be written, has this version's schema and is durable; else 503 `not_ready` and why."""
+    """数据库可写、结构为本版本且不会丢失已确认的记录；否则 503 `not_ready` 并说明原因。
+
+    The store can be written, has this version's schema and is durable; else 503 `not_ready` and why.
+    """
     if reason := await fault_of(context):
         raise Problem("not_ready", reason=reason)
     return Health()

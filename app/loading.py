@@ -45,7 +45,8 @@ async def load(transaction: Transaction, home: UUID, arrived: Sequence[Arrived],
     read = _referenced(mutations)
     for collection in COLLECTIONS.values():
         await _lock(transaction, working, collection, write, read - write)
-    for key in write | read:
+    # In order, because new records are numbered in it: the same push gives the same pages in every process.
+    for key in sorted(write | read):
         working.record(*key)
     await _load_areas(transaction, working, mutations)
     await load_entries(transaction, working, working.records.values())

@@ -10,38 +10,39 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field, JsonValue
 
 from app.context import ContextDep
+from app.contract import SIGNED_IN, STORED, answers, succeeds
 from app.identity.caller import CallerDep
-from app.paging import NewestFirst, each_once, link_to_next
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, link_to_next
 from app.tables import ReceivedMutation
-from sync.wire import OutcomeName
+from sync.wire import MOST_PUSH_BYTES, Op, OutcomeName
 
-router = APIRouter(tags=["sync 同步"])
+router = APIRouter(tags=["mutations"])
 _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
 
 
 class MutationView(BaseModel):
     """One mutation as it was received. The payload is kept of all but the plainly applied."""
 
-    id: UUID
-    home: UUID
-    collection: str | None
-    record: UUID | None
-    op: str | None
-    outcome: str
-    answer: dict[str, JsonValue]
-    made_at: datetime | None
-    received_at: datetime
-    payload: str | None
-    """As text, as far as it is text."""
-    payload_base64: str | None
-    """The very bytes."""
+    id: UUID = Field(description="修改编号 · The mutation's id, or one of the server's where that was unusable")
+    home: UUID = Field(description="社区 · The community it was sent to")
+    collection: str | None = Field(max_length=64, description="记录类型 · The collection")
+    record: UUID | None = Field(description="记录 · The record")
+    op: Op | None = Field(description="操作 · What it wanted")
+    outcome: OutcomeName = Field(description="结果 · What became of it")
+    answer: dict[str, JsonValue] = Field(description="当时的答复 · The outcome as it was answered")
+    made_at: datetime | None = Field(description="修改时间（手机时钟） · When it was made, by the phone's clock")
+    received_at: datetime = Field(description="收到时间 · When it arrived")
+    payload: str | None = Field(max_length=MOST_PUSH_BYTES, description="原文 · What was sent, as far as it is text")
+    payload_base64: str | None = Field(
+        max_length=MOST_PUSH_BYTES * 4 // 3 + 4, description="原始字节 · The very bytes, in base64"
+    )
 
 
 class MutationList(BaseModel):
     """The newest first; `next` is the `before` of the page after it."""
 
-    mutations: list[MutationView]
-    next: UUID | None
+    mutations: list[MutationView] = Field(max_length=MOST_ON_A_PAGE, description="修改 · The mutations")
+    next: UUID | None = Field(description="下一页 · `before` of the page after this one; null at the end")
 
 
 class MutationQuery(NewestFirst):
@@ -51,7 +52,10 @@ class MutationQuery(NewestFirst):
 
 
 @router.get(
-    "/v1/mutations", summary="本人的修改及结果 · My mutations and their outcomes", dependencies=[Depends(each_once)]
+    "/v1/mutations",
+    summary="本人的修改及结果 · My mutations and their outcomes",
+    responses=succeeds(200, "Link") | answers(SIGNED_IN, STORED, "bad_request"),
+    dependencies=[Depends(each_once)],
 )
 async def list_mutations(
     request: Request,
@@ -60,7 +64,10 @@ async def list_mutations(
     context: ContextDep,
     asked: Annotated[MutationQuery, Query()],
 ) -> MutationList:
-    """One's own mutations with this outcome, the payload as it was sent."""
+    """本人发送过的、结果为此的修改，附原文；被拒绝的也不会丢失。
+
+    One's own mutations with this outcome, the payload as it was sent.
+    """
     mine = [_RECEIVED.c.person_id == caller.person_id, _RECEIVED.c.outcome == asked.outcome]
     if asked.before is not None:
         place = sa.tuple_(_RECEIVED.c.received_at, _RECEIVED.c.id)

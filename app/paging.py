@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.problems import Problem
 
+MOST_ON_A_PAGE = 200
+
 
 class NewestFirst(BaseModel):
     """The query parameters of a list that begins with the newest."""
@@ -16,7 +18,7 @@ class NewestFirst(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     before: UUID | None = Field(None, description="上一页的 `next` · `next` of the page before")
-    limit: int = Field(50, ge=1, le=200)
+    limit: int = Field(50, ge=1, le=MOST_ON_A_PAGE, description="每页条数 · How many")
 
 
 def link_to_next(request: Request, place: str, next: UUID | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from app.languages import Language
-from sync.wire import ProblemBody
+from sync.wire import MOST_ERRORS, ProblemBody
 
 
 class Entry(NamedTuple):
@@ -98,7 +98,7 @@ class Problem(Exception):
 
     def __init__(self, code: str, *, errors: Sequence[dict[str, JsonValue]] = (), **details: JsonValue) -> None:
         super().__init__(code)
-        self.code, self.errors, self.details = code, list(errors), details
+        self.code, self.errors, self.details = code, list(errors)[:MOST_ERRORS], details
 
     @property
     def http_status(self) -> int:

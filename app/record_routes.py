@@ -4,17 +4,20 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, JsonValue, create_model
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from app.answers import as_answer, read_object, record_answer
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import ContextDep
+from app.filters import MOST_LISTED
 from app.identity.caller import CallerDep
 from app.paging import each_once, link_to_next
 from app.problems import Problem
-from app.records import HistoryRow, history_of, list_records
+from app.record_contract import answers_of
+from app.records import MOST_HISTORY, HistoryRow, history_of, list_records
 from app.terms import IfChanged, Key, Terms, TermsDep
 from app.working import CONFLICTS
 from app.writes import Asked, change_record, create_record, put_record, resolve_conflict
@@ -22,15 +25,19 @@ from app.writes import Asked, change_record, create_record, put_record, resolve_
 OVERRIDE = "X-HTTP-Method-Override"
 Override = Annotated[
     Literal["PUT", "PATCH", "DELETE"],
-    Header(alias=OVERRIDE, description="What is meant by this POST, for callers without the method"),
+    Header(
+        alias=OVERRIDE,
+        description="本意，供没有该方法的应用使用 · What is meant by this POST, for callers without the method",
+    ),
 ]
+Id = Annotated[UUID, Path(description="记录编号 · The record's id")]
 router = APIRouter()
 
 
 class RecordHistory(BaseModel):
     """The newest first."""
 
-    history: list[HistoryRow]
+    history: list[HistoryRow] = Field(max_length=MOST_HISTORY, description="历史 · One row a rev, the newest 1,000")
 
 
 class Resolution(BaseModel):
@@ -38,19 +45,25 @@ class Resolution(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    value: JsonValue
+    value: JsonValue = Field(description="选定的值 · The value; of a set, all its members")
 
 
-BODIES: list[type[BaseModel]] = [model for c in COLLECTIONS.values() for model in (c.create, c.patch)] + [Resolution]
+BODIES: list[type[BaseModel]] = [
+    *(model for c in COLLECTIONS.values() if c.name != CONFLICTS for model in (c.create, c.put, c.patch)),
+    Resolution,
+]
 """What the routes name and readers of our own parse."""
 
 
 def _routes_of(collection: Collection) -> APIRouter:
-    routes = APIRouter(prefix=f"/v1/{collection.name}", tags=[f"{collection.name} {collection.title.split(' · ')[0]}"])
+    routes = APIRouter(prefix=f"/v1/{collection.name}", tags=[collection.name])
     page = create_model(
         f"{collection.read.__name__.removesuffix('Read')}List",
-        items=(list[collection.read], ...),  # type: ignore[name-defined]
-        next=(UUID | None, ...),
+        items=(
+            list[collection.read],  # type: ignore[name-defined]
+            Field(max_length=MOST_LISTED, description="记录 · The records"),
+        ),
+        next=(UUID | None, Field(description="下一页 · `after` of the page after this one; null at the end")),
     )
     _add_reading(routes, collection, page)
     if collection.name == CONFLICTS:
@@ -70,33 +83,44 @@ def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel
         context: ContextDep,
         asked: Annotated[collection.query, Query()],  # type: ignore[name-defined]
     ) -> Any:
-        """Records in order of id, as far as one's grants show them and the filters match, all of them at once.
+        """按编号排列，只含本人有权看到且符合全部条件的。下一页的地址在 `Link` 里；最后一页的 `next` 为 null。
 
-        The next page is the address in `Link`, and what `after` takes is `next`; null on the last."""
+        Records in order of id, as far as one's grants show them and the filters match, all of them at once.
+
+        The next page is the address in `Link`, and what `after` takes is `next`; null on the last.
+        """
         async with context.database.snapshot() as snapshot:
             items, last = await list_records(snapshot, context, caller.person_id, collection, asked)
         page: JsonValue = {"items": [*items], "next": str(last) if last else None}
         return as_answer(page, link_to_next(request, "after", last))
 
-    async def read(id: UUID, caller: CallerDep, context: ContextDep, if_none_match: IfChanged = None) -> Any:
-        """One record with its `ETag`. What one may not see does not exist."""
+    async def read(id: Id, caller: CallerDep, context: ContextDep, if_none_match: IfChanged = None) -> Any:
+        """一条记录及其 `ETag`。无权看到的等于不存在。
+
+        One record with its `ETag`. What one may not see does not exist.
+        """
         return await record_answer(context, caller, collection, id, known=if_none_match)
 
-    async def history(id: UUID, caller: CallerDep, context: ContextDep) -> Any:
-        """How the record became what it is, also after it was deleted."""
+    async def history(id: Id, caller: CallerDep, context: ContextDep) -> Any:
+        """记录如何变成现在的样子，删除之后也可查。
+
+        How the record became what it is, also after it was deleted.
+        """
         async with context.database.snapshot() as snapshot:
             return {"history": await history_of(snapshot, context, caller.person_id, collection, id)}
 
-    _add(routes, "GET", "", list_all, f"列表 · List: {title}", page, needs=[each_once])
-    unchanged = {304: {"description": "The `ETag` still holds"}}
-    _add(routes, "GET", "/{id}", read, f"读取 · Read: {title}", collection.read, responses=unchanged)
-    _add(routes, "GET", "/{id}/history", history, f"历史 · History: {title}", RecordHistory)
+    _add(routes, collection, "GET", "", list_all, f"列表 · List: {title}", page, needs=[each_once])
+    _add(routes, collection, "GET", "/{id}", read, f"读取 · Read: {title}", collection.read)
+    _add(routes, collection, "GET", "/{id}/history", history, f"历史 · History: {title}", RecordHistory)
 
 
 def _add_creating(routes: APIRouter, collection: Collection) -> None:
     async def create(request: Request, caller: CallerDep, context: ContextDep, idempotency_key: Key = None) -> Any:
-        """Create a record. `id` may be chosen by the caller: a UUID, version 7 advised; without one the record
-        takes its `Idempotency-Key`'s, if there is one."""
+        """新建一条记录。`id` 可由调用方给出：UUID，建议第 7 版；没有则用 `Idempotency-Key`。
+
+        Create a record. `id` may be chosen by the caller: a UUID, version 7 advised; without one the record
+        takes its `Idempotency-Key`'s, if there is one.
+        """
         fields = await read_object(request)
         chosen = fields.pop("id", None)
         id = _as_id(chosen) if chosen is not None else idempotency_key or context.seams.new_id()
@@ -106,6 +130,7 @@ def _add_creating(routes: APIRouter, collection: Collection) -> None:
 
     _add(
         routes,
+        collection,
         "POST",
         "",
         create,
@@ -119,55 +144,68 @@ def _add_creating(routes: APIRouter, collection: Collection) -> None:
 def _add_changing(routes: APIRouter, collection: Collection) -> None:
     title, read = collection.title, collection.read
 
-    async def put(id: UUID, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
-        """Make the record what the body says: an omitted field gets its default. Creates it where there is none."""
+    async def put(id: Id, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
+        """使记录成为请求所写的样子：未写的字段取默认值。没有则新建。
+
+        Make the record what the body says: an omitted field gets its default. Creates it where there is none.
+        """
         fields = await read_object(request)
         if _as_id(fields.pop("id", str(id))) != id:
             raise Problem("bad_request", errors=[{"pointer": "/id", "code": "another_id"}])
         created = await put_record(context, Asked("put", caller.person_id, collection, id, fields, terms))
         return await record_answer(context, caller, collection, id, 201 if created else 200)
 
-    async def patch(id: UUID, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
-        """Change what the body names (RFC 7396): sets are given whole, `null` empties a field."""
+    async def patch(id: Id, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
+        """只改写明的字段（RFC 7396）：集合给出全部成员，`null` 清空字段。
+
+        Change what the body names (RFC 7396): sets are given whole, `null` empties a field.
+        """
         fields = await read_object(request)
         await change_record(context, Asked("patch", caller.person_id, collection, id, fields, terms))
         return await record_answer(context, caller, collection, id)
 
-    async def delete(id: UUID, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
-        """Delete the record; its history stays."""
+    async def delete(id: Id, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
+        """删除记录；历史仍在。
+
+        Delete the record; its history stays.
+        """
         await change_record(context, Asked("delete", caller.person_id, collection, id, {}, terms))
         return Response(status_code=204)
 
     async def override(
-        id: UUID, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep, method: Override
+        id: Id, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep, method: Override
     ) -> Any:
-        """PUT, PATCH or DELETE, for callers that don't have the method: body, headers and answer are the same."""
+        """PUT、PATCH 或 DELETE，供没有这些方法的应用（如微信小程序）使用：内容、请求头、答复都一样。
+
+        PUT, PATCH or DELETE, for callers that don't have the method: body, headers and answer are the same.
+        """
         if method == "DELETE":
             return await delete(id, caller, context, terms)
         return await (put if method == "PUT" else patch)(id, request, caller, context, terms)
 
-    whole, part = _body(collection.create), _body(collection.patch)
-    made: dict[int | str, Any] = {201: {"model": read, "description": "There was none: it is created"}}
-    _add(routes, "PUT", "/{id}", put, f"替换 · Replace: {title}", read, responses=made, openapi_extra=whole)
-    _add(routes, "PATCH", "/{id}", patch, f"修改 · Change: {title}", read, openapi_extra=part)
-    _add(routes, "DELETE", "/{id}", delete, f"删除 · Delete: {title}", None, 204)
-    either = _body(collection.create, collection.patch)
-    made |= {204: {"description": "It is deleted"}}
+    whole, part = _body(collection.put), _body(collection.patch)
+    _add(routes, collection, "PUT", "/{id}", put, f"替换 · Replace: {title}", read, openapi_extra=whole)
+    _add(routes, collection, "PATCH", "/{id}", patch, f"修改 · Change: {title}", read, openapi_extra=part)
+    _add(routes, collection, "DELETE", "/{id}", delete, f"删除 · Delete: {title}", None, 204)
+    either = _body(collection.put, collection.patch)
     _add(
         routes,
+        collection,
         "POST",
         "/{id}",
         override,
         f"替换、修改或删除 · Replace, change or delete: {title}",
         read,
-        responses=made,
         openapi_extra=either,
     )
 
 
 def _add_resolution(routes: APIRouter, collection: Collection) -> None:
-    async def resolve(id: UUID, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
-        """Choose the value. The record is written in the same transaction; a second resolution is refused."""
+    async def resolve(id: Id, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
+        """选定一个值。记录在同一事务中写入；第二次处理会被拒绝。
+
+        Choose the value. The record is written in the same transaction; a second resolution is refused.
+        """
         body = await read_object(request)
         if body.keys() != {"value"}:
             raise Problem("bad_request", errors=[{"pointer": "/value", "code": "missing"}])
@@ -175,7 +213,16 @@ def _add_resolution(routes: APIRouter, collection: Collection) -> None:
         return await record_answer(context, caller, collection, id)
 
     body = _body(Resolution)
-    _add(routes, "POST", "/{id}/resolution", resolve, "处理冲突 · Resolve", collection.read, openapi_extra=body)
+    _add(
+        routes,
+        collection,
+        "POST",
+        "/{id}/resolution",
+        resolve,
+        "处理冲突 · Resolve",
+        collection.read,
+        openapi_extra=body,
+    )
 
 
 def _body(*models: type[BaseModel]) -> dict[str, Any]:
@@ -200,6 +247,7 @@ def _not_overridden(request: Request) -> None:
 
 def _add(
     routes: APIRouter,
+    collection: Collection,
     method: str,
     path: str,
     endpoint: Callable[..., Any],
@@ -217,7 +265,9 @@ def _add(
         summary=summary,
         response_model=model,
         status_code=status,
-        operation_id=f"{routes.prefix.removeprefix('/v1/')}_{endpoint.__name__}",
+        operation_id=f"{collection.name}_{endpoint.__name__}",
+        responses=answers_of(collection, endpoint.__name__),
+        response_class=Response if status == 204 else JSONResponse,
         dependencies=[Depends(check) for check in checks],
         **more,
     )

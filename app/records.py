@@ -6,11 +6,11 @@ It goes through the feeds a person follows, so that a route can show nothing a p
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from app.access import following
 from app.collections import COLLECTIONS
@@ -24,6 +24,7 @@ from sync.wire import Fields
 
 MOST_RANGES = 100
 """Homes read in one statement."""
+MOST_HISTORY = 1000
 _ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
 _HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
 
@@ -45,13 +46,13 @@ class Stored:
 class HistoryRow(BaseModel):
     """One rev: which fields became what, and what they were."""
 
-    rev: int
-    op: str
-    at: datetime
-    by: UUID | None
-    mutation: UUID
-    fields: dict[str, JsonValue]
-    was: dict[str, JsonValue]
+    rev: int = Field(ge=1, description="版本 · The rev it became")
+    op: Literal["create", "update", "delete", "revive"] = Field(description="操作 · What happened to it")
+    at: datetime = Field(description="时间 · When, by the server's clock")
+    by: UUID | None = Field(description="何人 · Whose mutation it was; null for the operator's")
+    mutation: UUID = Field(description="修改编号 · By which mutation")
+    fields: dict[str, JsonValue] = Field(description="改后 · What the changed fields became")
+    was: dict[str, JsonValue] = Field(description="改前 · What they were")
 
 
 async def get_record(snapshot: Transaction, context: Context, person: UUID, collection: Collection, id: UUID) -> Stored:
@@ -133,7 +134,7 @@ def _ids_listed_in(home: UUID, collection: Collection) -> sa.Select[Any]:
 async def history_of(
     snapshot: Transaction, context: Context, person: UUID, collection: Collection, id: UUID
 ) -> list[dict[str, Any]]:
-    """How the record became what it is, the newest first. Raises not_found."""
+    """How the record became what it is: the newest MOST_HISTORY revs, the newest first. Raises not_found."""
     stored = await find_record(snapshot, context, person, collection, id)
     if stored is None:
         raise Problem("not_found")
@@ -145,6 +146,7 @@ async def history_of(
             _HISTORY.c.record_id == id,
         )
         .order_by(_HISTORY.c.rev.desc())
+        .limit(MOST_HISTORY)
     )
     return [
         {"rev": r.rev, "op": r.op, "at": r.at, "by": r.person_id, "mutation": r.mutation_id}

@@ -5,18 +5,19 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.context import Context, ContextDep
+from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.database import Transaction
 from app.identity.caller import CallerDep
 from app.identity.sign_ins import Tokens, begin_sign_in, end_sign_ins_of_replica
-from app.paging import NewestFirst, each_once, link_to_next
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, link_to_next
 from app.problems import Problem
 from app.tables import Replica
 
-router = APIRouter(tags=["phones 手机"])
+router = APIRouter(tags=["phones"])
 _REPLICA: sa.Table = Replica.__table__  # type: ignore[attr-defined]
 
 # No control characters: PostgreSQL holds no NUL, and a name is shown on one line.
@@ -24,54 +25,73 @@ Word = StringConstraints(min_length=1, max_length=32, pattern=r"^[^\u0000-\u001f
 Name = StringConstraints(min_length=1, max_length=64, pattern=r"^[^\u0000-\u001f\u007f]+$")
 
 
+ReplicaId = Annotated[UUID, Path(description="手机编号 · The phone's id")]
+
+
 class NewReplica(BaseModel):
     """An installation introduces itself."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    name: Annotated[str, Name]
-    platform: Annotated[str, Word]
-    app_version: Annotated[str, Word]
+    name: Annotated[str, Name] = Field(description="名称 · What its owner calls it")
+    platform: Annotated[str, Word] = Field(description="平台 · wechat, android, ios…")
+    app_version: Annotated[str, Word] = Field(description="应用版本 · The app's version")
 
 
 class NewReplicaTokens(Tokens):
     """The phone's id, and tokens that name it."""
 
-    id: UUID
+    id: UUID = Field(description="手机编号 · The phone's id")
 
 
 class ReplicaView(BaseModel):
     """One of the caller's phones. `unsent` and `unsent_since` are what it last said of its outbox."""
 
-    id: UUID
-    name: str
-    platform: str
-    app_version: str
-    created_at: datetime
-    seen_at: datetime | None
-    unsent: int
-    unsent_since: datetime | None
-    revoked_at: datetime | None
+    id: UUID = Field(description="手机编号 · The phone's id")
+    name: str = Field(max_length=64, description="名称 · What its owner calls it")
+    platform: str = Field(max_length=32, description="平台 · wechat, android, ios…")
+    app_version: str = Field(max_length=32, description="应用版本 · The app's version")
+    created_at: datetime = Field(description="登记时间 · When it was registered")
+    seen_at: datetime | None = Field(description="最近同步 · When it last pulled, to five minutes")
+    unsent: int = Field(ge=0, le=2**31 - 1, description="未上传条数 · Mutations it said it still holds")
+    unsent_since: datetime | None = Field(description="最早未上传 · Since when, by its own clock")
+    revoked_at: datetime | None = Field(description="停用时间 · When it was revoked")
 
 
 class ReplicaList(BaseModel):
     """The newest first; `next` is the `before` of the page after it."""
 
-    replicas: list[ReplicaView]
-    next: UUID | None
+    replicas: list[ReplicaView] = Field(max_length=MOST_ON_A_PAGE, description="手机 · The phones")
+    next: UUID | None = Field(description="下一页 · `before` of the page after this one; null at the end")
 
 
-@router.post("/v1/replicas", status_code=201, summary="登记本机 · Register this phone")
+@router.post(
+    "/v1/replicas",
+    status_code=201,
+    summary="登记本机 · Register this phone",
+    responses=succeeds(201) | answers(SIGNED_IN, STORED, PARSED_BODY),
+)
 async def post_replica(body: NewReplica, caller: CallerDep, context: ContextDep) -> NewReplicaTokens:
-    """Register this phone. Use the answered tokens from now on: only they may push and pull."""
+    """登记本机。此后使用返回的令牌：只有它能上传和下载。
+
+    Register this phone. Use the answered tokens from now on: only they may push and pull.
+    """
     return await context.database.run(lambda t: _add(t, context, caller.person_id, body))
 
 
-@router.get("/v1/replicas", summary="本人的手机 · My phones", dependencies=[Depends(each_once)])
+@router.get(
+    "/v1/replicas",
+    summary="本人的手机 · My phones",
+    responses=succeeds(200, "Link") | answers(SIGNED_IN, STORED, "bad_request"),
+    dependencies=[Depends(each_once)],
+)
 async def get_replicas(
     request: Request, response: Response, caller: CallerDep, context: ContextDep, asked: Annotated[NewestFirst, Query()]
 ) -> ReplicaList:
-    """The caller's own phones, the revoked ones too."""
+    """本人的手机，含已停用的。
+
+    The caller's own phones, the revoked ones too.
+    """
     newest = sa.select(_REPLICA).where(_REPLICA.c.person_id == caller.person_id).order_by(_REPLICA.c.id.desc())
     if asked.before is not None:
         newest = newest.where(_REPLICA.c.id < asked.before)
@@ -83,9 +103,18 @@ async def get_replicas(
     return ReplicaList(replicas=[ReplicaView.model_validate(row, from_attributes=True) for row in rows], next=following)
 
 
-@router.delete("/v1/replicas/{replica_id}", status_code=204, summary="停用手机 · Revoke a phone")
-async def delete_replica(replica_id: UUID, caller: CallerDep, context: ContextDep) -> None:
-    """Revoke a phone: its next request is answered `replica_revoked`, which tells it to wipe its copy."""
+@router.delete(
+    "/v1/replicas/{replica_id}",
+    status_code=204,
+    response_class=Response,
+    summary="停用手机 · Revoke a phone",
+    responses=succeeds(204) | answers(SIGNED_IN, STORED, "bad_request", "not_found"),
+)
+async def delete_replica(replica_id: ReplicaId, caller: CallerDep, context: ContextDep) -> None:
+    """停用一部手机：它的下一个请求得到 `replica_revoked`，应随即清除数据。
+
+    Revoke a phone: its next request is answered `replica_revoked`, which tells it to wipe its copy.
+    """
     await context.database.run(lambda t: _revoke(t, context, caller.person_id, replica_id))
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app.bodies import read_json_body
 from app.compression import JSON, json_response
 from app.context import Context, ContextDep
+from app.contract import ON_A_PHONE, READ_BODY, REFUSALS, STORED, Codes, answers, codes_of, succeeds
 from app.identity.caller import ClaimsDep, Phone, PhoneDep
 from app.identity.tokens import Claims
 from app.incoming import Arrived, as_model, read_envelope
@@ -17,14 +18,22 @@ from app.push import as_json, require_protocol, take_push
 from app.waiting import awaited_page_of
 from sync.wire import Page, PullBody, PushAnswer, PushBody, SyncAnswer, SyncBody
 
-router = APIRouter(tags=["sync 同步"])
+router = APIRouter(tags=["sync"])
 
 
-def _takes(name: str) -> dict[str, Any]:
-    """The body in OpenAPI; a reader of our own parses it, so that one bad mutation stays alone."""
+def _takes(name: str, *inside: Codes) -> dict[str, Any]:
+    """The body in OpenAPI; a reader of our own parses it, so that one bad mutation stays alone.
+
+    `inside` are the codes of problems that travel within a 200.
+    """
     schema = {"$ref": f"#/components/schemas/{name}"}
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+    body = {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+    return body | ({"x-codes-inside": codes_of(*inside)} if inside else {})
 
+
+BATCH: Codes = (*READ_BODY, "bad_request", "too_many_mutations", "server_older")
+"""What the reader of every body of this file can say."""
+PAGE: Codes = ("cursor_unreadable", "cursor_forged", "cursor_foreign", "too_many_feeds")
 
 BODIES: tuple[type[BaseModel], ...] = (PushBody, PullBody, SyncBody)
 
@@ -33,13 +42,15 @@ BODIES: tuple[type[BaseModel], ...] = (PushBody, PullBody, SyncBody)
     "/v1/sync/push",
     summary="上传离线修改 · Push offline edits",
     response_model=PushAnswer,
-    openapi_extra=_takes("PushBody"),
+    openapi_extra=_takes("PushBody", REFUSALS),
+    responses=succeeds(200) | answers(ON_A_PHONE, STORED, BATCH, "server_restored"),
 )
 async def push(request: Request, context: ContextDep, phone: PhoneDep) -> Response:
-    """Judge up to 100 mutations (256 KB), each alone and in order. Sending the same again changes nothing.
+    """逐条、按先后判定离线修改，最多 100 条（256 KB）。重复发送不改变任何结果。被拒绝的也会保留，可随时查阅。
 
-    All mutations of a push belong to one home. A refused one is consumed, holds up nothing and is kept:
-    its writer reads it at `GET /v1/mutations?outcome=refused`.
+    Judge up to 100 mutations (256 KB), each alone and in order. Sending the same again changes nothing.
+    All mutations of a push belong to one home. A refused one is consumed, holds up nothing and is kept: its
+    writer reads it at `GET /v1/mutations?outcome=refused`.
     """
     envelope, arrived = read_envelope(await read_json_body(request))
     return Response(as_json(await take_push(context, phone, envelope, arrived)), media_type=JSON)
@@ -50,9 +61,12 @@ async def push(request: Request, context: ContextDep, phone: PhoneDep) -> Respon
     summary="下载变化 · Pull changes",
     response_model=Page,
     openapi_extra=_takes("PullBody"),
+    responses=succeeds(200) | answers(ON_A_PHONE, STORED, BATCH, PAGE),
 )
 async def pull(request: Request, context: ContextDep, claims: ClaimsDep) -> Response:
-    """One page of what changed in this phone's feeds since the cursor. Stage pages until one is `complete`.
+    """游标之后，本机各信息流的变化，一次一页。先暂存，直到某页为 `complete`，再一并生效。带 `wait` 则无变化时稍等。
+
+    One page of what changed in this phone's feeds since the cursor. Stage pages until one is `complete`.
 
     With `wait`, an answer that would be `unchanged` comes as soon as there is news, or when the time is over:
     it is what a pull at that moment gives. Pull again to go on; nothing depends on the connection.
@@ -63,11 +77,19 @@ async def pull(request: Request, context: ContextDep, claims: ClaimsDep) -> Resp
     return json_response(request, answer.body)
 
 
-@router.get("/v1/sync/pull", summary="下载变化 · Pull changes by query", response_model=Page)
+@router.get(
+    "/v1/sync/pull",
+    summary="下载变化（GET） · Pull changes by query",
+    response_model=Page,
+    responses=succeeds(200) | answers(ON_A_PHONE, STORED, PAGE, "bad_request", "server_older"),
+)
 async def pull_by_query(
     request: Request, query: Annotated[PullBody, Query()], context: ContextDep, claims: ClaimsDep
 ) -> Response:
-    """The same as the POST, for clients that would rather GET."""
+    """与 POST 相同，供习惯 GET 的应用使用。
+
+    The same as the POST, for clients that would rather GET.
+    """
     require_protocol(query.model_dump())
     return json_response(request, (await awaited_page_of(request, context, claims, query)).body)
 
@@ -76,10 +98,13 @@ async def pull_by_query(
     "/v1/sync",
     summary="同步 · Push, then pull",
     response_model=SyncAnswer,
-    openapi_extra=_takes("SyncBody"),
+    openapi_extra=_takes("SyncBody", REFUSALS, PAGE, STORED, ON_A_PHONE),
+    responses=succeeds(200) | answers(ON_A_PHONE, STORED, BATCH, "server_restored"),
 )
 async def synchronise(request: Request, context: ContextDep, claims: ClaimsDep, phone: PhoneDep) -> Response:
-    """Push, then read one page, in two transactions: a pull that fails never hides the outcomes.
+    """先上传，再读一页，一个来回、两次事务：下载失败不会掩盖上传的结果。
+
+    Push, then read one page, in two transactions: a pull that fails never hides the outcomes.
 
     A push that fails as a whole (`server_restored`) is the answer's problem; no page is read then.
     """

@@ -16,16 +16,38 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
-IfMatch = Annotated[str | None, Header(description='The `ETag` that was read, e.g. `"3"`; stale is 412')]
-IfNoneMatch = Annotated[str | None, Header(description="`*`: only where there is no such record yet; else 412")]
+LONGEST_TAGS = 1000
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=LONGEST_TAGS,
+        description='读到的 `ETag`；已过时则 412 · The `ETag` that was read, e.g. `"3"`; stale is 412',
+    ),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match",
+        max_length=LONGEST_TAGS,
+        description="`*`：仅当尚无此记录，否则 412 · `*`: only where there is no such record yet; else 412",
+    ),
+]
 IfChanged = Annotated[
-    str | None, Header(alias="If-None-Match", description="The `ETag` one has: if it still holds, 304")
+    str | None,
+    Header(
+        alias="If-None-Match",
+        max_length=LONGEST_TAGS,
+        description="已有的 `ETag`；未变则 304 · The `ETag` one has: if it still holds, 304",
+    ),
 ]
 Key = Annotated[
     UUID | None,
     BeforeValidator(_unquoted),
     Header(
-        description="A UUID, quoted or bare, made once per request: the id of the mutation. Sent again, it acts once"
+        alias="Idempotency-Key",
+        description="修改编号，重发只生效一次 · A UUID, quoted or bare, made once per request: the id of the mutation. "
+        "Sent again, it acts once",
     ),
 ]
 

@@ -10,6 +10,7 @@ import pytest
 from app.database import Transaction
 from app.settings import Settings
 from tests.conftest import KEY, opened
+from tests.contract import client_of
 from tests.scene import Scene, scene_for_a_module, url_for_a_module
 from tests.world import bearer
 
@@ -83,8 +84,7 @@ async def test_only_documents_may_run_scripts_and_only_their_own(scene: Scene) -
 
 
 async def test_https_is_insisted_on_only_where_the_request_came_over_it(scene: Scene) -> None:
-    transport = httpx.ASGITransport(scene.world.app)
-    async with httpx.AsyncClient(transport=transport, base_url="https://test") as https:
+    async with client_of(scene.world.app, "https://test") as https:
         for path in ("/livez", "/nowhere", "/docs"):
             said = (await https.get(path)).headers["strict-transport-security"]
             assert said == "max-age=31536000"

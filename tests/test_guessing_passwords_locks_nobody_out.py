@@ -12,6 +12,7 @@ from app import windows
 from app.context import Context
 from app.identity import passwords
 from app.windows import Window
+from tests.contract import client_of
 from tests.world import PASSWORD, World, bearer, new_world
 
 DAY = 24 * 60 * 60
@@ -28,8 +29,7 @@ class Place:
 
     @asynccontextmanager
     async def at(self, address: str) -> AsyncIterator[httpx.AsyncClient]:
-        transport = httpx.ASGITransport(self.world.app, client=(address, 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        async with client_of(self.world.app, client=(address, 1)) as http:
             yield http
 
     async def sign_in(self, password: str, login: str = "li", address: str = "10.0.0.1") -> httpx.Response:

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import httpx
 import pytest
 
 from app.compact import RETENTION_DAYS, compact
@@ -22,6 +21,7 @@ from app.settings import Settings
 from sync import cursor as cursors
 from sync.wire import DEFAULT_PAGE, MOST_PAGE, MOST_PAGE_BYTES
 from tests.conftest import KEY, opened
+from tests.contract import client_of
 from tests.postgres import Server
 from tests.world import NEW_ID, World, bearer, household, mutation, new_world
 
@@ -250,7 +250,7 @@ async def reopened(world: World, url: str) -> AsyncIterator[World]:
     """The same place, on a server that has just started over this store."""
     async with opened(Settings(database_url=url, key=KEY)) as context:
         app = create_app(context)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        async with client_of(app) as http:
             yield replace(world, context=context, app=app, http=http)
 
 

@@ -23,6 +23,7 @@ from app.opening import open_context
 from app.people import add_person
 from app.settings import Settings
 from sync import seams
+from tests.contract import client_of
 
 PASSWORD = "苹果树下 correct horse"
 PHONE = {"name": "张的手机", "platform": "android", "app_version": "1.0"}
@@ -76,7 +77,7 @@ def app(context: Context) -> FastAPI:
 
 @pytest.fixture
 async def web(app: FastAPI, person: UUID) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    async with client_of(app) as client:
         yield client
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -26,6 +25,7 @@ from app.settings import Settings
 from app.tables import Feed, FeedEntry, FeedMark, History, ReceivedMutation
 from sync.canonical import DIGEST_MODULUS
 from tests.conftest import KEY
+from tests.contract import client_of
 from tests.world import bearer
 
 TOP = Path(__file__).parent.parent
@@ -70,10 +70,9 @@ async def test_a_preloaded_past_is_row_for_row_what_pushing_it_would_have_left(c
 
 
 async def push(context: Context, phone: Phone, visits: Sequence[Visit], ground: Ground) -> None:
-    transport = httpx.ASGITransport(create_app(context))
     body = as_push(ground.home, visits).model_dump_json(exclude_unset=True)
     headers = {**bearer(phone.token()), "Content-Type": "application/json"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with client_of(create_app(context)) as http:
         answer = await http.post("/v1/sync/push", content=body, headers=headers)
     assert [outcome["outcome"] for outcome in answer.json()["outcomes"]] == ["applied"] * len(visits)
 

@@ -17,6 +17,7 @@ from app.operator import Item, create_all
 from app.people import add_person
 from app.settings import Settings
 from sync import seams
+from tests.contract import client_of
 
 PASSWORD = "knock knock knock"
 NEW_ID = seams.real().new_id
@@ -96,8 +97,7 @@ def bearer(token: str) -> dict[str, str]:
 async def new_world(context: Context, chosen: Settings | None = None) -> World:
     """The place, without people yet. Its phones may ask as often as they like: their clock may stand still."""
     app = create_app(context, chosen or Settings(requests_per_minute=1_000_000))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    world = World(context, app, httpx.AsyncClient(transport=transport, base_url="http://test"))
+    world = World(context, app, client_of(app))
     tree = [
         ("district", None, "district"),
         ("community", "district", "community"),

@@ -20,6 +20,7 @@ def _tree_columns() -> list[sa.Column[Any]]:
 @collection(
     "areas",
     title="区域 · Areas",
+    about="区、街道、社区、网格、楼栋、单元构成的树 · The tree of district, street, community, grid, building and unit",
     lists_in="parent_id",
     writers=ADMINS,
     pushable=False,

@@ -1,6 +1,6 @@
 """What a collection is: one class declares table, validation, merge policies, listing and OpenAPI models.
 
-    @collection("visits", lists_in="household_id", writers=WORKERS, title="一次敲门 · A knock on a door")
+    @collection("visits", title="敲门记录 · Visits", about="每敲一次门，记一条 · One knock", lists_in="household_id")
     class Visit(SQLModel):
         household_id: UUID = once(refers_to="households", description="哪一户 · Which household")
         note: str = text(max_length=4000, default="", description="…")
@@ -13,21 +13,16 @@ since addresses are written down along the way.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Any, TypeVar, get_args
-from uuid import UUID
+from typing import Annotated, Any, TypeVar
 
 import sqlalchemy as sa
 from pydantic import (
-    MISSING,
     BaseModel,
-    ConfigDict,
     JsonValue,
     StringConstraints,
     TypeAdapter,
     ValidationError,
-    create_model,
 )
-from pydantic import Field as PydanticField
 from pydantic_core import PydanticUndefined
 from sqlmodel import Field, SQLModel, UTCDateTime
 from typing_extensions import TypedDict
@@ -45,6 +40,7 @@ from app.fields import (
     spec_of,
 )
 from app.filters import query_model
+from app.models import create_model_of, patch_model_of, put_model_of, read_model_of
 from app.tables import Json
 from sync import merge
 from sync.canonical import spelled
@@ -62,7 +58,7 @@ MOST_FAULTS = 10
 WORKERS = frozenset({"worker", "admin"})
 ADMINS = frozenset({"admin"})
 
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$", max_length=64)]
 """A code of a versioned list. One that this server doesn't know is kept."""
 
 Model = TypeVar("Model", bound=type[SQLModel])
@@ -74,9 +70,13 @@ class Collection:
 
     name: str
     title: str
+    about: str
+    refuses: tuple[str, ...]
+    """Codes of problems that only its own fields have."""
     table: sa.Table
     fields: Mapping[str, FieldSpec]
     create: type[BaseModel]
+    put: type[BaseModel]
     patch: type[BaseModel]
     read: type[BaseModel]
     query: type[BaseModel]
@@ -184,14 +184,19 @@ def collection(
     name: str,
     *,
     title: str,
+    about: str,
     lists_in: str,
     writers: frozenset[str] = WORKERS,
     pushable: bool = True,
     audience: str = "staff",
+    refuses: tuple[str, ...] = (),
     rule: Callable[[Fields], list[Error]] | None = None,
     columns: Callable[[], list[sa.Column[Any]]] = list,
 ) -> Callable[[Model], Model]:
-    """Declares the class a collection. `rule` looks at a whole record; `columns` are the server's own."""
+    """Declares the class a collection.
+
+    `about` is its line in the documentation; `rule` looks at a whole record; `columns` are the server's own.
+    """
 
     def declare(model: Model) -> Model:
         infos = vars(model)["__pydantic_fields__"]
@@ -199,11 +204,14 @@ def collection(
         REGISTRY[name] = Collection(
             name=name,
             title=title,
+            about=about,
+            refuses=refuses,
             table=_table_of(name, specs, lists_in, columns()),
             fields=specs,
-            create=_model(f"{model.__name__}Create", model, id=(UUID | MISSING, MISSING)),
-            patch=_model(f"{model.__name__}Patch", model, optional=True),
-            read=_model(f"{model.__name__}Read", model, id=(UUID, ...), home=(UUID, ...), rev=(int, ...), partial=True),
+            create=create_model_of(model),
+            put=put_model_of(model),
+            patch=patch_model_of(model),
+            read=read_model_of(model),
             query=query_model(f"{model.__name__}Query", [(specs[n], info) for n, info in infos.items()]),
             writers=writers,
             pushable=pushable,
@@ -259,26 +267,3 @@ def _table_of(name: str, specs: Mapping[str, FieldSpec], lists_in: str, extra: l
         sa.Column("updated_by", sa.Uuid),
         sa.Index(f"{name}_{lists_in}_index", "home", lists_in),
     )
-
-
-def _model(
-    model_name: str, source: type[SQLModel], *, optional: bool = False, partial: bool = False, **extra: Any
-) -> type[BaseModel]:
-    """A request or answer model for OpenAPI, with the declaration's constraints and descriptions."""
-    fields: dict[str, Any] = dict(extra)
-    for name, info in source.model_fields.items():
-        annotation = constrained(info)
-        if partial and spec_of(name, info).kind is set:
-            annotation = list[get_args(info.annotation)[0]]  # type: ignore[misc]
-        described: dict[str, Any] = {"description": info.description, "json_schema_extra": info.json_schema_extra}
-        if optional:
-            fields[name] = (annotation | MISSING, PydanticField(MISSING, **described))
-        elif info.is_required() and not partial:
-            fields[name] = (annotation, PydanticField(**described))
-        else:
-            default = None if info.is_required() else info.get_default(call_default_factory=True)
-            fields[name] = (annotation, PydanticField(default, **described))
-    model: type[BaseModel] = create_model(
-        model_name, __config__=ConfigDict(extra="ignore" if partial else "forbid"), **fields
-    )
-    return model

@@ -7,7 +7,15 @@ from sqlmodel import SQLModel
 from app.collections.base import ADMINS, Code, ask, collection, latest, once
 
 
-@collection("codes", title="代码 · Codes", lists_in="area_id", writers=ADMINS, pushable=False, audience="reference")
+@collection(
+    "codes",
+    title="代码 · Codes",
+    about="敲门方式、标签、需求等代码表 · Lists of ways to knock, tags, needs and the like",
+    lists_in="area_id",
+    writers=ADMINS,
+    pushable=False,
+    audience="reference",
+)
 class CodeEntry(SQLModel):
     """One code of one list 代码表中的一项."""
 

@@ -7,7 +7,12 @@ from sqlmodel import SQLModel
 from app.collections.base import Code, ask, collection, latest, text, union
 
 
-@collection("households", title="户 · Households", lists_in="area_id")
+@collection(
+    "households",
+    title="户 · Households",
+    about="一扇门，一户人家 · A door, and how it is used",
+    lists_in="area_id",
+)
 class Household(SQLModel):
     """One door 一户."""
 

@@ -27,8 +27,8 @@ def _checked(number: str) -> str:
     return number
 
 
-IdNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{17}[0-9Xx]$"), AfterValidator(_checked)]
-Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9 -]{3,20}$")]
+IdNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{17}[0-9Xx]$", max_length=18), AfterValidator(_checked)]
+Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9 -]{3,20}$", max_length=21)]
 
 
 def _birth_date_is_the_id_numbers(fields: Fields) -> list[Error]:
@@ -38,7 +38,14 @@ def _birth_date_is_the_id_numbers(fields: Fields) -> list[Error]:
     return []
 
 
-@collection("residents", title="居民 · Residents", lists_in="household_id", rule=_birth_date_is_the_id_numbers)
+@collection(
+    "residents",
+    title="居民 · Residents",
+    about="门后的人；只收集必要的信息 · The people behind a door; only what is needed",
+    lists_in="household_id",
+    refuses=("check_digit",),
+    rule=_birth_date_is_the_id_numbers,
+)
 class Resident(SQLModel):
     """One person living, or registered, at a door 一位居民."""
 

@@ -8,7 +8,12 @@ from sqlmodel import SQLModel
 from app.collections.base import Code, Moment, collection, once, text
 
 
-@collection("visits", title="敲门记录 · Visits", lists_in="household_id")
+@collection(
+    "visits",
+    title="敲门记录 · Visits",
+    about="每敲一次门，记一条 · One knock on one door, written once",
+    lists_in="household_id",
+)
 class Visit(SQLModel):
     """One knock on one door 一次敲门."""
 

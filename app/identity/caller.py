@@ -47,9 +47,18 @@ class _SignedToken(OAuth2PasswordBearer):
         return claims
 
 
-ClaimsDep = Annotated[
-    Claims, Depends(_SignedToken("v1/auth/token", scheme_name="OAuth2PasswordBearer", auto_error=False))
-]
+_signed_token = _SignedToken(
+    tokenUrl="v1/auth/token",
+    refreshUrl="v1/auth/token",
+    scheme_name="sign-in",
+    description=(
+        "用账号密码换取访问令牌（15 分钟）和刷新令牌；手机登记后使用自己的令牌。"
+        " · An access token for 15 minutes and a refresh token, for a login and its password; a registered phone"
+        " has tokens of its own. JWTs are checked as RFC8725 asks: one algorithm, issuer, expiry."
+    ),
+    auto_error=False,
+)
+ClaimsDep = Annotated[Claims, Depends(_signed_token)]
 """For a route that reads the sign-in in the same statement as everything else, and nobody else."""
 
 

@@ -8,13 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.admission import stepping_aside
 from app.context import Context, ContextDep
+from app.contract import PARSED_BODY, STORED, answers, succeeds
 from app.identity.guesses import guess_of
 from app.identity.passwords import LONGEST, is_password
 from app.identity.sign_ins import Tokens, begin_sign_in, refresh_sign_in
 from app.people import find_person
 from app.problems import Problem
 
-router = APIRouter(tags=["signing in 登录"])
+router = APIRouter(tags=["sign-in"])
 
 
 class TokenForm(BaseModel):
@@ -22,15 +23,28 @@ class TokenForm(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    grant_type: Literal["password", "refresh_token"]
-    username: str | None = Field(None, max_length=256)
-    password: str | None = Field(None, max_length=LONGEST, json_schema_extra={"format": "password"})
-    refresh_token: str | None = Field(None, max_length=256)
+    grant_type: Literal["password", "refresh_token"] = Field(description="方式 · How: by password, or to go on")
+    username: str | None = Field(None, max_length=256, description="账号 · The login")
+    password: str | None = Field(
+        None, max_length=LONGEST, description="密码 · The password", json_schema_extra={"format": "password"}
+    )
+    refresh_token: str | None = Field(None, max_length=256, description="刷新令牌 · The newest refresh token")
 
 
-@router.post("/v1/auth/token", summary="登录或刷新令牌 · Sign in, or refresh")
+@router.post(
+    "/v1/auth/token",
+    summary="登录或刷新令牌 · Sign in, or refresh",
+    responses=succeeds(200)
+    | answers(
+        *(PARSED_BODY, "wrong_credentials", "too_many_guesses"),
+        *("not_signed_in", "token_foreign", "refresh_reused", "replica_revoked", "person_disabled"),
+        STORED,
+    ),
+)
 async def post_token(form: Annotated[TokenForm, Form()], request: Request, context: ContextDep) -> Tokens:
-    """Sign in with `username` and `password`, or go on with a `refresh_token`.
+    """用 `username` 和 `password` 登录，或用 `refresh_token` 续期。丢失答复不会使手机掉线：旧令牌在新令牌使用前仍有效。
+
+    Sign in with `username` and `password`, or go on with a `refresh_token`.
 
     Wrong passwords, unknown logins and disabled accounts are all `wrong_credentials`; after a few of them
     no password is tried for a while (`too_many_guesses`), which disturbs no phone that is signed in. A refresh token

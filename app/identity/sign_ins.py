@@ -6,7 +6,7 @@ copied, so the family ends.
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -30,10 +30,12 @@ _SIGN_IN: sa.Table = SignIn.__table__  # type: ignore[attr-defined]
 class Tokens(BaseModel):
     """Answer of a sign-in and of a refresh."""
 
-    access_token: str
-    token_type: str = "bearer"
-    expires_in: int = Field(ACCESS_SECONDS, description="Seconds the access token lives")
-    refresh_token: str
+    access_token: str = Field(max_length=1024, description="访问令牌 · Goes into `Authorization: Bearer …`")
+    token_type: Literal["bearer"] = Field("bearer", description="类型 · Its kind")
+    expires_in: int = Field(
+        ACCESS_SECONDS, ge=1, le=ACCESS_SECONDS, description="有效秒数 · Seconds the access token lives"
+    )
+    refresh_token: str = Field(max_length=256, description="刷新令牌 · For the next access token; keep the newest")
 
 
 async def begin_sign_in(

@@ -17,7 +17,7 @@ def linked(document: Document) -> Document:
         possible = [which for which in OF_A_RECORD if f"{name}_{which}" in known]
         later = {which: link(f"{name}_{which}", id="$response.body#/id") for which in possible}
         for which in {"patch", "delete"} & later.keys():
-            later[which]["parameters"]["if-match"] = "$response.header.ETag"
+            later[which]["parameters"]["If-Match"] = "$response.header.ETag"
         for first, status in (("create", "201"), ("patch", "200"), ("read", "200")):
             if f"{name}_{first}" in known:
                 add(known[f"{name}_{first}"], status, later)

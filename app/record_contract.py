@@ -1,0 +1,58 @@
+"""What the routes of a collection can answer, from its declaration and the route's name."""
+
+from app.collections.base import Collection
+from app.contract import READ_BODY, SIGNED_IN, STORED, UNFIT_FIELDS, UNFIT_VALUE, Codes, Responses, answers, succeeds
+
+_SEEN: Codes = ("bad_request", "not_found")
+_LOCKED: Codes = (*_SEEN, "stale", "already_there", "mutation_reused")
+_WRITTEN: Codes = (*READ_BODY, *UNFIT_VALUE, *UNFIT_FIELDS, "reference_not_found", "not_storable", "mutation_reused")
+_CHANGED: Codes = (*_LOCKED, "not_permitted")
+_CREATED: Codes = (*_SEEN, *_WRITTEN, "id_invalid", "id_taken")
+_PUT: Codes = (*_CREATED, *_CHANGED)
+
+_CODES: dict[str, Codes] = {
+    "list_all": ("bad_request",),
+    "read": _SEEN,
+    "history": _SEEN,
+    "create": _CREATED,
+    "put": _PUT,
+    "patch": (*_WRITTEN, *_CHANGED),
+    "delete": _CHANGED,
+    "override": _PUT,
+    "resolve": (*_WRITTEN, *_LOCKED, "already_resolved", "mutation_invalid"),
+}
+_SUCCESSES: dict[str, Responses] = {
+    "list_all": succeeds(200, "Link"),
+    "read": succeeds(200, "ETag") | succeeds(304, "ETag"),
+    "history": succeeds(200),
+    "create": succeeds(201, "ETag", "Location"),
+    "put": succeeds(200, "ETag") | succeeds(201, "ETag", "Location"),
+    "patch": succeeds(200, "ETag"),
+    "delete": succeeds(204),
+    "override": succeeds(200, "ETag") | succeeds(201, "ETag", "Location") | succeeds(204),
+    "resolve": succeeds(200, "ETag"),
+}
+
+
+def answers_of(collection: Collection, route: str) -> Responses:
+    """The `responses` of one route."""
+    found = dict(_SUCCESSES[route])
+    if route in ("put", "override"):
+        found[201] = {**found[201], "model": collection.read}
+    codes = _CODES[route]
+    own = _own(collection, route) if "invalid" in codes else ()
+    return found | answers(SIGNED_IN, STORED, codes, own)
+
+
+def _own(collection: Collection, route: str) -> Codes:
+    """What only some collections have reason to refuse."""
+    codes = [*collection.refuses]
+    changes = route in ("put", "patch", "override")
+    policies = {policy.name for policy in collection.rules.policies.values()}
+    if collection.audience == "staff" and collection.references.get(collection.lists_in) == "areas":
+        codes.append("area_without_feed")
+    if changes and "once" in policies:
+        codes.append("once_changed")
+    if changes and "steps" in policies:
+        codes.append("impossible_step")
+    return tuple(codes)
