@@ -1,0 +1,1 @@
+"""The contract as outsiders meet it: their linters read it, their generators make clients of it."""
