@@ -179,10 +179,10 @@ class Database(abc.ABC):
         raise AssertionError("unreachable")
 
 
-async def meanwhile(seams: Seams, statement: Coroutine[Any, Any, Any], work: Callable[[], T]) -> T:
+async def meanwhile(statement: Coroutine[Any, Any, Any], work: Callable[[], T]) -> T:
     """What `work` gives, done while the store is busy with the statement; both are over when this returns."""
     under_way = asyncio.ensure_future(statement)
-    await seams.sleep(0)  # it is on its way now
+    await asyncio.wait({under_way}, timeout=0)  # it is on its way now
     try:
         return work()
     finally:

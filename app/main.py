@@ -26,10 +26,11 @@ from app.settings import Settings, settings
 from app.waiting import Waiting
 from sync import seams
 
+# In order of how often they are asked for: each is tried in turn.
 ROUTERS = (
+    sync_routes.router,
     identity.router,
     replicas.router,
-    sync_routes.router,
     mutations.router,
     record_routes.router,
     health.router,

@@ -77,7 +77,7 @@ async def receive(transaction: Transaction, context: Context, actor: Actor, inco
         # what was received.
         await open_new_feeds(transaction, working)
         kept = _keep(transaction, batch)
-        listing = await meanwhile(context.seams, kept, lambda: listing_of(context.seams, working))
+        listing = await meanwhile(kept, lambda: listing_of(context.seams, working))
         await list_changes(transaction, listing, now)
     counted += len(batch.fresh)
     return Received(batch.outcomes(), counted, epoch)
