@@ -22,7 +22,7 @@ ON_A_PHONE: Codes = (*SIGNED_IN, "replica_needed")
 """Of every route that takes a `PhoneDep`."""
 STORED: Codes = ("unavailable", "overloaded")
 """Of every route that needs the store."""
-PARSED_BODY: Codes = ("bad_json", "bad_request", "body_too_slow")
+PARSED_BODY: Codes = ("bad_request", "body_too_slow")
 """Of every route whose body the framework reads into a model."""
 READ_BODY: Codes = ("bad_json", "too_deep", "bad_gzip", "wrong_content_type", "body_too_slow")
 """Of every route that reads its body with `read_json_body`."""
@@ -31,12 +31,13 @@ UNFIT_VALUE: Codes = (
     *("nul_in_text", "lone_surrogate", "duplicate_key", "key_not_allowed"),
 )
 """What can't travel: of a whole CRUD body, or of one mutation."""
-UNFIT_FIELDS: Codes = ("unknown_field", "invalid", "text_too_long")
-"""What every collection refuses; one may refuse more (`refuses`)."""
+UNFIT_FIELD: Codes = ("invalid", "text_too_long")
+"""Of any field's value; a collection may refuse more (`refuses`)."""
 REFUSALS: Codes = (
     *("id_invalid", "mutation_invalid", "unknown_collection", "pull_only", "wrong_home", "mutation_reused"),
     *UNFIT_VALUE,
-    *UNFIT_FIELDS,
+    "unknown_field",
+    *UNFIT_FIELD,
     "check_digit",
     *("reference_not_found", "area_without_feed", "depends_on_refused", "not_found", "id_taken", "not_permitted"),
     *("already_deleted", "already_resolved", "once_changed", "not_storable"),

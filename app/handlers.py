@@ -22,7 +22,7 @@ from app.problems import CATALOGUE, Problem
 
 METHODS = {"GET": "GET, HEAD", "POST": "POST", "PUT": "PUT", "PATCH": "PATCH", "DELETE": "DELETE"}
 """What each that a route takes allows."""
-_BY_STATUS = {400: "bad_json", 404: "no_route", 405: "method_not_allowed"}
+_BY_STATUS = {404: "no_route", 405: "method_not_allowed"}
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -42,11 +42,17 @@ def on_problem(request: Request, problem: Exception) -> Response:
 def on_http_exception(request: Request, error: Exception) -> Response:
     """No such address, no such method, a body that can't be parsed or doesn't end."""
     assert isinstance(error, HTTPException)
-    problem = error.problem if isinstance(error, Cut) else Problem(_BY_STATUS.get(error.status_code, "bad_request"))
+    problem = error.problem if isinstance(error, Cut) else Problem(_code_of(request, error.status_code))
     response = on_problem(request, problem)
     if problem.code == "method_not_allowed":
         response.headers["Allow"] = ", ".join(allowed_methods(request))
     return response
+
+
+def _code_of(request: Request, status: int) -> str:
+    """A body that can't be parsed is no JSON where it should have been some; a form is malformed in another way."""
+    sent_json = "json" in request.headers.get("content-type", "")
+    return _BY_STATUS.get(status, "bad_json" if status == 400 and sent_json else "bad_request")
 
 
 def allowed_methods(request: Request) -> list[str]:

@@ -1,13 +1,13 @@
 """What the routes of a collection can answer, from its declaration and the route's name."""
 
 from app.collections.base import Collection
-from app.contract import READ_BODY, SIGNED_IN, STORED, UNFIT_FIELDS, UNFIT_VALUE, Codes, Responses, answers, succeeds
+from app.contract import READ_BODY, SIGNED_IN, STORED, UNFIT_FIELD, UNFIT_VALUE, Codes, Responses, answers, succeeds
 
 _SEEN: Codes = ("bad_request", "not_found")
 _LOCKED: Codes = (*_SEEN, "stale", "already_there", "mutation_reused")
-_WRITTEN: Codes = (*READ_BODY, *UNFIT_VALUE, *UNFIT_FIELDS, "reference_not_found", "not_storable", "mutation_reused")
+_WRITTEN: Codes = (*READ_BODY, *UNFIT_VALUE, *UNFIT_FIELD, "not_storable", "mutation_reused")
 _CHANGED: Codes = (*_LOCKED, "not_permitted")
-_CREATED: Codes = (*_SEEN, *_WRITTEN, "id_invalid", "id_taken")
+_CREATED: Codes = (*_SEEN, *_WRITTEN, "unknown_field", "reference_not_found", "id_invalid", "id_taken")
 _PUT: Codes = (*_CREATED, *_CHANGED)
 
 _CODES: dict[str, Codes] = {
@@ -16,7 +16,7 @@ _CODES: dict[str, Codes] = {
     "history": _SEEN,
     "create": _CREATED,
     "put": _PUT,
-    "patch": (*_WRITTEN, *_CHANGED),
+    "patch": (*_WRITTEN, *_CHANGED, "unknown_field", "reference_not_found"),
     "delete": _CHANGED,
     "override": _PUT,
     "resolve": (*_WRITTEN, *_LOCKED, "already_resolved", "mutation_invalid"),

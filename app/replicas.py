@@ -69,7 +69,7 @@ class ReplicaList(BaseModel):
     "/v1/replicas",
     status_code=201,
     summary="登记本机 · Register this phone",
-    responses=succeeds(201) | answers(SIGNED_IN, STORED, PARSED_BODY),
+    responses=succeeds(201) | answers(SIGNED_IN, STORED, PARSED_BODY, "bad_json"),
 )
 async def post_replica(body: NewReplica, caller: CallerDep, context: ContextDep) -> NewReplicaTokens:
     """登记本机。此后使用返回的令牌：只有它能上传和下载。

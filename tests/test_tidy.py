@@ -117,6 +117,9 @@ def test_the_top_level_holds_only_what_was_agreed() -> None:
 def test_the_locks_agree_and_hold_no_url() -> None:
     runtime, everything = ((TOP / p).read_text() for p in ("requirements.lock", "tests/requirements.lock"))
     assert "://" not in runtime + everything
+    others = [path for path in files() if path.name in ("package-lock.json", "requirements.lock")]
+    assert len(others) >= 4
+    assert not [str(path) for path in others if "://" in (TOP / path).read_text()]
     pinned, also_pinned = (set(re.findall(r"^\S+==\S+", lock, re.MULTILINE)) for lock in (runtime, everything))
     assert pinned
     assert pinned <= also_pinned

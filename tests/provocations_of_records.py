@@ -1,0 +1,163 @@
+"""How each code that only a record's routes answer is had from one of them."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from app.collections import COLLECTIONS
+from tests.contract import Answer
+from tests.maker import INHERITED, Maker
+from tests.stage import OVERRIDE, Stage
+from tests.world import NEW_ID
+
+Provocation = Callable[[Stage], Coroutine[Any, Any, httpx.Response]]
+
+
+def said(**changes: Any) -> Provocation:
+    """The good request with these changes."""
+
+    async def provoke(stage: Stage) -> httpx.Response:
+        return await stage.ask(**changes)
+
+    return provoke
+
+
+def field(value: bytes, name: str = "note") -> Provocation:
+    """A body with this, as it is spelled."""
+    return said(content=b'{"%s":%s}' % (name.encode(), value))
+
+
+async def not_found(stage: Stage) -> httpx.Response:
+    other = str(NEW_ID())
+    there = {"path": stage.path.replace("{id}", other).replace("{replica_id}", other)}
+    if not stage.name.endswith(("_create", "_put")):
+        return await stage.ask(**there)
+    # Made, deleted, and asked for once more: nothing comes back.
+    key = {"Idempotency-Key": str(NEW_ID())}
+    made = (await stage.ask(headers=key, **there)).json()
+    await stage.make.send("DELETE", stage.collection, f"/{made['id']}")  # type: ignore[arg-type]
+    return await stage.ask(headers=key, **there)
+
+
+async def not_permitted(stage: Stage) -> httpx.Response:
+    headers = (await stage.another(role="reader")).headers
+    if stage.method == "PUT":
+        return await stage.ask(headers=headers, json=await held(stage))
+    return await stage.ask(headers=headers)
+
+
+async def held(stage: Stage) -> Answer:
+    """The whole record, with one change."""
+    assert stage.collection
+    record = (await stage.make.send("GET", stage.collection, f"/{stage.id}")).json()
+    whole = {name: record[name] for name in stage.collection.fields}
+    return whole | await stage.make.change(stage.collection, record)
+
+
+async def mutation_reused(stage: Stage) -> httpx.Response:
+    key, doors = {"Idempotency-Key": str(NEW_ID())}, COLLECTIONS["households"]
+    fields = {**await stage.make.fields(doors), "note": "another content"}
+    made = await stage.make.send("POST", doors, json=fields, headers=key)
+    assert made.status_code == 201, made.text
+    return await stage.ask(headers=key)
+
+
+async def id_taken(stage: Stage) -> httpx.Response:
+    assert stage.collection
+    if stage.name.endswith("_create"):
+        return await stage.ask_with(id=str(stage.id))
+    # In another building of the same community, where Li sees nothing.
+    doors = COLLECTIONS["households"]
+    li = await stage.another(area="building_1")
+    theirs = await stage.make.create(doors, {"area_id": str(stage.world.areas["unit_2"]), "door": "1"})
+    if stage.collection is not doors:
+        fields = {**await stage.make.fields(stage.collection), "household_id": theirs["id"]}
+        theirs = await stage.make.create(stage.collection, fields)
+    stage.id, mine = UUID(theirs["id"]), Maker(stage.world, li)
+    headers = li.headers | ({OVERRIDE: "PUT"} if stage.name.endswith("_override") else {})
+    return await stage.ask(json=await mine.fields(stage.collection), headers=headers)
+
+
+async def once_changed(stage: Stage) -> httpx.Response:
+    assert stage.collection
+    held = (await stage.make.send("GET", stage.collection, f"/{stage.id}")).json()
+    once = next(s for n, s in stage.collection.fields.items() if s.policy.name == "once" and n not in INHERITED)
+    other = await stage.make.value(stage.collection, once, unlike=held[once.name])
+    whole = {name: held[name] for name in stage.collection.fields} if stage.name.endswith("_put") else {}
+    return await stage.ask(json={**whole, once.name: other})
+
+
+async def reference_not_found(stage: Stage) -> httpx.Response:
+    assert stage.collection
+    return await stage.ask_with(**{stage.collection.lists_in: str(NEW_ID())})
+
+
+async def area_without_feed(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(area_id=str(stage.world.areas["grid"]))
+
+
+async def not_storable(stage: Stage) -> httpx.Response:
+    def stumbles(*arguments: Any) -> Any:
+        raise ZeroDivisionError
+
+    stage.patch.setattr("app.receive.judge", stumbles)
+    return await stage.ask()
+
+
+async def already_resolved(stage: Stage) -> httpx.Response:
+    await stage.ask()
+    return await stage.ask()
+
+
+async def mutation_invalid(stage: Stage) -> httpx.Response:
+    """A conflict on whether the record is deleted can only be answered with yes or no."""
+    phone, door = stage.make.phone, UUID((await stage.make.create(COLLECTIONS["households"]))["id"])
+    await phone.apply("households", door, "update", 1, fields={"door": "102"})
+    late = await stage.another()
+    [conflict] = (await late.say("households", door, "delete", 1))["conflicts"]
+    stage.id = UUID(conflict)
+    return await stage.ask(json={"value": "yes"})
+
+
+async def text_too_long(stage: Stage) -> httpx.Response:
+    assert stage.collection
+    if stage.collection.name == "conflicts":
+        return await stage.ask(json={"value": "x" * 5000})
+    texts = (name for name, spec in stage.collection.fields.items() if spec.kind is str and name in ("name", "note"))
+    return await stage.ask_with(**{next(texts): "x" * 5000})
+
+
+async def invalid(stage: Stage) -> httpx.Response:
+    assert stage.collection
+    if stage.collection.name == "conflicts":
+        return await stage.ask(json={"value": 7})
+    return await stage.ask_with(**{stage.collection.lists_in: 7})
+
+
+async def id_invalid(stage: Stage) -> httpx.Response:
+    headers = {OVERRIDE: "PUT"} if stage.name.endswith("_override") else {}
+    return await stage.ask(json={"id": "x"}, headers=headers)
+
+
+OF_RECORDS: dict[str, Provocation] = {
+    **{
+        made.__name__: made
+        for made in (
+            *(not_found, not_permitted, mutation_reused, id_taken, once_changed, reference_not_found, id_invalid),
+            *(area_without_feed, not_storable, already_resolved, mutation_invalid, text_too_long, invalid),
+        )
+    },
+    "unknown_field": said(json={"zebra": 1}),
+    "stale": said(headers={"If-Match": '"77"'}),
+    "already_there": said(headers={"If-None-Match": "*"}),
+    "number_not_finite": field(b"NaN"),
+    "number_not_whole": field(b"1.5"),
+    "integer_too_large": field(b"9007199254740992"),
+    "nul_in_text": field(rb'"\u0000"'),
+    "lone_surrogate": field(rb'"\ud800"'),
+    "duplicate_key": said(content=b'{"note":1,"note":2}'),
+    "key_not_allowed": field(b'{"A":1}'),
+    "check_digit": field(b'"110105194912310021"', "id_number"),
+}

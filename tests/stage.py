@@ -1,0 +1,96 @@
+"""A place to try an operation in, with a record it can be about and a good request, to be spoilt."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from app.collections import COLLECTIONS
+from app.collections.base import Collection
+from tests.contract import Answer
+from tests.maker import Maker
+from tests.raw_phone import RawPhone, phone_of
+from tests.two_people import contested
+from tests.world import NEW_ID, PASSWORD, World
+
+OVERRIDE = "X-HTTP-Method-Override"
+JSON = "application/json"
+
+
+@dataclass
+class Stage:
+    """An operation, a place to try it in, and what a good request of it says."""
+
+    world: World
+    patch: pytest.MonkeyPatch
+    name: str
+    method: str
+    path: str
+    make: Maker
+    collection: Collection | None
+    id: UUID
+    login: str
+    good: Answer
+    """Of the request: what goes to httpx."""
+
+    async def another(self, **where: str) -> RawPhone:
+        """Somebody else with a phone."""
+        return await phone_of(self.world, f"another_{NEW_ID()}", **where)
+
+    async def ask(self, http: httpx.AsyncClient | None = None, **changes: Any) -> httpx.Response:
+        """The good request, but for the changes; a header that is None is left out."""
+        said = {**self.good, **changes}
+        headers = {**self.make.phone.headers, **self.good.get("headers", {}), **changes.get("headers", {})}
+        said["headers"] = {name: value for name, value in headers.items() if value is not None}
+        if "content" in changes:
+            said = {name: part for name, part in said.items() if name not in ("json", "data")}
+            said["headers"].setdefault("Content-Type", JSON)
+        address = self.path.replace("{id}", str(self.id)).replace("{replica_id}", str(self.id))
+        return await (http or self.world.http).request(self.method, said.pop("path", address), **said)
+
+    async def ask_with(self, **fields: Any) -> httpx.Response:
+        """The good body, with other fields."""
+        return await self.ask(json={**self.good["json"], **fields})
+
+    @property
+    def is_form(self) -> bool:
+        return self.name == "post_token"
+
+
+async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: str, path: str) -> Stage:
+    """With a record, or a conflict, that the operation can be about."""
+    login = f"secretary_{NEW_ID()}"
+    make = Maker(world, await phone_of(world, login, role="admin"))
+    collection = COLLECTIONS.get(path.split("/")[2]) if path.startswith("/v1/") else None
+    stage = Stage(world, patch, name, method.upper(), path, make, collection, NEW_ID(), login, {})
+    if collection is None:
+        form = {"data": {"grant_type": "password", "username": login, "password": PASSWORD}}
+        stage.good = form if stage.is_form else OTHERS.get(name, {})
+    elif collection.name == "conflicts":
+        door = UUID((await make.create(COLLECTIONS["households"]))["id"])
+        stage.id = UUID(await contested(make.phone, await stage.another(), door))
+        stage.good = {"json": {"value": "103"}} if method == "post" else {}
+    else:
+        record = await make.create(collection)
+        stage.id = UUID(record["id"])
+        stage.good = await _good(stage, collection, name.removeprefix(f"{collection.name}_"), record)
+    return stage
+
+
+OTHERS: dict[str, Answer] = {
+    "post_replica": {"json": {"name": "a phone", "platform": "test", "app_version": "1"}},
+    "push": {"json": {"protocol": 1, "mutations": []}},
+    "pull": {"json": {"protocol": 1}},
+    "synchronise": {"json": {"protocol": 1}},
+}
+
+
+async def _good(stage: Stage, collection: Collection, route: str, record: Answer) -> Answer:
+    if route in ("create", "put"):
+        return {"json": await stage.make.fields(collection)}
+    if route in ("patch", "override"):
+        headers = {OVERRIDE: "PATCH"} if route == "override" else {}
+        return {"json": await stage.make.change(collection, record), "headers": headers}
+    return {}

@@ -1,0 +1,41 @@
+"""No operation declares a problem that it can't answer: each is provoked, on both stores."""
+
+import pytest
+
+from app.context import Context
+from app.document import operations
+from tests.contract import document, path_of, responses_of
+from tests.provocations import PROVOCATIONS
+from tests.stage import stage_of
+from tests.world import new_world
+
+NOT_PROVOKED = {
+    ("get_livez", "internal"): "it does nothing that could break",
+    ("get_readyz", "internal"): "what breaks there is `not_ready`",
+    **{
+        (f"{name}_{route}", "id_taken"): "only in a race: whoever may write it sees every one of its community"
+        for name in ("areas", "codes")
+        for route in ("put", "override")
+    },
+}
+DECLARED = {
+    operation["operationId"]: [code for said in responses_of(operation).values() for code in said.get("x-codes", ())]
+    for operation in operations(document())
+}
+
+
+@pytest.mark.parametrize("name", DECLARED)
+async def test_every_code_of(name: str, context: Context) -> None:
+    world = await new_world(context)
+    missing = {}
+    for code in DECLARED[name]:
+        if (name, code) in NOT_PROVOKED:
+            continue
+        with pytest.MonkeyPatch.context() as patch:
+            stage = await stage_of(world, patch, name, *path_of(name))
+            answer = await PROVOCATIONS[code](stage)
+        told = answer.json()["code"] if answer.status_code >= 400 else answer.status_code
+        if told != code:
+            missing[code] = (told, answer.text[:200])
+    await world.http.aclose()
+    assert not missing
