@@ -221,12 +221,16 @@ def may_repeat(error: BaseException) -> bool:
     if state is not None:
         return state in REPEATABLE or state.startswith("08")
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, ConnectionError) or _is_closed(error)
+    return lost or isinstance(error, ConnectionError) or is_closed(error)
 
 
-def _is_closed(error: BaseException) -> bool:
-    """The driver's own word for a connection that is gone; for values that it can't send it has the other."""
-    return isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
+def is_closed(error: BaseException) -> bool:
+    """The driver's own words for a connection that is gone, or that went in the middle of an answer.
+
+    A ValueError among them is about values that it can't send.
+    """
+    gone = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+    return gone and not isinstance(error, ValueError)
 
 
 def is_data_error(error: BaseException) -> bool:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
@@ -14,7 +13,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.bounds import Cut
-from app.database import sqlstate_of
+from app.database import is_closed, sqlstate_of
 from app.languages import language_of
 from app.logs import Log, note_problem
 from app.paging import as_pointer
@@ -131,7 +130,7 @@ def is_outage(error: BaseException) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     if getattr(cause, "sqlite_errorname", "").startswith(_SQLITE_OUTAGES):
         return True
-    if isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError):
+    if is_closed(cause):
         return True
     state = sqlstate_of(error) or ""
     lost = isinstance(error, DBAPIError) and error.connection_invalidated

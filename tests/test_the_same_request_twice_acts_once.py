@@ -125,7 +125,7 @@ async def test_a_key_that_is_no_uuid_is_told_so(make: Maker, key: str) -> None:
     headers = {"Idempotency-Key": key.encode()}
     answer = await make.send("POST", DOORS, json=household(make.world), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
-    assert answer.json()["errors"][0]["pointer"] == "/idempotency-key"
+    assert answer.json()["errors"][0]["pointer"] == "/Idempotency-Key"
     assert (await make.send("GET", DOORS)).json()["items"] == []
 
 
