@@ -96,7 +96,7 @@ def bearer(token: str) -> dict[str, str]:
 
 async def new_world(context: Context, chosen: Settings | None = None) -> World:
     """The place, without people yet. Its phones may ask as often as they like: their clock may stand still."""
-    app = create_app(context, chosen or Settings(requests_per_minute=1_000_000))
+    app = create_app(context, chosen or Settings(requests_per_minute=1_000_000, pool_size=64))
     world = World(context, app, client_of(app))
     tree = [
         ("district", None, "district"),
