@@ -17,7 +17,7 @@ from sync.seams import Seams
 
 
 class Postgres(Database):
-    """One pool; READ COMMITTED to write, REPEATABLE READ READ ONLY for a snapshot.
+    """READ COMMITTED to write, REPEATABLE READ READ ONLY for a snapshot; glances have a pool of their own, as large.
 
     Transactions are begun and ended in the driver's own words, so SQLAlchemy is told to leave them alone.
     """
