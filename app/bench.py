@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from app.access import Access, Verdict
 from app.fields import as_uuid
 from app.problems import Problem
-from app.working import Record, Working
+from app.working import AREAS, Record, Working
 from sync.wire import Fields, Op
 
 
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
     """May this person write it? What one may not see does not exist. Raises Refused."""
-    onto = _require_references(bench, record, fields)
+    onto = require_references(bench, record, fields)
     writers = record.collection.writers
     if record.held is not None:
         verdict = verdict_on(bench, record, writers)
@@ -83,7 +83,7 @@ def _why_not(bench: Bench, record: Record, op: Op) -> str:
     return "id_taken" if op == "create" else "not_found"
 
 
-def _require_references(bench: Bench, record: Record, fields: Fields) -> Verdict:
+def require_references(bench: Bench, record: Record, fields: Fields) -> Verdict:
     """Everything the fields refer to exists in this home and may be written to by this person.
 
     "grace" where that is so of one of them only by grace: nobody moves a record to where they have no say.
@@ -94,7 +94,7 @@ def _require_references(bench: Bench, record: Record, fields: Fields) -> Verdict
         id = as_uuid(fields.get(name))
         if id is None:
             continue
-        if referred == "areas":
+        if referred == AREAS:
             verdicts.add(_require_area(bench, record, id))
             continue
         parent = working.find(referred, id)
@@ -110,7 +110,7 @@ def _require_references(bench: Bench, record: Record, fields: Fields) -> Verdict
 
 def _require_area(bench: Bench, record: Record, id: UUID) -> Verdict:
     area = bench.working.areas.get(id)
-    is_tree = record.collection.name == "areas"
+    is_tree = record.collection.name == AREAS
     if area is None or not (is_tree or area.home == bench.working.home or record.collection.audience == "reference"):
         raise Refused("reference_not_found")
     owner = area.owner(record.collection.audience)

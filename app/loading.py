@@ -16,6 +16,7 @@ from app.incoming import Arrived
 from app.prepared import among
 from app.tables import REFUSED_CREATE, Feed, FeedEntry, History, ReceivedMutation
 from app.working import (
+    AREAS,
     CONFLICTS,
     Entry,
     Key,
@@ -25,6 +26,8 @@ from app.working import (
     as_loaded,
     as_parent,
     resolution_base,
+    resolution_of,
+    seen_conflict,
 )
 from sync.decide import Sent, Written
 from sync.wire import Fields, Mutation
@@ -40,15 +43,17 @@ async def load(transaction: Transaction, home: UUID, arrived: Sequence[Arrived],
     working = Working(home)
     mutations = [a.mutation for a in arrived if a.mutation and a.mutation.collection in COLLECTIONS]
     write = {(m.collection, m.record) for m in mutations}
-    write |= await _targets(transaction, home, [m.record for m in mutations if m.collection == CONFLICTS])
+    conflicts = await _conflicts(transaction, home, [m.record for m in mutations if m.collection == CONFLICTS])
+    write |= {(row.of_collection, row.of_record) for row in conflicts.values()}
     write |= {(s.collection, s.record) for m in mutations for s in m.seen or () if s.collection in COLLECTIONS}
-    read = _referenced(mutations)
+    references = _references(mutations, conflicts)
+    read = {key for key in references if key[0] != AREAS}
     for collection in COLLECTIONS.values():
         await _lock(transaction, working, collection, write, read - write)
     # In order, because new records are numbered in it: the same push gives the same pages in every process.
     for key in sorted(write | read):
         working.record(*key)
-    await _load_areas(transaction, working, mutations)
+    await _load_areas(transaction, working, mutations, {id for name, id in references if name == AREAS})
     await load_entries(transaction, working, working.records.values())
     await _load_past(transaction, working, mutations, person)
     changed = {(m.collection, m.record) for m in mutations if m.op != "create"}
@@ -56,26 +61,37 @@ async def load(transaction: Transaction, home: UUID, arrived: Sequence[Arrived],
     return working
 
 
-def _referenced(mutations: Iterable[Mutation]) -> set[Key]:
-    """What the mutations' fields refer to, areas excepted."""
+def _references(mutations: Iterable[Mutation], conflicts: dict[UUID, Any]) -> set[Key]:
+    """What the mutations' fields refer to; a resolution speaks of its target's field."""
     found: set[Key] = set()
     for mutation in mutations:
-        for name, referred in COLLECTIONS[mutation.collection].references.items():
-            if referred != "areas" and (id := as_uuid(mutation.fields.get(name))):
-                found.add((referred, id))
+        name, fields = mutation.collection, mutation.fields
+        if name == CONFLICTS:
+            name, fields = _resolved_field(mutation, conflicts.get(mutation.record))
+        references = COLLECTIONS[name].references if name in COLLECTIONS else {}
+        found |= {(referred, id) for field, referred in references.items() if (id := as_uuid(fields.get(field)))}
     return found
 
 
+def _resolved_field(mutation: Mutation, conflict: Any) -> tuple[str, Fields]:
+    """The collection that a resolution's target is of, and the field it gives which value."""
+    value = resolution_of(mutation).get("value")
+    if conflict is not None:
+        return conflict.of_collection, {conflict.field: value}
+    seen = seen_conflict(mutation)
+    return (str(seen["of_collection"]), {str(seen["field"]): value}) if seen else (CONFLICTS, {})
+
+
 _CONFLICT = COLLECTIONS[CONFLICTS].table
-_TARGETS = sa.select(_CONFLICT.c.of_collection, _CONFLICT.c.of_record).where(
+_OF = sa.select(_CONFLICT.c.id, _CONFLICT.c.of_collection, _CONFLICT.c.of_record, _CONFLICT.c.field).where(
     _CONFLICT.c.home == sa.bindparam("home"), among(_CONFLICT.c.id, "ids")
 )
 
 
-async def _targets(transaction: Transaction, home: UUID, conflicts: list[UUID]) -> set[Key]:
-    """The records that these conflicts are of. They never change, so they are read without a lock."""
-    rows = await transaction.fetch(_TARGETS, home=home, ids=conflicts) if conflicts else []
-    return {(row.of_collection, row.of_record) for row in rows}
+async def _conflicts(transaction: Transaction, home: UUID, ids: list[UUID]) -> dict[UUID, Any]:
+    """What these conflicts are of. That never changes, so it is read without a lock."""
+    rows = await transaction.fetch(_OF, home=home, ids=ids) if ids else []
+    return {row.id: row for row in rows}
 
 
 async def _lock(
@@ -109,13 +125,12 @@ def _locking(name: str, *, shared: bool) -> sa.Select[Any]:
     return statement.order_by(table.c.id).with_for_update(read=shared)
 
 
-async def _load_areas(transaction: Transaction, working: Working, mutations: Iterable[Mutation]) -> None:
+async def _load_areas(
+    transaction: Transaction, working: Working, mutations: Iterable[Mutation], named: set[UUID]
+) -> None:
     """Every area that a listing needs, and the feeds it lists in."""
-    ids = {record.area_id for record in working.records.values() if record.area_id}
+    ids = named | {record.area_id for record in working.records.values() if record.area_id}
     for mutation in mutations:
-        for name, referred in COLLECTIONS[mutation.collection].references.items():
-            if referred == "areas" and (id := as_uuid(mutation.fields.get(name))):
-                ids.add(id)
         ids |= {id for s in mutation.seen or () if (id := as_uuid(s.fields.get("area_id")))}
     working.areas = await areas_by_id(transaction, working.home, ids)
     await load_feeds(transaction, working)

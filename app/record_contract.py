@@ -8,6 +8,7 @@ _LOCKED: Codes = (*_SEEN, "stale", "already_there", "mutation_reused")
 _WRITTEN: Codes = (*READ_BODY, *UNFIT_VALUE, *UNFIT_FIELD, "not_storable", "mutation_reused")
 _CHANGED: Codes = (*_LOCKED, "not_permitted")
 _CREATED: Codes = (*_SEEN, *_WRITTEN, "unknown_field", "reference_not_found", "id_invalid", "id_taken")
+_RESOLVED: Codes = (*_WRITTEN, *_LOCKED)
 _PUT: Codes = (*_CREATED, *_CHANGED)
 
 _CODES: dict[str, Codes] = {
@@ -19,7 +20,7 @@ _CODES: dict[str, Codes] = {
     "patch": (*_WRITTEN, *_CHANGED, "unknown_field", "reference_not_found"),
     "delete": _CHANGED,
     "override": _PUT,
-    "resolve": (*_WRITTEN, *_LOCKED, "already_resolved", "mutation_invalid"),
+    "resolve": (*_RESOLVED, "already_resolved", "mutation_invalid", "reference_not_found", "area_without_feed"),
 }
 _SUCCESSES: dict[str, Responses] = {
     "list_all": succeeds(200, "Link"),

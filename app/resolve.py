@@ -6,11 +6,11 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from app.access import Verdict
-from app.bench import Bench, Refused, verdict_on
+from app.bench import Bench, Refused, require_references, verdict_on
 from app.effects import apply, as_whole, change_conflict
 from app.fields import as_uuid
 from app.recover import base_is_known, recover, seen_fields
-from app.working import CONFLICTS, Record
+from app.working import CONFLICTS, Record, seen_conflict
 from sync import conflict as conflicts
 from sync.decide import DELETED, Contest, Decision, Edit, decide
 from sync.wire import Fields, Mutation, Outcome
@@ -25,7 +25,8 @@ def resolve(bench: Bench, mutation: Mutation) -> Outcome:
         raise Refused("not_found")
     if conflict and conflict.fields["state"] == "closed":
         raise Refused("already_resolved", resolved_by=conflict.fields["resolved_by"])
-    decision = _decision_on(bench, target, name, edit, chosen, verdict)
+    onto = require_references(bench, target, edit.fields)
+    decision = _decision_on(bench, target, name, edit, chosen, "grace" if onto == "grace" else verdict)
     if decision.outcome == "refused":
         raise Refused(decision.problem or "invalid", decision.errors)
     joined = apply(bench, target, mutation, decision, edit, resolves=conflict)
@@ -58,7 +59,7 @@ def _decision_on(bench: Bench, target: Record, name: str, edit: Edit, chosen: Js
 def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Record, str, Edit]:
     """The conflict (None where a restore lost it), the record it is of, the field, and the edit it amounts to."""
     conflict = bench.working.find(CONFLICTS, mutation.record)
-    fields = conflict.fields if conflict else _seen_conflict(mutation)
+    fields = conflict.fields if conflict else seen_conflict(mutation)
     said = mutation.fields["resolution"]
     if fields is None:
         raise Refused("not_found")
@@ -81,14 +82,6 @@ def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Rec
         op, values = "update", {name: _chosen(target, name, value)}
     seen = None if known else seen_fields(mutation, target)
     return conflict, target, name, Edit(mutation.id, op, base if known else None, values, after, seen)
-
-
-def _seen_conflict(mutation: Mutation) -> Fields | None:
-    for seen in mutation.seen or ():
-        named = {"of_collection", "of_record", "field"} <= seen.fields.keys()
-        if (seen.collection, seen.record) == (CONFLICTS, mutation.record) and named:
-            return seen.fields
-    return None
 
 
 def _chosen(target: Record, name: str, value: JsonValue) -> JsonValue:

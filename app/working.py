@@ -14,7 +14,7 @@ from sync.decide import Held, Past
 from sync.wire import Fields, Mutation
 
 Key = tuple[str, UUID]
-CONFLICTS = "conflicts"
+AREAS, CONFLICTS = "areas", "conflicts"
 PARENTS = {collection.lists_through for collection in COLLECTIONS.values()}
 """Collections through whose records others list."""
 
@@ -178,6 +178,15 @@ def resolution_base(mutation: Mutation) -> int:
     """The target's rev that the person looked at."""
     base = resolution_of(mutation).get("base")
     return max(0, base) if isinstance(base, int) and not isinstance(base, bool) else 0
+
+
+def seen_conflict(mutation: Mutation) -> Fields | None:
+    """The conflict as its person saw it, which tells what it was of where a restore lost it."""
+    for seen in mutation.seen or ():
+        named = {"of_collection", "of_record", "field"} <= seen.fields.keys()
+        if (seen.collection, seen.record) == (CONFLICTS, mutation.record) and named:
+            return seen.fields
+    return None
 
 
 def after_of(mutation: Mutation) -> UUID | None:

@@ -10,6 +10,7 @@ from app.collections import COLLECTIONS
 from tests.contract import Answer
 from tests.maker import INHERITED, Maker
 from tests.stage import OVERRIDE, Stage
+from tests.two_people import contested
 from tests.world import NEW_ID
 
 Provocation = Callable[[Stage], Coroutine[Any, Any, httpx.Response]]
@@ -91,11 +92,24 @@ async def once_changed(stage: Stage) -> httpx.Response:
 
 async def reference_not_found(stage: Stage) -> httpx.Response:
     assert stage.collection
+    if stage.collection.name == "conflicts":
+        return await _move_to(stage, str(NEW_ID()))
     return await stage.ask_with(**{stage.collection.lists_in: str(NEW_ID())})
 
 
 async def area_without_feed(stage: Stage) -> httpx.Response:
-    return await stage.ask_with(area_id=str(stage.world.areas["grid"]))
+    assert stage.collection
+    grid = str(stage.world.areas["grid"])
+    return await (_move_to(stage, grid) if stage.collection.name == "conflicts" else stage.ask_with(area_id=grid))
+
+
+async def _move_to(stage: Stage, area: str) -> httpx.Response:
+    """Resolves where a door lies, of which two people thought otherwise."""
+    door = UUID((await stage.make.create(COLLECTIONS["households"]))["id"])
+    ours, theirs = (str(stage.world.areas[name]) for name in ("building_1", "building_2"))
+    late = await stage.another()
+    stage.id = UUID(await contested(stage.make.phone, late, door, "area_id", ours=ours, theirs=theirs))
+    return await stage.ask(json={"value": area})
 
 
 async def not_storable(stage: Stage) -> httpx.Response:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.raw_phone import RawPhone, phone_of
 from tests.two_people import contested, door, li, wang, world
-from tests.world import World, mutation
+from tests.world import NEW_ID, World, household, mutation
 
 __all__ = ["door", "li", "wang", "world"]
 
@@ -216,3 +216,36 @@ async def test_a_conflict_moves_with_its_record(
     assert after["feed"] == li.feed_of("households", door) != before["feed"]
     assert (after["rev"], after["fields"]) == (before["rev"], before["fields"])
     li.check_digests()
+
+
+@pytest.mark.parametrize("chosen", ["unit_2", "building_1", "unit_1"])
+async def test_a_contested_area_is_resolved_and_everything_lists_where_it_was_chosen(
+    world: World, li: RawPhone, wang: RawPhone, door: UUID, chosen: str
+) -> None:
+    ours, theirs, place = (str(world.areas[name]) for name in ("unit_2", "building_1", chosen))
+    conflict = await contested(li, wang, door, "area_id", ours=ours, theirs=theirs)
+    assert (await wang.resolve(conflict, place, base=2, seen=1))["outcome"] == "applied"
+    await li.pull()
+    there = NEW_ID()
+    await li.apply("households", there, fields=household(world, unit=chosen))
+    await li.pull()
+    feeds = {li.feed_of("households", door), li.feed_of("conflicts", conflict)}
+    assert feeds == {li.feed_of("households", there)}
+    assert (await li.get("households", door))["area_id"] == place
+    li.check_digests()
+
+
+@pytest.mark.parametrize("elsewhere", ["nowhere", "out of reach"])
+async def test_nobody_resolves_a_contested_area_to_where_they_have_no_say(
+    world: World, li: RawPhone, wang: RawPhone, door: UUID, elsewhere: str
+) -> None:
+    ours, theirs = (str(world.areas[name]) for name in ("unit_2", "building_1"))
+    conflict = await contested(li, wang, door, "area_id", ours=ours, theirs=theirs)
+    zhao = await phone_of(world, "zhao", area="building_1")
+    place = str(NEW_ID() if elsewhere == "nowhere" else world.areas["building_2"])
+    outcome = await zhao.resolve(conflict, place, base=2, seen=1)
+    assert (outcome["outcome"], outcome["problem"]["code"]) == ("refused", "reference_not_found")
+    assert ((await li.get("conflicts", conflict))["state"], (await li.get("households", door))["area_id"]) == (
+        "open",
+        ours,
+    )
