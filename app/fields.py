@@ -69,8 +69,11 @@ def _uuid_of(text: str) -> UUID | None:
 
 def as_wire(value: Any) -> JsonValue:
     """A Python value as it travels: times in UTC, all equally long so that text compares as time; sets sorted."""
-    if type(value) is str:
-        return value
+    kind = type(value)
+    if kind is str or value is None or kind is int:
+        return value  # type: ignore[no-any-return]
+    if kind is UUID:
+        return str(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(value, UUID | date):

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from app.bodies import read_json_body
 from app.compression import JSON, json_response
-from app.context import Context, ContextDep
+from app.context import Context, context_of
 from app.contract import ON_A_PHONE, READ_BODY, REFUSALS, STORED, Codes, answers, codes_of, succeeds
 from app.identity.caller import ClaimsDep, Phone, PhoneDep
 from app.identity.tokens import Claims
@@ -45,7 +45,7 @@ BODIES: tuple[type[BaseModel], ...] = (PushBody, PullBody, SyncBody)
     openapi_extra=_takes("PushBody", REFUSALS),
     responses=succeeds(200) | answers(ON_A_PHONE, STORED, BATCH, "server_restored"),
 )
-async def push(request: Request, context: ContextDep, phone: PhoneDep) -> Response:
+async def push(request: Request, phone: PhoneDep) -> Response:
     """逐条、按先后判定离线修改，最多 100 条（256 KB）。重复发送不改变任何结果。被拒绝的也会保留，可随时查阅。
 
     Judge up to 100 mutations (256 KB), each alone and in order. Sending the same again changes nothing.
@@ -53,7 +53,7 @@ async def push(request: Request, context: ContextDep, phone: PhoneDep) -> Respon
     writer reads it at `GET /v1/mutations?outcome=refused`.
     """
     envelope, arrived = read_envelope(await read_json_body(request))
-    return Response(as_json(await take_push(context, phone, envelope, arrived)), media_type=JSON)
+    return Response(as_json(await take_push(context_of(request), phone, envelope, arrived)), media_type=JSON)
 
 
 @router.post(
@@ -63,7 +63,7 @@ async def push(request: Request, context: ContextDep, phone: PhoneDep) -> Respon
     openapi_extra=_takes("PullBody"),
     responses=succeeds(200) | answers(ON_A_PHONE, STORED, BATCH, PAGE),
 )
-async def pull(request: Request, context: ContextDep, claims: ClaimsDep) -> Response:
+async def pull(request: Request, claims: ClaimsDep) -> Response:
     """游标之后，本机各信息流的变化，一次一页。先暂存，直到某页为 `complete`，再一并生效。带 `wait` 则无变化时稍等。
 
     One page of what changed in this phone's feeds since the cursor. Stage pages until one is `complete`.
@@ -73,7 +73,7 @@ async def pull(request: Request, context: ContextDep, claims: ClaimsDep) -> Resp
     """
     envelope, _ = read_envelope(await read_json_body(request))
     require_protocol(envelope)
-    answer = await awaited_page_of(request, context, claims, as_model(PullBody, envelope))
+    answer = await awaited_page_of(request, claims, as_model(PullBody, envelope))
     return json_response(request, answer.body)
 
 
@@ -83,15 +83,13 @@ async def pull(request: Request, context: ContextDep, claims: ClaimsDep) -> Resp
     response_model=Page,
     responses=succeeds(200) | answers(ON_A_PHONE, STORED, PAGE, "bad_request", "server_older"),
 )
-async def pull_by_query(
-    request: Request, query: Annotated[PullBody, Query()], context: ContextDep, claims: ClaimsDep
-) -> Response:
+async def pull_by_query(request: Request, query: Annotated[PullBody, Query()], claims: ClaimsDep) -> Response:
     """与 POST 相同，供习惯 GET 的应用使用。
 
     The same as the POST, for clients that would rather GET.
     """
     require_protocol(query.model_dump())
-    return json_response(request, (await awaited_page_of(request, context, claims, query)).body)
+    return json_response(request, (await awaited_page_of(request, claims, query)).body)
 
 
 @router.post(
@@ -101,7 +99,7 @@ async def pull_by_query(
     openapi_extra=_takes("SyncBody", REFUSALS, PAGE, STORED, ON_A_PHONE),
     responses=succeeds(200) | answers(ON_A_PHONE, STORED, BATCH, "server_restored"),
 )
-async def synchronise(request: Request, context: ContextDep, claims: ClaimsDep, phone: PhoneDep) -> Response:
+async def synchronise(request: Request, claims: ClaimsDep, phone: PhoneDep) -> Response:
     """先上传，再读一页，一个来回、两次事务：下载失败不会掩盖上传的结果。
 
     Push, then read one page, in two transactions: a pull that fails never hides the outcomes.
@@ -111,11 +109,11 @@ async def synchronise(request: Request, context: ContextDep, claims: ClaimsDep, 
     envelope, arrived = read_envelope(await read_json_body(request))
     require_protocol(envelope)
     body: SyncBody = as_model(SyncBody, _without_mutations(envelope))
-    pushed = await _push(context, phone, envelope.get("push"), arrived)
+    pushed = await _push(context_of(request), phone, envelope.get("push"), arrived)
     # Outcomes are never held back.
     wait = 0 if pushed else body.wait
     wanted = PullBody(cursor=body.cursor, limit=body.limit, reread=body.reread, wait=wait)
-    page = await _page(request, context, claims, wanted)
+    page = await _page(request, claims, wanted)
     parts = [part for part in (pushed, page) if part is not None]
     return json_response(request, b"{" + b",".join(parts) + b"}")
 
@@ -131,9 +129,9 @@ async def _push(context: Context, phone: Phone, push: Any, arrived: list[Arrived
     return b'"push":' + as_json(await take_push(context, phone, push, arrived))
 
 
-async def _page(request: Request, context: Context, claims: Claims, body: PullBody) -> bytes:
+async def _page(request: Request, claims: Claims, body: PullBody) -> bytes:
     try:
-        return b'"page":' + (await awaited_page_of(request, context, claims, body)).body
+        return b'"page":' + (await awaited_page_of(request, claims, body)).body
     except Problem as problem:
         return (
             b'"page_problem":'

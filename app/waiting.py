@@ -18,7 +18,7 @@ from starlette.types import Receive
 
 from app.access import followed_in_sum
 from app.admission import stepping_aside
-from app.context import Context
+from app.context import Context, context_of
 from app.identity.sign_ins import still_good
 from app.identity.tokens import Claims, require_unexpired
 from app.logs import Log
@@ -63,11 +63,12 @@ class Waiter:
     woken: asyncio.Future[None]
 
 
-async def awaited_page_of(request: Request, context: Context, claims: Claims, body: PullBody) -> Answer:
+async def awaited_page_of(request: Request, claims: Claims, body: PullBody) -> Answer:
     """What a pull gives now, if there is anything new or `body.wait` is 0; else what it gives after waiting.
 
     Raises what `page_of` raises, and token_expired.
     """
+    context = context_of(request)
     answer = await page_of(context, claims, body)
     if not (answer.unchanged and body.wait and body.cursor):
         return answer
