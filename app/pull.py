@@ -34,7 +34,9 @@ NOTED_EVERY = timedelta(minutes=5)
 
 
 _STANDING = with_followed(
-    signed_in(sa.bindparam("sign_in")).add_columns(_REPLICA.c.seen_at, _SERVER.c.epoch).join(_SERVER, sa.true())
+    signed_in(sa.bindparam("sign_in"))
+    .add_columns(_REPLICA.c.seen_at, _REPLICA.c.received, _SERVER.c.epoch)
+    .join(_SERVER, sa.true())
 )
 """The token check, the epoch and the heads: all that an empty pull asks."""
 
@@ -72,7 +74,7 @@ async def page_of(context: Context, claims: Claims, body: PullBody) -> Answer:
     """One page, all of one moment.
 
     Raises what ended the sign-in, replica_needed, cursor_unreadable, cursor_forged, cursor_foreign,
-    too_many_feeds.
+    too_many_feeds; and server_restored when the phone has lived through another past.
     """
     phone = as_phone(claims)
     # 1. How far has this replica read?
@@ -99,6 +101,8 @@ async def _read(
     if fault := ended_by(rows[0] if rows else None):
         raise Problem(fault)
     followed, epoch = as_followed(rows), str(rows[0].epoch)
+    if body.received > rows[0].received:
+        raise Problem("server_restored", epoch=epoch, received=rows[0].received)
     if len(followed) > MOST_FEEDS:
         raise Problem("too_many_feeds", most_feeds=MOST_FEEDS, feeds=len(followed))
     reading = await _compare(store, read, followed, body.reread, epoch)

@@ -61,7 +61,7 @@ async def push(request: Request, phone: PhoneDep) -> Response:
     summary="下载变化 · Pull changes",
     response_model=Page,
     openapi_extra=_takes("PullBody"),
-    responses=succeeds(200) | answers(ON_A_PHONE, STORED, BATCH, PAGE),
+    responses=succeeds(200) | answers(ON_A_PHONE, STORED, BATCH, PAGE, "server_restored"),
 )
 async def pull(request: Request, claims: ClaimsDep) -> Response:
     """游标之后，本机各信息流的变化，一次一页。先暂存，直到某页为 `complete`，再一并生效。带 `wait` 则无变化时稍等。
@@ -81,7 +81,7 @@ async def pull(request: Request, claims: ClaimsDep) -> Response:
     "/v1/sync/pull",
     summary="下载变化（GET） · Pull changes by query",
     response_model=Page,
-    responses=succeeds(200) | answers(ON_A_PHONE, STORED, PAGE, "bad_request", "server_older"),
+    responses=succeeds(200) | answers(ON_A_PHONE, STORED, PAGE, "server_restored", "bad_request", "server_older"),
 )
 async def pull_by_query(request: Request, query: Annotated[PullBody, Query()], claims: ClaimsDep) -> Response:
     """与 POST 相同，供习惯 GET 的应用使用。

@@ -73,8 +73,10 @@ def find_next_request(phone: Phone) -> Request | None:
         plain = meta.recovering or meta.must_push or meta.pull_off
         return _push_request(phone, "push" if plain else "sync")
     if phone.wants_a_page and not meta.pull_off:
-        pull = PullBody(protocol=PROTOCOL, cursor=meta.reading_from, limit=phone.page_limit, reread=meta.reread)
-        return Request("pull", _as_body(pull), phone.next_serial(), meta.reading_from)
+        reading = meta.reading_from
+        words = {"limit": phone.page_limit, "reread": meta.reread, "received": meta.received}
+        pull = PullBody.model_validate({"protocol": PROTOCOL, "cursor": reading, **words})
+        return Request("pull", _as_body(pull), phone.next_serial(), reading)
     return None
 
 

@@ -81,7 +81,7 @@ def _settle(phone: Phone, entry: Entry, outcome: Outcome, answer: PushAnswer, se
         kept = {"outcome": outcome, "acked_at": answer.server_time, "answer_serial": serial, "again": False}
         phone.entries.put(entry.model_copy(update=done | kept))
     elif code == corrections.MUTATION_REUSED:
-        corrections.queue_again(phone, entry, after=entry.id)
+        corrections.queue_again(phone, entry, entry.after)
     elif code == corrections.DEPENDS_ON_REFUSED and corrections.waits_for_a_create(phone, entry):
         corrections.queue_on_top(phone, entry)
     else:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Wi
 from sync.canonical import LARGEST_INTEGER
 
 PROTOCOL = 1
-WIRE = "6be19410186f4311"
+WIRE = "e1b51a2a2275effa"
 """The hash of what travels in this protocol; openapi/CHANGELOG.md tells its story. A test holds both."""
 MOST_MUTATIONS = 100
 MOST_PUSH_BYTES = 256 * 1024
@@ -206,6 +206,11 @@ class PullBody(Wire):
     limit: int = Field(DEFAULT_PAGE, ge=1, le=MOST_PAGE, description="每页最多条数 · Changes on a page, at most")
     reread: list[Whole] = Field(
         [], max_length=MOST_FEEDS, description="要求重读的信息流 · Feeds to read again from their beginning"
+    )
+    received: Whole = Field(
+        0,
+        description="服务器曾确认收到的条数，超过服务器现有的即说明它从备份恢复过 · "
+        "The highest count a push was ever answered; a server that has fewer was restored",
     )
     wait: int = Field(
         0,

@@ -185,7 +185,7 @@ def building_of(key: tuple[str, UUID], records: dict[tuple[str, UUID], dict[str,
     row = records[key]
     if key[0] == "conflicts":
         return building_of((row["of_collection"], UUID(str(row["of_record"]))), records)
-    if key[0] == "visits":
+    if "household_id" in row:
         return building_of(("households", row["household_id"]), records)
     owner: UUID = records["areas", UUID(str(row["area_id"]))]["feed_area_id"]
     return owner

@@ -161,8 +161,10 @@ async def server_older(stage: Stage) -> httpx.Response:
 
 
 async def server_restored(stage: Stage) -> httpx.Response:
+    if stage.method == "GET":
+        return await stage.ask(params={"received": 7})
     body: Answer = {"received": 7, "mutations": []}
-    return await stage.ask(json=body if stage.name == "push" else {"push": body})
+    return await stage.ask(json={"push": body} if stage.path == "/v1/sync" else body)
 
 
 PROVOCATIONS: dict[str, Provocation] = {

@@ -257,6 +257,8 @@ async def test_nothing_is_taken_from_a_newer_app_or_after_a_restore(scene: Scene
     for words in ({"epoch": MARKER}, {"received": 2**53 - 1}):
         problem = require_problem(await post(scene, as_bytes({**push, **words})), "server_restored")
         assert problem["details"]["received"] == before[-1]
+    pulled = await post(scene, as_bytes({"received": 2**53 - 1}), "/v1/sync/pull")
+    assert require_problem(pulled, "server_restored")["details"]["received"] == before[-1]
     assert await state(scene) == before
 
 
