@@ -1,7 +1,7 @@
 """What becomes of refused mutations: corrected by their person, or queued again under new ids.
 
-A mutation that is queued again keeps its place, so that what was written upon it still comes after it;
-and what waits upon it is told its new id.
+A mutation that is queued again keeps its place, so that what was written upon it still comes after it, or
+takes that along; and what waits upon it is told its new id.
 """
 
 from uuid import UUID
@@ -80,6 +80,16 @@ def queue_on_top(phone: Phone, entry: Entry) -> Entry:
     """The same mutation under a new id, upon whatever of ours now lies below it."""
     below = [other.id for other in phone.entries.over(entry.key) if other.place < entry.place]
     return queue_again(phone, entry, below[-1] if below else entry.after)
+
+
+def queue_behind(phone: Phone, entry: Entry) -> None:
+    """The same at the end of the outbox, with what waits upon it: the create that it depends on comes before it,
+    however few fit into a push."""
+    anew = queue_on_top(phone, entry)
+    upon = [other for other in phone.entries.over(anew.key) if other.place > anew.place and other.state == "waiting"]
+    for moved in (anew, *upon):
+        phone.entries.remove(moved)
+        phone.entries.put(moved.model_copy(update={"place": phone.entries.next_place()}))
 
 
 def _queue_dependants(phone: Phone, create: Entry) -> None:

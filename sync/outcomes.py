@@ -61,6 +61,13 @@ def send_log_again(phone: Phone) -> None:
             phone.entries.put(entry.model_copy(update={"again": True}))
 
 
+def send_the_log_of_another_replica(phone: Phone) -> None:
+    """A new replica's count begins at zero and would betray no restore, so whatever the old one had acknowledged
+    is asked for once more."""
+    if phone.entries.any("done", "refused"):
+        send_log_again(phone)
+
+
 def end_recovery_when_done(phone: Phone) -> None:
     """Pages count again once the server has everything."""
     if phone.meta.recovering and not phone.entries.any("again", "unsent"):
@@ -83,7 +90,7 @@ def _settle(phone: Phone, entry: Entry, outcome: Outcome, answer: PushAnswer, se
     elif code == corrections.MUTATION_REUSED:
         corrections.queue_again(phone, entry, entry.after)
     elif code == corrections.DEPENDS_ON_REFUSED and corrections.waits_for_a_create(phone, entry):
-        corrections.queue_on_top(phone, entry)
+        corrections.queue_behind(phone, entry)
     else:
         _put_refused(phone, entry.model_copy(update={"acked_at": answer.server_time}), outcome)
 

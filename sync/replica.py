@@ -19,6 +19,7 @@ from sync.corrections import NotRefused
 from sync.entries import Entry, Key
 from sync.exchange import Answered, Request
 from sync.outbox import AlreadyShown, NotOpen, NotShown
+from sync.outcomes import send_the_log_of_another_replica
 from sync.phone import Phone, opened
 from sync.seams import Seams
 from sync.shown import Shown
@@ -211,6 +212,7 @@ class Replica:
                 phone.forget_everything()
             if meta.replica != str(replica):
                 meta.received = 0
+                send_the_log_of_another_replica(phone)
             meta.person, meta.replica = str(person), str(replica)
             meta.revoked, meta.blocked_by, meta.deaf_until = False, None, meta.serial
 

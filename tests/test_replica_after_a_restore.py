@@ -18,7 +18,8 @@ class RestorableServer(ScriptedServer):
     def answer(self, request: object) -> Answer:
         body = json.loads(request.body)  # type: ignore[attr-defined]
         push = body if request.kind == "push" else body.get("push")  # type: ignore[attr-defined]
-        if push and (push["epoch"] not in (None, self.epoch) or push["received"] > self.received):
+        told = push or body
+        if told.get("epoch") not in (None, self.epoch) or told.get("received", 0) > self.received:
             return problem(409, "server_restored", epoch=self.epoch, received=self.received)
         return super().answer(request)  # type: ignore[arg-type]
 
@@ -226,7 +227,6 @@ def test_a_phone_in_the_middle_of_a_recovery_is_not_given_to_another_person(pair
     restore(pair, backup)
     pair.phone.want_sync()
     pair.exchange()
-    pair.exchange()
     assert pair.phone.status().unsent == 0
     with pytest.raises(OtherPersonsOutbox):
         pair.phone.sign_in("somebody else", "another phone")
@@ -264,3 +264,26 @@ def test_several_mutations_of_one_record_share_a_push_of_the_log(pair: Pair) -> 
     (push,) = pair.server.pushes
     sent: list[Raw] = push["mutations"]
     assert [m["fields"]["phone"] for m in sent] == ["2", "3", "4"]
+
+
+def test_a_phone_with_nothing_to_send_and_no_feed_left_learns_of_a_restore_by_its_count(pair: Pair) -> None:
+    _, backup = with_a_backup(pair)
+    visit = pair.phone.create("visits", HOME, {"note": "one"})
+    pair.sync()
+    restore(pair, backup, epoch="e1")  # nobody told the server
+    pair.server.feeds.clear()
+    pair.sync()
+    assert visit in pair.server.records
+    assert pair.phone.status().up_to_date
+
+
+def test_signing_in_anew_sends_the_log_since_the_new_count_betrays_nothing(pair: Pair) -> None:
+    _, backup = with_a_backup(pair)
+    visit = pair.phone.create("visits", HOME, {"note": "one"})
+    pair.sync()
+    restore(pair, backup, epoch="e1")
+    status = pair.phone.status()
+    pair.phone.sign_in(str(status.person), "019cad8f-ac00-7000-8000-000000000077")
+    pair.sync()
+    assert visit in pair.server.records
+    assert pair.phone.status().up_to_date

@@ -7,6 +7,7 @@ import pytest
 
 from sync.corrections import NotRefused
 from sync.entries import Key
+from sync.phone import opened
 from sync.replica import NotShown
 from tests.scripted import HOME, Pair, Raw, pair, refusal
 
@@ -168,3 +169,25 @@ def test_refusals_stay_for_ever_until_their_person_lets_them_go(pair: Pair) -> N
     pair.sync()
     assert [refused.fields for refused in pair.phone.refusals()] == [{"note": "one"}]
     assert json.loads(json.dumps(pair.phone.refusals()[0].fields)) == {"note": "one"}
+
+
+def test_what_depends_on_a_create_behind_it_goes_there_even_where_one_edit_fills_a_push(pair: Pair) -> None:
+    key = pair.key("households", 1)
+    refuse(pair, key)
+    pair.phone.create("households", HOME, {"door": "wrong"}, key.record)
+    pair.sync()
+    [refused] = pair.phone.refusals()
+    visit = pair.phone.create("visits", HOME, {"household_id": str(key.record)})
+    pair.phone.edit(visit, {"note": "one"})
+    pair.phone.dismiss(refused.id)
+    pair.phone.create("households", HOME, {"door": "right"}, key.record)
+    pair.phone.want_sync()
+    with opened(pair.store, pair.clock.seams()) as phone:
+        phone.meta.batch = 1
+    for _ in range(12):
+        if pair.phone.next_request() is None:
+            break
+        pair.exchange()
+    assert pair.fields(key) == {"door": "right"}
+    assert pair.fields(visit) == {"household_id": str(key.record), "note": "one"}
+    assert pair.phone.status().up_to_date
