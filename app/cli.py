@@ -107,6 +107,14 @@ def bench(
     run(Options(database, quick, only or (), json, kinto))
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def simulate(context: typer.Context) -> None:
+    """Play bad days from seeds against the product, in a checkout of its source; see `qiaomen simulate --help`."""
+    from app.commands import running
+
+    raise typer.Exit(running.simulate(context.args))
+
+
 @person.command("add")
 def person_add(login: str, role: RoleOption, area_code: Code) -> None:
     """Add a person with a role over an area. The password is asked for, or is one line of standard input."""

@@ -1,7 +1,10 @@
 """`qiaomen serve`, `migrate`, `restore`, `compact`, `openapi`: keeping the server."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -76,3 +79,11 @@ def restore() -> str:
 def openapi() -> str:
     """The OpenAPI document as JSON; opens no store."""
     return json.dumps(create_app().openapi(), ensure_ascii=False, indent=2)
+
+
+def simulate(arguments: list[str]) -> int:
+    """The simulator's exit code. It lives with the tests, which an installed package hasn't got."""
+    if not Path("tests/simulation/__main__.py").is_file():
+        typer.echo("请在源代码的顶层文件夹里运行 · Run this in the top folder of a checkout of the source", err=True)
+        return 2
+    return subprocess.run([sys.executable, "-m", "tests.simulation", *arguments], check=False).returncode

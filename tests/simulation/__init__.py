@@ -1,0 +1,19 @@
+"""The simulator: a few phones, one server, and everything that goes wrong between them, replayable from a seed.
+
+The real replica on its SQLite store speaks to the real application on a real database, in one process and
+one thread, on a clock that jumps from one event to the next. A seed decides what people do and what fails;
+the oracle holds what happens to the invariants of sync/README.md, at every step where that is cheap and
+once more when all is quiet. The same seed gives the same trace, whatever else the process has done before.
+
+    plan.py       a seed's settings and actions, which are all there is to replay
+    timeline.py   the virtual clock and its events
+    server.py     the application on a copy of one prepared place, its faults, its clock, its backups
+    phone.py      a replica on a file of its own: killed, copied, put back, cloned, installed anew
+    network.py    what carries requests and loses, repeats, cuts and reorders them
+    people.py     what people write        adversary.py  a phone that lies
+    oracle.py     what must hold at every step      rest.py  what must hold when all is quiet
+    run.py        one seed from its plan to its verdict
+    shrink.py     a failing plan made short         bugs.py  faults planted in the product, to test the tester
+
+The shape follows FoundationDB's simulation and Dropbox's Trinity; swarm testing is Groce et al., 2012.
+"""

@@ -1,0 +1,25 @@
+"""Faults planted in the product, to test the tester: each replaces one function for as long as it is planted.
+
+They live here, in the tests, so that nothing in production can switch one on. Each is a mistake that this
+product or another really made, or that the design names; the first line of each says which.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tests.simulation.bugs_of_access import OF_ACCESS
+from tests.simulation.bugs_of_phones import OF_PHONES
+from tests.simulation.bugs_of_pulls import OF_PULLS
+from tests.simulation.bugs_of_pushes import OF_PUSHES
+from tests.simulation.planting import Bug
+
+BUGS: dict[str, Bug] = {bug.__name__: bug for bug in (*OF_PHONES, *OF_PUSHES, *OF_PULLS, *OF_ACCESS)}
+
+
+@contextmanager
+def planted(name: str | None) -> Iterator[None]:
+    """The product with that fault in it; with none, as it is."""
+    with ExitStack() as stack:
+        for patch in BUGS[name]() if name else ():
+            stack.enter_context(patch)
+        yield

@@ -1,0 +1,107 @@
+"""Faults of who may read and write what."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from tests.simulation.planting import Bug, Patch, instead, wrapped
+
+
+def ended_grants_still_read() -> list[Patch]:
+    """Whoever had a role once goes on reading."""
+    return [instead("app.access._in_force", lambda now: sa.true())]
+
+
+def grants_never_run_out() -> list[Patch]:
+    """A role that was given for a while stays."""
+
+    def begun(now: Any) -> Any:
+        from app.access import _FOLLOW  # noqa: PLC0415
+
+        return sa.and_(_FOLLOW.c.since <= now, sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > _FOLLOW.c.since))
+
+    return [instead("app.access._in_force", begun)]
+
+
+def area_claimed_is_believed() -> list[Patch]:
+    """Access follows the area that a phone claims, not the record that the server holds."""
+
+    def believed(permitted: Any, bench: Any, record: Any, op: Any, fields: Any) -> Any:
+        return "yes" if record.held is not None else permitted(bench, record, op, fields)
+
+    return [wrapped("app.judge.permitted", believed)]
+
+
+def home_is_not_looked_at() -> list[Patch]:
+    """A mutation of another community than the push says is written all the same, by anybody."""
+
+    def everybody(may_write: Any, access: Any, listed: Any, departed: Any, writers: Any) -> Any:
+        return "yes"
+
+    return [wrapped("app.access.Access.may_write", everybody)]
+
+
+def grace_writes_at_once() -> list[Patch]:
+    """What was written under an ended role replaces what whoever has the area now wrote."""
+
+    def written(record: Any, edit: Any) -> Any:
+        from sync.decide import Decision  # noqa: PLC0415
+
+        if edit.op == "delete":
+            return Decision("applied", deleted=True)
+        return Decision("applied", fields={k: v for k, v in edit.fields.items() if not isinstance(v, dict)})
+
+    return [instead("app.judge.as_candidates", written)]
+
+
+def no_grace() -> list[Patch]:
+    """What was written under a role that has ended is acknowledged, and dropped."""
+
+    def dropped(record: Any, edit: Any) -> Any:
+        from sync.decide import Decision  # noqa: PLC0415
+
+        return Decision("applied")
+
+    return [
+        instead("app.judge.as_candidates", dropped),
+        wrapped("app.effects.apply", lambda apply, *a, **o: apply(*a, **o)),
+        wrapped("app.batch.Batch._row", lambda row, *a: {**row(*a), "payload": None}),
+    ]
+
+
+def grants_by_the_phones_clock() -> list[Patch]:
+    """A role holds at the time that the phone claims to have written at."""
+
+    async def claimed(access_of: Any, transaction: Any, person: UUID, now: datetime) -> Any:
+        return await access_of(transaction, person, now - timedelta(days=3650))
+
+    return [wrapped("app.receive.access_of", claimed)]
+
+
+def grants_reach_one_building_too_far() -> list[Patch]:
+    """A grant over a building follows the feeds of those beside it."""
+
+    def beside(startswith: Any) -> Any:
+        return startswith
+
+    async def wider(follow: Any, transaction: Any, which: Any) -> None:
+        from app.access import _FEED, _FOLLOW, _GRANT  # noqa: PLC0415
+
+        await follow(transaction, which)
+        found = await transaction.rows(
+            sa.select(
+                *(_GRANT.c.person_id, _FEED.c.home, _FEED.c.id.label("feed_id"), _GRANT.c.id.label("grant_id")),
+                *(_GRANT.c.role, _GRANT.c.since, _GRANT.c.until),
+            ).where(which, _FEED.c.id <= 3)
+        )
+        await transaction.upsert(_FOLLOW, [dict(row._mapping) for row in found])
+
+    return [wrapped("app.access._follow", wider)]
+
+
+OF_ACCESS: list[Bug] = [
+    ended_grants_still_read, grants_never_run_out, area_claimed_is_believed, home_is_not_looked_at,
+    grace_writes_at_once, no_grace, grants_by_the_phones_clock, grants_reach_one_building_too_far,
+]  # fmt: skip

@@ -1,0 +1,211 @@
+"""The server of one seed: the real application over a copy of one prepared place, with its own clock."""
+
+import shutil
+import sqlite3
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from app.access import add_grant, end_grant
+from app.compact import compact
+from app.identity.sign_ins import begin_sign_in
+from app.schema import begin_epoch
+from tests.simulation.place import GRANTED, TREE, UNDER, prepared
+from tests.simulation.store_faults import ServerDied
+from tests.simulation.timeline import Clock
+
+T = TypeVar("T")
+
+
+class Grant(NamedTuple):
+    """As the simulator remembers it, beside what the server has."""
+
+    area: str
+    since: datetime
+    until: datetime | None
+
+
+class Reply(NamedTuple):
+    """An answer; status 0 where the server died before it."""
+
+    status: int
+    media: str
+    body: bytes
+    moment: Any = None
+    """What the oracle noted when it was made."""
+
+
+NO_REPLY = Reply(0, "", b"")
+
+
+class Server:
+    """One server, its database and everybody's grants."""
+
+    def __init__(self, seed: int, clock: Clock) -> None:
+        self.place, self.clock = prepared(), clock
+        self.faults = self.place.faults
+        self.path = self.place.folder / "server.db"
+        self.backup: Path | None = None
+        self.grants: dict[str, list[Grant]] = {login: [] for login in GRANTED}
+        self._seams = clock.seams(f"server {seed}")
+        self._put(self.place.folder / "place.db")
+        for login, area in GRANTED.items():
+            self.grant(login, area)
+
+    @property
+    def home(self) -> UUID:
+        """The community that everybody but the liar works in."""
+        return self.place.areas["community"]
+
+    def ask(self, method: str, path: str, body: bytes, token: str, media: str = "application/json") -> Reply:
+        """One request, whole: nothing else happens meanwhile."""
+        headers = [
+            (b"content-type", media.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"authorization", f"Bearer {token}".encode()),
+        ]
+        scope = {
+            **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http"},
+            **{"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers},
+            **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {}},
+        }
+        heard: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
+        said: list[Any] = []
+
+        async def receive() -> Any:
+            return heard.pop(0) if heard else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        try:
+            self.run(self.place.app(scope, receive, send))
+        except ServerDied:
+            self.start_again()
+            return NO_REPLY
+        headers_said = {name.decode(): value.decode() for name, value in said[0]["headers"]}
+        answered = b"".join(message.get("body", b"") for message in said[1:])
+        return Reply(said[0]["status"], headers_said.get("content-type", ""), answered)
+
+    def start_again(self) -> None:
+        """The process is another; what it hadn't committed is gone."""
+        self.faults.disarm()
+        self.close()
+        self._open()
+
+    # What an operator does.
+
+    def sign_in(self, login: str) -> str:
+        """An access token as a password gives it, without the password's cost."""
+
+        async def begin() -> str:
+            async with self.context.database.transaction() as transaction:
+                person = self.place.people[login]
+                return (await begin_sign_in(transaction, self.context, person_id=person)).access_token
+
+        return self.run(begin())
+
+    def grant(self, login: str, area: str, lasts: timedelta | None = None) -> None:
+        """A role from now on, for ever or for a while."""
+        until = self.clock.now() + lasts if lasts else None
+        areas = self.place.areas
+        home = areas[area] if area in UNDER else areas["next_door" if area == "building_9" else "community"]
+
+        async def give() -> None:
+            async with self.context.database.transaction() as transaction:
+                person, of = self.place.people[login], areas[area]
+                options: dict[str, Any] = {"area_id": of, "area_home": home, "role": "worker", "until": until}
+                await add_grant(transaction, self.context, person_id=person, **options)
+
+        self.run(give())
+        self.grants[login].append(Grant(area, self.clock.now(), until))
+
+    def end_grant(self, login: str, area: str) -> None:
+        """Nobody has that role there any more."""
+        now = self.clock.now()
+
+        async def end() -> None:
+            async with self.context.database.transaction() as transaction:
+                person = self.place.people[login]
+                await end_grant(transaction, self.context, person_id=person, area_id=self.place.areas[area])
+
+        self.run(end())
+        held = self.grants[login]
+        self.grants[login] = [
+            one._replace(until=now) if one.area == area and (one.until is None or one.until > now) else one
+            for one in held
+        ]
+
+    def compact(self, days: int) -> None:
+        """Tombstones and marks older than that are forgotten."""
+        self.run(compact(self.context, days))
+
+    def back_up(self) -> None:
+        """A copy of everything, as of now."""
+        self.backup = self.path.with_suffix(".backup")
+        with sqlite3.connect(self.path) as reading, sqlite3.connect(self.backup) as copy:
+            reading.backup(copy)
+        reading.close()
+        copy.close()
+        self.saved_grants = {login: [*held] for login, held in self.grants.items()}
+
+    def restore(self, *, by_the_command: bool) -> bool:
+        """The backup is the server from now on. False without one."""
+        if self.backup is None:
+            return False
+        self.close()
+        self._put(self.backup)
+        self.grants = {login: [*held] for login, held in self.saved_grants.items()}
+        if by_the_command:
+            self.run(begin_epoch(self.context.database, self._seams))
+        return True
+
+    # What the simulator knows without asking the application.
+
+    def reading(self, login: str) -> set[int]:
+        """The feeds that this person may read at this moment, by the grants that were given."""
+        now, found = self.clock.now(), set()
+        for grant in self.grants[login]:
+            if grant.since <= now and (grant.until is None or grant.until > now):
+                below, above = self._below(grant.area), self._above(grant.area)
+                for feed, (owner, audience) in self.place.feeds.items():
+                    if owner in below or (audience == "reference" and owner in above):
+                        found.add(feed)
+        return found
+
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        """Of the database as it is, past every layer of the application."""
+        return self._looking.execute(query, values).fetchall()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """To its end, on the process's one loop."""
+        return self.place.loop.run_until_complete(work)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._looking.close()
+        self.run(self.context.database.close())
+
+    def _put(self, file: Path) -> None:
+        """That is the database from now on."""
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        shutil.copy(file, self.path)
+        self._open()
+
+    def _open(self) -> None:
+        self.place.database.seams = self._seams
+        self.context = replace(self.place.app.state.context, database=self.place.database, seams=self._seams)
+        self.place.app.state.context = self.context
+        self._looking = sqlite3.connect(self.path, isolation_level=None)
+        self._looking.row_factory = sqlite3.Row
+
+    def _below(self, area: str) -> set[str]:
+        return {area, *(name for name, parent, _ in TREE if parent and area in self._above(name))}
+
+    def _above(self, area: str) -> set[str]:
+        parent = next(parent for name, parent, _ in TREE if name == area)
+        return {area, *(self._above(parent) if parent else ())}
