@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.bugs import BUGS, planted
-from tests.simulation.command import simulated
+from tests.simulation.command import ruled, simulated
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.run import Simulation
 
@@ -48,6 +48,17 @@ def test_what_once_broke_breaks_again_without_its_mending(trace: Path) -> None:
 def test_a_planted_fault_shows(bug: str) -> None:
     with planted(bug):
         assert any(Simulation(plan_of(seed)).run().faults for seed in range(20))
+
+
+def test_the_rules_alone_hold_on_many_days() -> None:
+    faults = [verdict.faults for verdict in map(ruled, range(5_000)) if verdict.faults]
+    assert not faults
+
+
+@pytest.mark.parametrize("bug", ["last_writer_wins", "delete_beats_an_unseen_edit", "text_merge_takes_the_later"])
+def test_a_fault_planted_in_the_rules_shows_in_them_alone(bug: str) -> None:
+    with planted(bug):
+        assert any(ruled(seed).faults for seed in range(500))
 
 
 def test_there_are_enough_planted_faults() -> None:

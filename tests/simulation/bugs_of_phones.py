@@ -8,6 +8,15 @@ from sync.entries import Key
 from tests.simulation.planting import Bug, Patch, instead, wrapped
 
 
+def nobody_counts() -> list[Patch]:
+    """Neither a push nor a pull is asked whether it has heard of more than the server has."""
+
+    async def uncounted(enter: Any, transaction: Any, actor: Any, incoming: Any) -> Any:
+        return await enter(transaction, actor, replace(incoming, received=0))
+
+    return [wrapped("app.receive._enter", uncounted), *pull_tells_no_count()]
+
+
 def base_set_at_send_time() -> list[Patch]:
     """An edit claims to have seen whatever has come down since it was made."""
 
@@ -185,13 +194,13 @@ def any_200_is_an_answer() -> list[Patch]:
 
 
 def epoch_is_not_looked_at() -> list[Patch]:
-    """A restored server's pages are taken for those of the old one."""
+    """A restored server's pages are taken for those of the old one, and nobody counts."""
 
     def same(take_page: Any, phone: Any, page: Any, cursor: Any, serial: int) -> Any:
         phone.meta.epoch = page.epoch
         return take_page(phone, page, cursor, serial)
 
-    return [wrapped("sync.exchange.take_page", same)]
+    return [wrapped("sync.exchange.take_page", same), *nobody_counts()]
 
 
 def log_is_not_sent_again() -> list[Patch]:
@@ -215,15 +224,11 @@ def acknowledged_edits_leave_the_log() -> list[Patch]:
 
 def pull_tells_no_count() -> list[Patch]:
     """Found by seed 41: a phone with nothing to send and no feed left never learns of a restore."""
-    return [
-        instead("app.pull.Problem", _but_server_restored),
-    ]
 
+    async def unread(read: Any, context: Any, store: Any, claims: Any, body: Any, positions: Any) -> Any:
+        return await read(context, store, claims, body.model_copy(update={"received": 0}), positions)
 
-def _but_server_restored(code: str, **details: Any) -> Any:
-    from app.problems import Problem  # noqa: PLC0415
-
-    return Problem("unavailable" if code == "server_restored" else code, **details)
+    return [wrapped("app.pull._read", unread)]
 
 
 def queued_again_on_top_of_the_old_id() -> list[Patch]:

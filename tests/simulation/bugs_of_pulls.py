@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.pull import Position
+from tests.simulation.bugs_of_phones import nobody_counts
 from tests.simulation.planting import Bug, Patch, instead, wrapped
 
 
@@ -164,17 +165,7 @@ def restore_begins_no_epoch() -> list[Patch]:
     async def nothing(database: Any, seams: Any) -> None:
         return None
 
-    return [instead("tests.simulation.server.begin_epoch", nothing), *mark_is_not_checked(), *_no_count()]
-
-
-def _no_count() -> list[Patch]:
-    async def uncounted(enter: Any, transaction: Any, actor: Any, incoming: Any) -> Any:
-        return await enter(transaction, actor, __import__("dataclasses").replace(incoming, received=0))
-
-    async def unread(read: Any, context: Any, store: Any, claims: Any, body: Any, positions: Any) -> Any:
-        return await read(context, store, claims, body.model_copy(update={"received": 0}), positions)
-
-    return [wrapped("app.receive._enter", uncounted), wrapped("app.pull._read", unread)]
+    return [instead("tests.simulation.server.begin_epoch", nothing), *mark_is_not_checked(), *nobody_counts()]
 
 
 OF_PULLS: list[Bug] = [

@@ -39,6 +39,11 @@ class Oracle:
         self.sights: dict[str, set[str]] = {}
         """Mutation → the words that its author had seen."""
         self.restored = False
+        self.logs: dict[str, set[str]] = {}
+        """Phone → the mutations and words that it heard acknowledged, and keeps for thirty days."""
+        self.last_serial: dict[str, int] = {}
+        self.heard: dict[tuple[str, str], int] = {}
+        """(phone, mutation) → the serial of the newest request when its outcome was heard."""
         self.under_way: set[str] = set()
         """Mutations that were made upon a past which the server has lost, and nobody has told it so."""
         self.behind: set[str] = set()
@@ -67,6 +72,8 @@ class Oracle:
     def losing(self, phone: SimulatedPhone) -> None:
         """The device breaks: what it alone had is nobody's fault."""
         here = self._on_server()
+        self.logs.pop(phone.name, None)
+        self.heard = {one: serial for one, serial in self.heard.items() if one[0] != phone.name}
         for entry in phone.entries():
             if str(entry.id) not in here:
                 self.excused |= {str(entry.id), *words_of(entry.content())}
@@ -93,13 +100,14 @@ class Oracle:
             for entry in phone.entries()
             for name in (str(entry.id), *words_of(entry.content()))
         }
-        self.excused |= before - self._on_server() - held
+        self.excused |= before - self._on_server() - held.union(*self.logs.values())
 
     # What goes over the wire.
 
     def sent(self, phone: SimulatedPhone, request: Request) -> None:
         """Notes what the author of each mutation had seen."""
         self._note_under_way(phone)
+        self.last_serial[phone.name] = request.serial
         for id in request.mutations:
             entry = phone.memory().entries.find(id)
             if entry is not None:
@@ -144,6 +152,7 @@ class Oracle:
         """I5, I7, I8 while a phone writes an answer down."""
         simulation, unanswered, life = self._simulation, phone.words_unanswered(), phone.life
         revs, own = self._revs(phone), self._own_in_view(phone, request)
+        settled = self._settled_since(phone, request)
         before = phone.memory().meta
         epoch = phone.memory().meta.copies_epoch
         with phone.dying_in(simulation.writes_before_death(phone)):
@@ -154,6 +163,7 @@ class Oracle:
             return
         self._note_acknowledged(phone, request, reply)
         self._nothing_goes_back(phone, reply, revs, epoch)
+        self._own_stay_in_view(phone, settled)
         meta = phone.memory().meta
         if meta.revoked and self._copies(phone):
             simulation.fail("I4", f"{phone.name} was revoked and keeps copies")
@@ -221,6 +231,14 @@ class Oracle:
                 found[entry.key, id] = words_of(entry.content()) & phone.in_view(entry.key)
         return found
 
+    def _settled_since(self, phone: SimulatedPhone, request: Request) -> dict[Any, set[str]]:
+        """What was acknowledged after this was asked: its answer can't hold that."""
+        return {
+            (entry.key, entry.id): words_of(entry.content()) & phone.in_view(entry.key)
+            for entry in phone.memory().entries.marked("settled")
+            if self.heard.get((phone.name, str(entry.id)), -1) >= request.serial and entry.id not in request.mutations
+        }
+
     def _own_stay_in_view(self, phone: SimulatedPhone, own: dict[Any, set[str]]) -> None:
         """O12: what was acknowledged stays before its author's eyes until a page brings it."""
         for (key, id), words in own.items():
@@ -241,6 +259,8 @@ class Oracle:
             entry = phone.memory().entries.find(id)
             if entry and entry.outcome and entry.state == "done":
                 self.acknowledged[str(id)] = entry.outcome.outcome
+                self.heard[phone.name, str(id)] = self.last_serial[phone.name]
+                self.logs.setdefault(phone.name, set()).update({str(id), *words_of(entry.content())})
 
     def _revs(self, phone: SimulatedPhone) -> dict[Any, int]:
         return {(copy["feed"], path): copy["rev"] for path, copy in self._copies(phone)}

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from unittest.mock import patch
@@ -18,31 +17,12 @@ from tests.simulation.plan import Action, Plan
 from tests.simulation.rest import check_at_rest
 from tests.simulation.server import Server
 from tests.simulation.timeline import Clock, Timeline
+from tests.simulation.verdict import Verdict
 
 MOST_ROUNDS = 8
 MOST_TRAFFIC = 1.5
 """Requests, for each that was needed."""
 AREAS = ("community", "building_1", "building_2", "building_3")
-
-
-@dataclass
-class Verdict:
-    """What one seed came to."""
-
-    seed: int
-    faults: list[str]
-    trace: str
-    """A hash of everything that happened, in its order."""
-    requests: int
-    rounds: int
-    """How often everybody had to sync, once all was healed, until nothing changed any more."""
-    healing: int
-    """Requests once all was healed."""
-    wasted: int
-    """How many of them brought nothing and weren't the last of their sync."""
-    plan: Plan | None = None
-    """Of a failing seed."""
-    injected: Counter[str] = field(default_factory=Counter)
 
 
 class Broken(Exception):
