@@ -7,7 +7,7 @@ asks none of that of the product.
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from sync.exchange import Request
@@ -21,6 +21,13 @@ Listing = dict[tuple[int, str], tuple[int, int]]
 """(feed, path of the record) → rev and hash."""
 
 CONTENT = ("id", "collection", "record", "home", "op", "base", "after", "fields")
+
+
+class Moment(NamedTuple):
+    """When a complete page was made, and what the server listed for its person then."""
+
+    number: int
+    listing: Listing
 
 
 class Oracle:
@@ -41,9 +48,8 @@ class Oracle:
         self.restored = False
         self.logs: dict[str, set[str]] = {}
         """Phone → the mutations and words that it heard acknowledged, and keeps for thirty days."""
-        self.last_serial: dict[str, int] = {}
-        self.heard: dict[tuple[str, str], int] = {}
-        """(phone, mutation) → the serial of the newest request when its outcome was heard."""
+        self.judged_at: dict[str, int] = {}
+        """Mutation → which request of all it was that the server judged it in."""
         self.under_way: set[str] = set()
         """Mutations that were made upon a past which the server has lost, and nobody has told it so."""
         self.behind: set[str] = set()
@@ -73,7 +79,6 @@ class Oracle:
         """The device breaks: what it alone had is nobody's fault."""
         here = self._on_server()
         self.logs.pop(phone.name, None)
-        self.heard = {one: serial for one, serial in self.heard.items() if one[0] != phone.name}
         for entry in phone.entries():
             if str(entry.id) not in here:
                 self.excused |= {str(entry.id), *words_of(entry.content())}
@@ -94,6 +99,7 @@ class Oracle:
             for phone in self._simulation.phones:
                 self._note_under_way(phone)
         self.outcomes.clear()
+        self.judged_at.clear()
         held = {
             name
             for phone in self._simulation.phones
@@ -107,7 +113,6 @@ class Oracle:
     def sent(self, phone: SimulatedPhone, request: Request) -> None:
         """Notes what the author of each mutation had seen."""
         self._note_under_way(phone)
-        self.last_serial[phone.name] = request.serial
         for id in request.mutations:
             entry = phone.memory().entries.find(id)
             if entry is not None:
@@ -117,7 +122,7 @@ class Oracle:
         if phone.name in self.behind:
             self.under_way |= {str(entry.id) for entry in phone.entries() if entry.unsent}
 
-    def answered(self, login: str, request: Request, reply: Reply, *, injected: bool) -> Listing | None:
+    def answered(self, login: str, request: Request, reply: Reply, *, injected: bool) -> "Moment | None":
         """O9, I3, I4, I6; and what the server lists for this person at this moment, where a page says it is all."""
         simulation = self._simulation
         simulation.requests += 1
@@ -137,7 +142,8 @@ class Oracle:
         self._only_what_may_be_read(login, page)
         if page.get("cursor"):
             simulation.cursors_heard.append(page["cursor"])
-        return self.listing_for(login) if page.get("complete") or page.get("unchanged") else None
+        all_of_it = page.get("complete") or page.get("unchanged")
+        return Moment(simulation.requests, self.listing_for(login)) if all_of_it else None
 
     def lied(self, login: str, path: str, reply: Reply) -> None:
         """A liar's answer: no fault of ours, and nothing that isn't theirs to read."""
@@ -152,7 +158,7 @@ class Oracle:
         """I5, I7, I8 while a phone writes an answer down."""
         simulation, unanswered, life = self._simulation, phone.words_unanswered(), phone.life
         revs, own = self._revs(phone), self._own_in_view(phone, request)
-        settled = self._settled_since(phone, request)
+        settled = self._not_yet_in(phone, reply)
         before = phone.memory().meta
         epoch = phone.memory().meta.copies_epoch
         with phone.dying_in(simulation.writes_before_death(phone)):
@@ -182,6 +188,7 @@ class Oracle:
             self._simulation.fail("I6", "a push was not answered mutation by mutation")
         self._simulation.epoch_heard = pushed["epoch"]
         for mutation, outcome in zip(_mutations_in(request), pushed["outcomes"], strict=True):
+            self.judged_at.setdefault(mutation["id"], self._simulation.requests)
             told = {name: value for name, value in outcome.items() if name != "replayed"}
             # Two copies of one phone may have written on under one id.
             before = self.outcomes.setdefault(json.dumps([mutation.get(name) for name in CONTENT]), told)
@@ -218,8 +225,8 @@ class Oracle:
             (copy["feed"], path): (copy["rev"], copy["hash"])
             for path, copy in self._copies(phone)
         }  # fmt: skip
-        if held != reply.moment:
-            differing = sorted(held.items() ^ reply.moment.items())
+        if held != reply.moment.listing:
+            differing = sorted(held.items() ^ reply.moment.listing.items())
             self._simulation.fail("I8", f"{phone.name} shows what the server never was: {differing[:4]}")
 
     def _own_in_view(self, phone: SimulatedPhone, request: Request) -> dict[Any, set[str]]:
@@ -231,12 +238,14 @@ class Oracle:
                 found[entry.key, id] = words_of(entry.content()) & phone.in_view(entry.key)
         return found
 
-    def _settled_since(self, phone: SimulatedPhone, request: Request) -> dict[Any, set[str]]:
-        """What was acknowledged after this was asked: its answer can't hold that."""
+    def _not_yet_in(self, phone: SimulatedPhone, reply: Reply) -> dict[Any, set[str]]:
+        """What was acknowledged, and judged after this page was made: the page can't hold that."""
+        if reply.moment is None:
+            return {}
         return {
             (entry.key, entry.id): words_of(entry.content()) & phone.in_view(entry.key)
             for entry in phone.memory().entries.marked("settled")
-            if self.heard.get((phone.name, str(entry.id)), -1) >= request.serial and entry.id not in request.mutations
+            if self.judged_at.get(str(entry.id), 0) > reply.moment.number
         }
 
     def _own_stay_in_view(self, phone: SimulatedPhone, own: dict[Any, set[str]]) -> None:
@@ -259,7 +268,6 @@ class Oracle:
             entry = phone.memory().entries.find(id)
             if entry and entry.outcome and entry.state == "done":
                 self.acknowledged[str(id)] = entry.outcome.outcome
-                self.heard[phone.name, str(id)] = self.last_serial[phone.name]
                 self.logs.setdefault(phone.name, set()).update({str(id), *words_of(entry.content())})
 
     def _revs(self, phone: SimulatedPhone) -> dict[Any, int]:
