@@ -253,7 +253,7 @@ def half_a_transaction() -> list[Patch]:
         def __exit__(self, *error: object) -> None:
             self.database.execute("COMMIT")
 
-    return [instead("sync.store.SqliteStore.transaction", Kept)]
+    return [instead("sync.store.SqliteStore.transaction", lambda store: Kept(store))]
 
 
 OF_PHONES: list[Bug] = [
