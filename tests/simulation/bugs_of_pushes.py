@@ -164,8 +164,8 @@ def listed_in_a_transaction_of_its_own() -> list[Patch]:
     """Records are committed before they are listed: a crash between leaves them unlisted."""
 
     async def apart(list_changes: Any, transaction: Any, listing: Any, now: Any) -> None:
-        await transaction.connection.commit()
-        await transaction.connection.begin()
+        await transaction.connection.exec_driver_sql("COMMIT")
+        await transaction.connection.exec_driver_sql("BEGIN IMMEDIATE")
         await list_changes(transaction, listing, now)
 
     return [wrapped("app.receive.list_changes", apart)]
