@@ -51,6 +51,8 @@ CONFIG: dict[str, Any] = {
     },
 }
 THAT_MUST_AGREE = {"/fields/birth_date", "/fields/id_number"}
+WITH_A_DATE_INSIDE = {"/fields/id_number"}
+"""No pattern says which of its digits make a day that there is."""
 TOLERANT = ("/v1/sync", "/v1/sync/push")
 """One bad mutation must not sink its neighbours: the answer is 200, and the mutation's own outcome `refused`."""
 
@@ -136,9 +138,10 @@ def _has_a_reason(problem: dict[str, Any], case: Any) -> bool:
         # Which body a POST takes that stands for another method, and whether any, that method says.
         return True
     if code == "invalid":
-        # Which value a resolution may have, its contested field says; which fields must agree, a collection's rule.
+        # Which value a resolution may have, its contested field says; which fields must agree, a collection's rule;
+        # which days there are, the calendar.
         pointed = {error["pointer"] for error in problem["errors"]}
-        return case.path == "/v1/conflicts/{id}/resolution" or pointed == THAT_MUST_AGREE
+        return case.path == "/v1/conflicts/{id}/resolution" or pointed in (THAT_MUST_AGREE, WITH_A_DATE_INSIDE)
     if code == "bad_json":
         # Around the mutations no number is taken that no JavaScript could hold, in words we don't know either.
         return case.path in (*TOLERANT, "/v1/sync/pull") and _has_huge_integer(case.body)
