@@ -12,7 +12,7 @@ from app.identity.caller import Caller
 from app.incoming import read_value
 from app.problems import Problem
 from app.records import get_record
-from app.terms import names
+from app.terms import Tags, names
 from sync.canonical import canonical_json
 from sync.wire import Fields
 
@@ -26,7 +26,7 @@ async def read_object(request: Request) -> Fields:
 
 
 async def record_answer(
-    context: Context, caller: Caller, collection: Collection, id: UUID, status: int = 200, known: str | None = None
+    context: Context, caller: Caller, collection: Collection, id: UUID, status: int = 200, known: Tags | None = None
 ) -> Response:
     """The record as it is now, with its ETag; 304 where that is among the `known` ones. Raises not_found."""
     async with context.database.snapshot() as snapshot:

@@ -182,11 +182,11 @@ class Database(abc.ABC):
 async def meanwhile(statement: Coroutine[Any, Any, Any], work: Callable[[], T]) -> T:
     """What `work` gives, done while the store is busy with the statement; both are over when this returns."""
     under_way = asyncio.ensure_future(statement)
-    await asyncio.wait({under_way}, timeout=0)  # it is on its way now
     try:
+        await asyncio.wait({under_way}, timeout=0)  # it is on its way now
         return work()
     finally:
-        await under_way
+        await under_way  # also where we were cancelled: the connection isn't ours to drop before
 
 
 def sqlstate_of(error: BaseException) -> str | None:

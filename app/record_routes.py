@@ -175,9 +175,10 @@ def _add_changing(routes: APIRouter, collection: Collection) -> None:
     async def override(
         id: Id, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep, method: Override
     ) -> Any:
-        """PUT、PATCH 或 DELETE，供没有这些方法的应用（如微信小程序）使用：内容、请求头、答复都一样。
+        """PUT、PATCH 或 DELETE，供没有这些方法的应用（如微信小程序）使用：内容、请求头、答复都一样；DELETE 不看内容。
 
-        PUT, PATCH or DELETE, for callers that don't have the method: body, headers and answer are the same.
+        PUT, PATCH or DELETE, for callers that don't have the method: body, headers and answer are the same. A DELETE
+        doesn't look at its body.
         """
         if method == "DELETE":
             return await delete(id, caller, context, terms)

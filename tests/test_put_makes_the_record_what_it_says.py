@@ -174,6 +174,15 @@ async def test_a_post_that_says_what_it_means_is_that(make: Maker, collection: C
     required(await make.send("GET", collection, path), 404, "not_found")
 
 
+@pytest.mark.parametrize("content", [b"\x00", b"[]", b'{"door": 7}', b"{"])
+async def test_a_delete_looks_at_no_body_whatever_it_is_called(make: Maker, content: bytes) -> None:
+    for method, more in [("DELETE", {}), ("POST", {"X-HTTP-Method-Override": "DELETE"})]:
+        record = await make.create(DOORS)
+        headers = {"Content-Type": "application/json", **more}
+        gone = await make.send(method, DOORS, f"/{record['id']}", content=content, headers=headers)
+        assert (gone.status_code, gone.content) == (204, b"")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "patch", "TRACE", "", "PATCH, DELETE"])
 async def test_a_post_that_means_something_else_is_told_so(make: Maker, method: str) -> None:
     record = await make.create(DOORS)

@@ -16,9 +16,11 @@ async def test_a_record_that_one_has_is_not_sent_again(make: Maker, collection: 
         same = await make.send("GET", collection, path, headers={"If-None-Match": known})
         assert (same.status_code, same.headers["etag"], same.content) == (304, '"1"', b"")
     await make.send("PATCH", collection, path, json=await make.change(collection, record))
-    for known in ('"1"', '"11"', '"22"', ""):
+    for known in ('"1"', '"11"', '"22"', "", '"*"'):
         new = await make.send("GET", collection, path, headers={"If-None-Match": known})
         assert (new.status_code, new.headers["etag"], new.json()["rev"]) == (200, '"2"', 2)
+    for malformed in ("1", "2", '"2', '*, "2"'):
+        assert (await make.send("GET", collection, path, headers={"If-None-Match": malformed})).status_code == 400
     await make.send("DELETE", collection, path)
     assert (await make.send("GET", collection, path, headers={"If-None-Match": "*"})).status_code == 404
 
