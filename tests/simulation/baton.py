@@ -173,12 +173,19 @@ class Baton:
         for _ in range(int(STUCK_SECONDS / SOON_SECONDS)):
             if done.done():
                 return
-            if any(seat.thinking for seat in self.seats) and await self._something_changes(STRAY_SECONDS):
+            if thinking := [seat for seat in self.seats if seat.thinking]:
+                if not await self._something_changes(STRAY_SECONDS):
+                    self.events["strays"] += len(thinking)
+                    for seat in thinking:
+                        seat.thinking = False
                 continue
+            if not self.with_postgres:
+                return
             fresh = [sent for sent in self.with_postgres if not sent.blocked]
             if fresh and await self._something_changes(SOON_SECONDS):
                 continue
-            if not self.with_postgres or (await self._look_who_is_blocked() and self.waiting):
+            # Whoever was let go, or came back, while it was looked is at work again.
+            if await self._look_who_is_blocked() and self.waiting and not any(seat.thinking for seat in self.seats):
                 return
             await self._something_changes(SOON_SECONDS)
         raise AssertionError(f"nobody goes on: {self.with_postgres}, {self.waiting}, {self.seats}")

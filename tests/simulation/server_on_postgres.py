@@ -1,6 +1,7 @@
 """The server of one seed on PostgreSQL: the real application over a clone of one prepared place."""
 
 import asyncio
+import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -34,18 +35,20 @@ class Stage:
     cluster: Cluster
     place: Prepared
     watch: asyncpg.Connection
+    """Beside every seed's database: nobody waits for it."""
 
-
-_stages: dict[str, Stage] = {}
+    def close(self) -> None:
+        """Lets go of everything; the cluster is its owner's."""
+        self.place.loop.run_until_complete(self.watch.close())
+        self.place.loop.close()
+        shutil.rmtree(self.place.folder)
 
 
 def stage_on(cluster: Cluster) -> Stage:
-    """Areas and people in a database to clone, made once a process."""
-    if cluster.base not in _stages:
-        loop = asyncio.new_event_loop()
-        cluster.create_database(TEMPLATE)
-        _stages[cluster.base] = loop.run_until_complete(_prepare(cluster, loop))
-    return _stages[cluster.base]
+    """Areas and people in a database to clone, for all seeds of a process."""
+    loop = asyncio.new_event_loop()
+    cluster.create_database(TEMPLATE)
+    return loop.run_until_complete(_prepare(cluster, loop))
 
 
 async def _prepare(cluster: Cluster, loop: asyncio.AbstractEventLoop) -> Stage:
