@@ -182,7 +182,12 @@ class Database(abc.ABC):
 async def meanwhile(statement: Coroutine[Any, Any, Any], work: Callable[[], T]) -> T:
     """What `work` gives, done while the store is busy with the statement; both are over when this returns."""
     under_way = asyncio.ensure_future(statement)
-    await asyncio.wait({under_way}, timeout=0)  # it is on its way now
+    try:
+        await asyncio.wait({under_way}, timeout=0)  # it is on its way now
+    except asyncio.CancelledError:
+        under_way.cancel()
+        await asyncio.wait({under_way})
+        raise
     try:
         return work()
     finally:
