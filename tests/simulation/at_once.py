@@ -18,7 +18,7 @@ import httpx
 
 from app.compact import compact
 from app.database import Moved
-from app.postgres_transaction import PostgresReader
+from app.postgres_transaction import PostgresReader, PostgresTransaction
 from sync.exchange import Request
 from sync.seams import seeded
 from tests.agreement import Reader
@@ -27,20 +27,13 @@ from tests.simulation.oracle import Listing, Oracle
 from tests.simulation.people import household
 from tests.simulation.phone import SimulatedPhone
 from tests.simulation.plan import Action, Plan
+from tests.simulation.plan_at_once import FATES, MOST_STATEMENTS, READER, ROUNDS, WORKERS
 from tests.simulation.rest import check_at_rest
 from tests.simulation.run import Broken, Simulation, Verdict
 from tests.simulation.server import Reply, answer_of
 from tests.simulation.server_on_postgres import ServerOnPostgres, Stage
 from tests.world import World
 
-ROUNDS = (5, 6, 7, 8)
-FATES: tuple[Ends, ...] = ("before", "under way", "killed")
-MOST_STATEMENTS = 25
-"""A push takes about as many."""
-RATES = (0.0, 0.0, 0.1, 0.3)
-WORKERS = ("li", "zhao", "qian")
-READER = "wang"
-"""Reads along; nobody ends this one's grants."""
 UNITS = ("unit_1", "unit_2", "unit_3")
 
 
@@ -51,27 +44,6 @@ class Sending:
     phone: SimulatedPhone
     request: Request
     seat: Seat
-
-
-def plan_at_once(seed: int) -> Plan:
-    """Who is there, and how often what goes wrong. The rest is diced as it happens."""
-    dice = seeded(f"at once {seed}")
-    people = [*WORKERS[: dice.choice((1, 2, 2, 3))], READER]
-    logins = (*people[:2], *(dice.choice(people) for _ in range(dice.choice((1, 2, 3, 4)))))
-    rates = {name: dice.choice(RATES) for name in (*FATES, "duplicate", "end_grant")}
-    rates |= {"move": dice.choice((0.2, 0.8)), "compact": dice.choice((0.0, 0.0, 0.5))}
-    return Plan(
-        seed=seed,
-        logins=logins,
-        records=dice.choice((1, 2, 3, 5)),
-        page=dice.choice((1, 3, 50)),
-        batch=dice.choice((1, 3, 100)),
-        forgets=False,
-        server_offset_days=0,
-        phone_offset_days=tuple(0 for _ in logins),
-        rates=rates,
-        actions=(),
-    )
 
 
 class OracleAmongMany(Oracle):
@@ -296,10 +268,11 @@ class AtOnce(Simulation):
 
     @contextmanager
     def _counting_moves(self) -> Iterator[None]:
-        """How often a page's feeds moved between its two statements, and how often so twice in a row."""
+        """How often a page's feeds moved between its two statements, and how often it took a snapshot."""
         page_rows = PostgresReader.page_rows
 
         async def counting(*arguments: Any) -> Any:
+            self.events["snapshots"] += isinstance(arguments[0], PostgresTransaction)
             try:
                 return await page_rows(*arguments)
             except Moved:
