@@ -185,8 +185,11 @@ async def meanwhile(statement: Coroutine[Any, Any, Any], work: Callable[[], T]) 
     try:
         await asyncio.wait({under_way}, timeout=0)  # it is on its way now
         return work()
+    except asyncio.CancelledError:
+        under_way.cancel()
+        raise
     finally:
-        await under_way  # also where we were cancelled: the connection isn't ours to drop before
+        await under_way  # until then its connection is nobody's to drop
 
 
 def sqlstate_of(error: BaseException) -> str | None:

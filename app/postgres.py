@@ -112,11 +112,14 @@ async def _driver_of(connection: AsyncConnection) -> Any:
 
 
 async def _roll_back(transaction: PostgresTransaction) -> None:
-    """What can't be rolled back is dropped, never put back into the pool."""
+    """What can't be rolled back, or isn't since we are cancelled, is dropped, never put back into the pool."""
     try:
         await transaction.say("ROLLBACK")
     except Exception:
         await transaction.connection.invalidate()
+    except BaseException:
+        await transaction.connection.invalidate()
+        raise
 
 
 def _as_is(value: Any) -> Any:

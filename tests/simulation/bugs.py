@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from tests.simulation.bugs_of_access import OF_ACCESS
+from tests.simulation.bugs_of_interleaving import INTERLEAVING
 from tests.simulation.bugs_of_phones import OF_PHONES
 from tests.simulation.bugs_of_pulls import OF_PULLS
 from tests.simulation.bugs_of_pushes import OF_PUSHES
@@ -20,6 +21,6 @@ BUGS: dict[str, Bug] = {bug.__name__: bug for bug in (*OF_PHONES, *OF_PUSHES, *O
 def planted(name: str | None) -> Iterator[None]:
     """The product with that fault in it; with none, as it is."""
     with ExitStack() as stack:
-        for patch in BUGS[name]() if name else ():
+        for patch in (BUGS | INTERLEAVING)[name]() if name else ():
             stack.enter_context(patch)
         yield

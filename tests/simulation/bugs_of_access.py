@@ -11,18 +11,30 @@ from tests.simulation.planting import Bug, Patch, instead, wrapped
 
 def ended_grants_still_read() -> list[Patch]:
     """Whoever had a role once goes on reading."""
-    return [instead("app.access._in_force", lambda now: sa.true())]
+    return [instead("app.pull._STANDING", _standing(lambda now: sa.true()))]
+
+
+def _standing(in_force: Any) -> Any:
+    """The statement that says what a person follows, in other words."""
+    from app import pull  # noqa: PLC0415
+    from app.access import with_followed  # noqa: PLC0415
+    from app.identity.sign_ins import signed_in  # noqa: PLC0415
+
+    columns = (pull._REPLICA.c.seen_at, pull._REPLICA.c.received, pull._SERVER.c.epoch)
+    with instead("app.access._in_force", in_force):
+        return with_followed(signed_in(sa.bindparam("sign_in")).add_columns(*columns).join(pull._SERVER, sa.true()))
 
 
 def grants_never_run_out() -> list[Patch]:
-    """A role that was given for a while stays."""
+    """A role that was given for a while stays for ever."""
 
-    def begun(now: Any) -> Any:
+    def later(now: Any) -> Any:
         from app.access import _FOLLOW  # noqa: PLC0415
 
-        return sa.and_(_FOLLOW.c.since <= now, sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > _FOLLOW.c.since))
+        long_ago = sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > _FOLLOW.c.since)
+        return sa.and_(_FOLLOW.c.since <= now, long_ago)
 
-    return [instead("app.access._in_force", begun)]
+    return [instead("app.pull._STANDING", _standing(later))]
 
 
 def area_claimed_is_believed() -> list[Patch]:
@@ -83,9 +95,6 @@ def grants_by_the_phones_clock() -> list[Patch]:
 def grants_reach_one_building_too_far() -> list[Patch]:
     """A grant over a building follows the feeds of those beside it."""
 
-    def beside(startswith: Any) -> Any:
-        return startswith
-
     async def wider(follow: Any, transaction: Any, which: Any) -> None:
         from app.access import _FEED, _FOLLOW, _GRANT  # noqa: PLC0415
 
@@ -94,7 +103,9 @@ def grants_reach_one_building_too_far() -> list[Patch]:
             sa.select(
                 *(_GRANT.c.person_id, _FEED.c.home, _FEED.c.id.label("feed_id"), _GRANT.c.id.label("grant_id")),
                 *(_GRANT.c.role, _GRANT.c.since, _GRANT.c.until),
-            ).where(which, _FEED.c.id <= 3)
+            )
+            .join(_FEED, _FEED.c.id <= 3)
+            .where(which)
         )
         await transaction.upsert(_FOLLOW, [dict(row._mapping) for row in found])
 

@@ -19,13 +19,16 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
+from tests.simulation import command_at_once
 from tests.simulation.bugs import BUGS, planted
+from tests.simulation.bugs_of_interleaving import INTERLEAVING
 from tests.simulation.core import Core
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.run import Simulation
 from tests.simulation.shrink import shrunk
 from tests.simulation.verdict import Verdict
 
+NAMES = sorted(BUGS | INTERLEAVING)
 BUDGET = 200
 """Seeds in which each planted fault has to show."""
 A, B = TypeVar("A"), TypeVar("B")
@@ -35,6 +38,8 @@ SLOWEST = "the application's own SQL and JSON, on one thread a process"
 def main(arguments: list[str]) -> int:
     """0 where everything held, and every planted fault that was asked for showed."""
     asked = _parser().parse_args(arguments)
+    if asked.tier == "postgres" or asked.bug in INTERLEAVING:
+        return command_at_once.main(asked, asked.jobs)
     if asked.replay:
         return _told([_one_of(Plan.from_json(Path(asked.replay).read_text()), asked.bug)], 0.0)
     if asked.bugs or asked.bug:
@@ -50,10 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qiaomen simulate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tier", choices=["core", "full"], default="full")
+    parser.add_argument("--tier", choices=["core", "full", "postgres"], default="full")
     parser.add_argument("--seeds", type=int, help="how many; 200 unless told, and of a bug as many as it takes")
     parser.add_argument("--from", dest="first", type=int, default=0, metavar="SEED")
-    parser.add_argument("--bug", choices=sorted(BUGS), metavar="NAME", help=", ".join(sorted(BUGS)))
+    parser.add_argument("--bug", choices=NAMES, metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--bugs", action="store_true", help="every planted fault, each until it shows")
     parser.add_argument("--replay", metavar="FILE")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)

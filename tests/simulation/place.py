@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -14,12 +15,14 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from app.context import Context
+from app.database import Database
 from app.main import create_app
 from app.operator import Item, create_all
 from app.people import add_person
 from app.schema import ensure_server_row, migrate
 from app.settings import Settings
 from app.sqlite import Sqlite
+from sync.seams import Seams
 from tests.conftest import KEY
 from tests.simulation.plan import LOGINS
 from tests.simulation.store_faults import StoreFaults
@@ -55,36 +58,51 @@ class Prepared:
     people: dict[str, UUID]
     feeds: dict[int, tuple[str, str]]
     """Feed → its owner's name in the tree, and its audience."""
-    database: Sqlite
+    database: Database
     """Of one file, whatever lies there: its statements are compiled once a process."""
     faults: StoreFaults
 
 
 @cache
 def prepared() -> Prepared:
-    """Areas and people, once a process; in memory where the machine lends any."""
-    shared = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="qiaomen-", dir=shared if os.access(shared, os.W_OK) else None))
+    """Areas and people, once a process; in memory where that can be."""
+    folder = Path(tempfile.mkdtemp(prefix="qiaomen-", dir=in_memory()))
     loop = asyncio.new_event_loop()
     timeline = Timeline()
     seams = Clock(timeline, timedelta()).seams("place")
 
     async def prepare() -> Prepared:
         database = Sqlite(f"sqlite:///{folder / 'place.db'}", seams, StoreFaults().connect)
-        await migrate(database)
-        context = Context(database, seams, KEY.encode(), await ensure_server_row(database, seams))
-        areas = {name: seams.new_id() for name, _, _ in TREE}
-        await create_all(context, [_area(areas, *one) for one in TREE])
-        async with database.transaction() as transaction:
-            people = {login: await add_person(transaction, seams, login, "-") for login in (*LOGINS, LIAR)}
+        context, areas, people = await furnish(database, seams)
         await database.close()
-        app = create_app(context, Settings(requests_per_minute=1_000_000, pool_size=64, log_level="critical"))
         faults = StoreFaults()
         simulated = Sqlite(f"sqlite:///{folder / 'server.db'}", seams, faults.connect)
         feeds = _feeds(folder / "place.db", areas)
-        return Prepared(app, loop, folder, areas, people, feeds, simulated, faults)
+        return Prepared(application(context), loop, folder, areas, people, feeds, simulated, faults)
 
     return loop.run_until_complete(prepare())
+
+
+def in_memory() -> Path | None:
+    """Where files cost no disk, on a machine that has such a place."""
+    shared = Path("/dev/shm")
+    return shared if os.access(shared, os.W_OK) else None
+
+
+async def furnish(database: Database, seams: Seams) -> tuple[Context, dict[str, UUID], dict[str, UUID]]:
+    """An empty store becomes the place; its areas and people by name."""
+    await migrate(database)
+    context = Context(database, seams, KEY.encode(), await ensure_server_row(database, seams))
+    areas = {name: seams.new_id() for name, _, _ in TREE}
+    await create_all(context, [_area(areas, *one) for one in TREE])
+    async with database.transaction() as transaction:
+        people = {login: await add_person(transaction, seams, login, "-") for login in (*LOGINS, LIAR)}
+    return context, areas, people
+
+
+def application(context: Context) -> FastAPI:
+    """The real one, for any number of requests."""
+    return create_app(context, Settings(requests_per_minute=1_000_000, pool_size=64, log_level="critical"))
 
 
 def _area(areas: dict[str, UUID], name: str, parent: str | None, level: str) -> Item:
@@ -94,8 +112,13 @@ def _area(areas: dict[str, UUID], name: str, parent: str | None, level: str) -> 
 
 
 def _feeds(path: Path, areas: dict[str, UUID]) -> dict[int, tuple[str, str]]:
-    names = {id.hex: name for name, id in areas.items()}
     with sqlite3.connect(path) as reading:
         rows = reading.execute("SELECT id, owner_id, audience FROM feed").fetchall()
     reading.close()
+    return feeds_by_name(rows, areas)
+
+
+def feeds_by_name(rows: Iterable[Any], areas: dict[str, UUID]) -> dict[int, tuple[str, str]]:
+    """Rows of (id, owner_id, audience), the owner by its name in the tree."""
+    names = {id.hex: name for name, id in areas.items()}
     return {id: (names[str(owner).replace("-", "")], audience) for id, owner, audience in rows}

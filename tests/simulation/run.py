@@ -45,10 +45,18 @@ class Simulation:
         self._dying: dict[str, int] = {}
         self._liars_token: str | None = None
         self.clock = Clock(self.timeline, timedelta(days=plan.server_offset_days))
-        self.server = Server(plan.seed, self.clock)
-        self.oracle = Oracle(self)
+        self.server = self.new_server()
+        self.oracle = self.new_oracle()
         self.clocks = [Clock(self.timeline, timedelta(days=days)) for days in plan.phone_offset_days]
         self.phones = [self._phone(number, login) for number, login in enumerate(plan.logins)]
+
+    def new_server(self) -> Server:
+        """Where its requests arrive."""
+        return Server(self.plan.seed, self.clock)
+
+    def new_oracle(self) -> Oracle:
+        """What holds it to the promises."""
+        return Oracle(self)
 
     def run(self) -> Verdict:
         """Everything that is planned; then all heals, and must come to rest."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+from fastapi import FastAPI
+
 from app.access import add_grant, end_grant
 from app.compact import compact
 from app.identity.sign_ins import begin_sign_in
@@ -41,6 +43,35 @@ class Reply(NamedTuple):
 NO_REPLY = Reply(0, "", b"")
 
 
+async def answer_of(
+    app: FastAPI, method: str, path: str, body: bytes, token: str, media: str = "application/json"
+) -> Reply:
+    """One request to the application, in process."""
+    headers = [
+        (b"content-type", media.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"authorization", f"Bearer {token}".encode()),
+    ]
+    scope = {
+        **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http"},
+        **{"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers},
+        **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {}},
+    }
+    heard: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
+    said: list[Any] = []
+
+    async def receive() -> Any:
+        return heard.pop(0) if heard else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    await app(scope, receive, send)
+    headers_said = {name.decode(): value.decode() for name, value in said[0]["headers"]}
+    answered = b"".join(message.get("body", b"") for message in said[1:])
+    return Reply(said[0]["status"], headers_said.get("content-type", ""), answered)
+
+
 class Server:
     """One server, its database and everybody's grants."""
 
@@ -62,33 +93,11 @@ class Server:
 
     def ask(self, method: str, path: str, body: bytes, token: str, media: str = "application/json") -> Reply:
         """One request, whole: nothing else happens meanwhile."""
-        headers = [
-            (b"content-type", media.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"authorization", f"Bearer {token}".encode()),
-        ]
-        scope = {
-            **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http"},
-            **{"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers},
-            **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {}},
-        }
-        heard: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
-        said: list[Any] = []
-
-        async def receive() -> Any:
-            return heard.pop(0) if heard else {"type": "http.disconnect"}
-
-        async def send(message: Any) -> None:
-            said.append(message)
-
         try:
-            self.run(self.place.app(scope, receive, send))
+            return self.run(answer_of(self.place.app, method, path, body, token, media))
         except ServerDied:
             self.start_again()
             return NO_REPLY
-        headers_said = {name.decode(): value.decode() for name, value in said[0]["headers"]}
-        answered = b"".join(message.get("body", b"") for message in said[1:])
-        return Reply(said[0]["status"], headers_said.get("content-type", ""), answered)
 
     def start_again(self) -> None:
         """The process is another; what it hadn't committed is gone."""

@@ -1,0 +1,61 @@
+"""Whenever a request is cancelled, its connection goes back to the pool without a transaction, or not at all."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.context import Context
+from app.database import meanwhile
+from app.postgres import Postgres
+from app.postgres_transaction import PostgresTransaction
+
+pytestmark = pytest.mark.anyio
+OPEN = sa.text(
+    "SELECT count(*) AS open FROM pg_stat_activity"
+    " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+)
+
+
+@pytest.mark.parametrize("store", ["postgres"], indirect=True)
+@pytest.mark.parametrize("said", ["ROLLBACK", "COMMIT", "BEGIN"])
+async def test_no_transaction_is_left_open(context: Context, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled when it is about to say so: the driver may still be waiting for an earlier cancellation."""
+    assert isinstance(context.database, Postgres)
+    say = PostgresTransaction.say
+
+    async def cancelled_saying(transaction: PostgresTransaction, words: str) -> None:
+        if words.startswith(said):
+            monkeypatch.undo()
+            raise asyncio.CancelledError
+        await say(transaction, words)
+
+    async def fails() -> None:
+        async with context.database.transaction() as transaction:
+            await transaction.rows(sa.text("SELECT 1"))
+            if said == "ROLLBACK":
+                raise ValueError
+
+    monkeypatch.setattr(PostgresTransaction, "say", cancelled_saying)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(fails())
+    async with context.database.glance() as elsewhere:
+        assert (await elsewhere.fetch_first(OPEN)).open == 0
+
+
+async def test_what_is_done_meanwhile_is_over_when_it_is_cancelled() -> None:
+    over = asyncio.Event()
+
+    async def statement() -> Any:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            over.set()
+
+    doing = asyncio.create_task(meanwhile(statement(), lambda: None))
+    await asyncio.sleep(0)  # it waits for the statement to be on its way
+    doing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+    assert over.is_set()
