@@ -230,10 +230,14 @@ def may_repeat(error: BaseException) -> bool:
 def is_closed(error: BaseException) -> bool:
     """The driver's own words for a connection that is gone, or that went in the middle of an answer.
 
-    A ValueError among them is about values that it can't send.
+    A ValueError among them is about values that it can't send. While it connects, SQLAlchemy repeats the words in an
+    error of its own.
     """
-    gone = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
-    return gone and not isinstance(error, ValueError)
+    said = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return any(
+        isinstance(one, asyncpg.InterfaceError | asyncpg.InternalClientError) and not isinstance(one, ValueError)
+        for one in (said, said.__cause__)
+    )
 
 
 def is_data_error(error: BaseException) -> bool:

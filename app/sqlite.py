@@ -5,8 +5,9 @@ holds other processes off. (A plain BEGIN loses updates or answers "database is 
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -175,6 +176,13 @@ def _engine(address: sa.URL, options: dict[str, Any], begin: str, connections: i
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
         cursor.close()
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def _let_go(connection: Any, record: Any, error: BaseException | None) -> None:
+        # A cancelled statement keeps its closed connection alive, lock and all, until the garbage is collected.
+        if isinstance(error, asyncio.CancelledError):
+            with suppress(asyncio.CancelledError, sqlite3.Error):  # cancelled once more; gone already
+                connection.rollback()
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
