@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-import httpx
-
 from app.compact import compact
 from app.database import Moved
 from app.postgres_transaction import PostgresReader, PostgresTransaction
 from sync.exchange import Request
 from sync.seams import seeded
 from tests.agreement import Reader
+from tests.contract import client_of
 from tests.simulation.baton import Baton, Ends, Seat
 from tests.simulation.oracle import Listing, Oracle
 from tests.simulation.people import household
@@ -73,8 +72,7 @@ class AtOnce(Simulation):
         self.readable: set[int] | None = None
         self.events: Counter[str] = Counter()
         app, context = self.server.place.app, self.server.context
-        http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
-        self.world = World(context, app, http)
+        self.world = World(context, app, client_of(app))
         self.world.people = self.server.place.people
         self.reader_faults: list[str] = []
         self.reader = self._new_reader()
