@@ -14,8 +14,9 @@ from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.problems import Problem
 from sync.seams import Seams
@@ -162,7 +163,7 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     async def close(self) -> None:
-        """Closes every connection."""
+        """Closes every connection; one that is in use, when its transaction is over."""
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """The whole transaction, again where it may help; 503 `unavailable` when it doesn't."""
@@ -258,3 +259,14 @@ async def committing(connection: AsyncConnection) -> AsyncIterator[AsyncConnecti
     """The connection inside a transaction of its own."""
     async with connection, connection.begin():
         yield connection
+
+
+async def close_engine(engine: AsyncEngine) -> None:
+    """Closes what lies in its pool now, and what is still in use as it comes back: nobody else would then."""
+    event.listen(engine.sync_engine.pool, "checkin", _end_connection)
+    await engine.dispose()
+
+
+def _end_connection(connection: Any, record: Any) -> None:
+    if connection is not None:
+        record.invalidate()

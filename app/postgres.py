@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from app.database import Database, Reader
+from app.database import Database, Reader, close_engine
 from app.postgres_transaction import PostgresReader, PostgresTransaction
 from sync.seams import Seams
 
@@ -95,7 +95,7 @@ class Postgres(Database):
     async def close(self) -> None:
         if self._glances is not None:
             await self._glances.close()
-        await self.engine.dispose()
+        await close_engine(self.engine)
 
 
 _PLANNER = {"jit": "off", "enable_bitmapscan": "off", "enable_seqscan": "off"}

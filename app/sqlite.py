@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from app.database import Database, FeedStep, Found, Listed, Reader, Rows, Scanned, Transaction
+from app.database import Database, FeedStep, Found, Listed, Reader, Rows, Scanned, Transaction, close_engine
 from app.tables import Feed, FeedEntry, FeedMark
 from sync.canonical import DIGEST_MODULUS
 from sync.seams import Seams
@@ -154,8 +154,8 @@ class Sqlite(Database):
         return None
 
     async def close(self) -> None:
-        await self.reading.dispose()
-        await self.writing.dispose()
+        await close_engine(self.reading)
+        await close_engine(self.writing)
 
 
 def _engine(address: sa.URL, options: dict[str, Any], begin: str, connections: int) -> AsyncEngine:

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from app.context import Context
 from app.opening import open_database
@@ -132,6 +133,19 @@ async def test_a_connection_lost_anywhere_is_no_fault_of_ours(
             if waits.count < n:
                 break
     assert 10 < n < MOST_WAITS - 1
+
+
+async def test_a_connection_in_use_when_the_store_closes_is_closed_after_it(context: Context) -> None:
+    """What nobody closes makes a warning, and warnings are errors."""
+    store = context.database
+    async with store.transaction() as writing, store.snapshot() as reading:
+        await store.close()
+        for used in (writing, reading):
+            assert await used.first(sa.text("SELECT 1"))
+    await store.close()
+    async with store.snapshot() as late:
+        assert await late.first(sa.text("SELECT 1"))
+    gc.collect()
 
 
 async def end_all(url: str) -> None:
