@@ -135,7 +135,7 @@ def _no_word_is_missing(simulation: "Simulation") -> None:
     oracle = simulation.oracle
     there = oracle._on_server()
     for phone in simulation.phones:
-        there |= phone.words_kept()
+        there |= {w for entry in phone.entries() if entry.state != "done" for w in words_of(entry.content())}
     if missing := oracle.typed - oracle.excused - there:
         simulation.fail("I7", f"typed, and nowhere: {sorted(missing)[:3]}")
 
@@ -202,12 +202,12 @@ def _no_phone_conflicts_with_itself(simulation: "Simulation", kept: Kept) -> Non
         said = [row["fields"].get("candidates") or () for row in past[conflict["home"], "conflicts", conflict["id"]]]
         for candidate in {one["mutation"] for candidates in said for one in candidates}:
             mine = sent.get(UUID(candidate))
-            if mine is None or mine["record_id"] != conflict["of_record"]:
+            if mine is None or mine["record_id"] != conflict["of_record"] or mine["op"] != "update":
                 continue
             since = [row["mutation_id"] for row in of if row["rev"] > mine["base"] and name in row["fields"]]
-            if since and {sent[id]["replica_id"] for id in since if id in sent} == {mine["replica_id"]}:
-                if all(id in sent for id in since):
-                    simulation.fail("O12", f"{candidate} conflicts with its own phone over {name}")
+            authors = {sent[id]["replica_id"] if id in sent else None for id in since}
+            if authors == {mine["replica_id"]}:
+                simulation.fail("O12", f"{candidate} conflicts with its own phone over {name}")
 
 
 def _each_had_its_effect_once(simulation: "Simulation", kept: Kept) -> None:
