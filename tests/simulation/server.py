@@ -194,9 +194,10 @@ class Server:
         return self.place.loop.run_until_complete(work)
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Lets go of the file. The store itself is never closed: it serves the next file too."""
         self._looking.close()
-        self.run(self.context.database.close())
+        for engine in (self.place.database.reading, self.place.database.writing):
+            self.run(engine.dispose())
 
     def _put(self, file: Path) -> None:
         """That is the database from now on."""
