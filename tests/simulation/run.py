@@ -239,12 +239,13 @@ class Simulation:
         for rounds in range(MOST_ROUNDS):
             before = [self.state_of(phone) for phone in self.phones]
             for number, phone in enumerate(self.phones):
-                for _ in range(2):  # who learns that they are signed out signs in at once
+                for _ in range(2):  # who learns that they are signed out signs in at once, and goes on
                     if phone.replica.tokens() is None or phone.memory().meta.revoked:
                         self.sign_in(phone)
+                    signed_in_as = phone.memory().meta.replica
                     Conversation(self, phone, seeded(f"heal {self.plan.seed} {rounds} {number}")).begin()
                     self.timeline.run()
-                    if not phone.memory().meta.revoked:
+                    if not phone.memory().meta.revoked and phone.memory().meta.replica == signed_in_as:
                         break
             if before == [self.state_of(phone) for phone in self.phones]:
                 self._traffic_is_what_was_needed()
