@@ -25,6 +25,7 @@ PAGE_AT_LAST = 7
 MOST_TRAFFIC = 1.5
 """Requests, for each that was needed."""
 AREAS = ("community", "building_1", "building_2", "building_3")
+GRIDS = ("grid_1", "grid_2")
 
 
 class Broken(Exception):
@@ -188,8 +189,14 @@ class Simulation:
     def _do_grant_for_a_while(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         self.server.grant(phone.login, dice.choice(AREAS), timedelta(seconds=dice.choice((5, 60, 86400))))
 
+    def _do_grant_grid(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
+        self.server.grant(phone.login, dice.choice(GRIDS))
+
     def _do_end_grant(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         self.server.end_grant(phone.login, dice.choice((GRANTED[phone.login], *AREAS)))
+
+    def _do_hand_over(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
+        self.server.hand_over(dice.choice(AREAS[1:]), dice.choice((*GRIDS, "community")))
 
     def _do_revoke(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         replica = phone.memory().meta.replica
