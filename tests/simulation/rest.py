@@ -155,7 +155,8 @@ def _nothing_was_replaced_unseen(simulation: "Simulation", kept: Kept) -> None:
 def _require_seen(simulation: "Simulation", key: Sequence[Any], row: dict[str, Any], held: dict[str, Any]) -> None:
     mutation = str(row["mutation_id"])
     sights = simulation.oracle.sights.get(mutation)
-    if sights is None or mutation in simulation.oracle.under_way:
+    liar = simulation.server.place.people[LIAR]
+    if sights is None or row["person_id"] == liar or mutation in simulation.oracle.under_way:
         return  # a liar's, who had whatever they claim before their eyes; or see Oracle.has_restored
     names = held.keys() if row["op"] == "delete" else row["fields"].keys()
     if key[0] == "conflicts":
