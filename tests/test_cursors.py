@@ -39,14 +39,15 @@ def test_the_order_in_which_feeds_are_named_makes_no_other_cursor() -> None:
 
 
 @pytest.mark.parametrize("feeds", range(4))
-def test_a_cursor_of_any_length_is_plain_text_that_needs_no_escaping(feeds: int) -> None:
-    positions = Positions(SERVER, {feed: Position(2**21, tag=2**feed) for feed in range(feeds)})
-    text = encode(positions, KEY)
-    assert text.replace("-", "").replace("_", "").isalnum()
-    assert decode(text, SERVER, KEY) == positions
+def test_a_cursor_of_any_length_and_ending_is_plain_text_that_needs_no_escaping(feeds: int) -> None:
+    for tag in range(128):
+        positions = Positions(SERVER, {feed: Position(2**21, tag=tag) for feed in range(feeds)})
+        text = encode(positions, KEY)
+        assert text.replace("-", "").replace("_", "").isalnum()
+        assert decode(text, SERVER, KEY) == positions
 
 
-@pytest.mark.parametrize("text", ["", "A", "!", "\0", "é", TEXT + "!", " " + TEXT, TEXT[:43]])
+@pytest.mark.parametrize("text", ["", "A", "!", "\0", "é", TEXT + "!", f"{TEXT[:8]}    {TEXT[8:]}", TEXT[:43]])
 def test_what_is_no_cursor_is_unreadable(text: str) -> None:
     assert code_of(text) == "cursor_unreadable"
 
