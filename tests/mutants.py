@@ -1,8 +1,8 @@
 """`python -m tests.mutants`: would a test notice, if the rules were otherwise?
 
-Changes one word at a time of the modules that hold the rules, and runs the tests that reach it (by mutmut, of which
-`pip install -e ".[mutants]"` has the version wanted; what it runs stands in pyproject.toml). Every survivor is either
-in mutants.toml, with the reason why nothing could notice it, or printed. A quarter of an hour on one core.
+Changes the modules that hold the rules one word at a time, and runs the tests that reach the change: by mutmut, which
+`pip install -e ".[mutants]"` brings; what it runs stands in pyproject.toml. Every change that no test notices is in
+mutants.toml, with the reason why nothing could, or is printed. Ten minutes on one core; `mutmut browse` works after it.
 
 python -m tests.mutants merge decide        two of the modules
 python -m tests.mutants --max-children 1    on one core
@@ -12,19 +12,19 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 TOP = Path(__file__).parent.parent
 LEAST_KILLED_PERCENT = 90
 KILLED = {"killed", "timeout", "segfault"}
-JUDGED = Path(__file__).with_suffix(".toml")
 
 
 def main(arguments: list[str]) -> int:
     """0 where enough of every module's mutants were killed; an argument that isn't a module goes to mutmut."""
-    every = [
-        Path(path).stem for path in tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["mutmut"]["only_mutate"]
-    ]
+    if find_spec("mutmut") is None:
+        sys.exit('It needs mutmut: pip install -e ".[mutants]"')
+    every = list(judged())
     modules = [module for module in every if module in arguments] or every
     shutil.rmtree(TOP / "mutants", ignore_errors=True)
     run = ["run", *(argument for argument in arguments if argument not in every)]
@@ -38,16 +38,21 @@ def enough(module: str, became: dict[str, str]) -> bool:
     """Prints what became of a module's mutants, and each survivor that nobody has judged yet."""
     mine = {name: status for name, status in became.items() if name.startswith(f"sync.{module}.")}
     survivors = {name: change(name) for name, status in mine.items() if status not in KILLED}
-    judged = [(one["was"], one["became"]) for one in tomllib.loads(JUDGED.read_text())[module]]
-    equivalent = [name for name, words in survivors.items() if words in judged]
+    known = [(one["was"], one["became"]) for one in judged()[module]]
+    equivalent = [name for name, words in survivors.items() if words in known]
     killed, all_that_count = len(mine) - len(survivors), len(mine) - len(equivalent)
     percent = 100 * killed / all_that_count
     print(f"{module:10} {killed} of {all_that_count} killed, {percent:.1f} %; {len(equivalent)} equivalent")
     for name in (name for name in survivors if name not in equivalent):
         print(f"  {name} {mine[name]}\n    - {survivors[name][0]}\n    + {survivors[name][1]}")
-    for was, is_now in (words for words in judged if words not in survivors.values()):
+    for was, is_now in (words for words in known if words not in survivors.values()):
         print(f"  judged, and no survivor any more:\n    - {was}\n    + {is_now}")
     return percent >= LEAST_KILLED_PERCENT
+
+
+def judged() -> dict[str, list[dict[str, str]]]:
+    """For each module, the changes that nothing could notice, and why."""
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
 
 
 def change(name: str) -> tuple[str, str]:

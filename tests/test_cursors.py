@@ -73,5 +73,9 @@ def test_no_byte_of_a_cursor_can_be_changed_cut_off_or_added() -> None:
         code_of(base64.urlsafe_b64encode(forged).decode().rstrip("="))
 
 
+def test_a_feed_nobody_has_read_is_read_from_its_beginning_and_proves_nothing() -> None:
+    assert Position() == Position(seq=0, floor=0, tag=0)
+
+
 def test_what_a_position_proves_is_the_further_of_what_was_read_and_where_a_reading_began() -> None:
     assert [Position(5, 0).proven, Position(5, 9).proven, Position(9, 5).proven] == [5, 9, 9]

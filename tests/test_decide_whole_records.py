@@ -98,6 +98,15 @@ def test_an_edit_of_a_deleted_record_revives_it_and_asks() -> None:
     assert decision.contested == {DELETED: Contest(base=False, held=False, arriving=True)}
 
 
+def test_an_edit_that_changes_nothing_of_a_deleted_record_revives_it_all_the_same() -> None:
+    story = Story()
+    story.push("you", "delete", 1)
+    decision = story.push("me", "update", 1, {"phone": START["phone"]})
+    assert (decision.outcome, decision.writes, decision.fields) == ("conflicted", True, {})
+    assert story.held is not None
+    assert not story.held.deleted
+
+
 def test_an_edit_of_a_deleted_record_that_is_refused_revives_nothing() -> None:
     story = Story()
     story.push("you", "delete", 1)

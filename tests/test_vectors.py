@@ -36,6 +36,13 @@ def test_values_are_spelled_hashed_and_summed_as_recorded() -> None:
     assert digest(hashes) == said["digest"]
 
 
+@pytest.mark.parametrize("key", ["", "A", "é", "a b", "a-b", "a.b", "a\n", "\na", "٣"])
+def test_a_key_is_made_of_small_letters_digits_and_underscores_alone(key: str) -> None:
+    assert canonical_json({"az_09": 1}) == b'{"az_09":1}'
+    with pytest.raises(NotCanonical, match="key_not_allowed"):
+        canonical_json({key: 1})
+
+
 def test_a_replica_says_and_shows_what_was_recorded() -> None:
     said = read("conversation.json")
     assert said["protocol"] == PROTOCOL
