@@ -52,6 +52,8 @@ class Oracle:
         """Mutation → which request of all it was that the server judged it in."""
         self.under_way: set[str] = set()
         """Mutations that were made upon a past which the server has lost, and nobody has told it so."""
+        self.copied: set[str] = set()
+        """Whose phones' files were ever copied or put back."""
         self.behind: set[str] = set()
         """Phones that still show such a past."""
 
@@ -283,7 +285,7 @@ class Oracle:
         for query in ("SELECT fields, was FROM history", "SELECT candidates, held FROM conflicts"):
             for row in rows(query):
                 found |= words_of([*row])
-        for row in rows("SELECT payload FROM received_mutation WHERE payload IS NOT NULL"):
+        for row in rows("SELECT payload FROM received_mutation WHERE outcome = 'refused'"):
             found |= words_of(bytes(row[0]).decode("utf-8", "replace"))
         return found
 

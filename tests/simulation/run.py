@@ -20,6 +20,8 @@ from tests.simulation.timeline import Clock, Timeline
 from tests.simulation.verdict import Verdict
 
 MOST_ROUNDS = 8
+PAGE_AT_LAST = 7
+"""Changes a page once all is healed, at least: small enough that a feed takes several."""
 MOST_TRAFFIC = 1.5
 """Requests, for each that was needed."""
 AREAS = ("community", "building_1", "building_2", "building_3")
@@ -165,12 +167,14 @@ class Simulation:
     def _do_older_copy(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         if phone.backup:
             self.oracle.losing(phone)
+            self.oracle.copied.add(phone.login)
             phone.put_back()
 
     def _do_clone(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         other = dice.choice(self.phones)
         if other is not phone:
             self.oracle.losing(phone)
+            self.oracle.copied.add(other.login)
             phone.become_copy_of(other)
 
     def _do_reinstall(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
@@ -231,7 +235,7 @@ class Simulation:
         """Nothing fails any more; everybody syncs until nothing changes. How many rounds changed anything."""
         self.healing = True
         for phone in self.phones:
-            phone.turn_pages_of(50)
+            phone.turn_pages_of(max(PAGE_AT_LAST, self.plan.page))
         for rounds in range(MOST_ROUNDS):
             before = [self.state_of(phone) for phone in self.phones]
             for number, phone in enumerate(self.phones):
