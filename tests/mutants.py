@@ -2,7 +2,8 @@
 
 Changes the modules that hold the rules one word at a time, and runs the tests that reach the change: by mutmut, which
 `pip install -e ".[mutants]"` brings; what it runs stands in pyproject.toml. Every change that no test notices is in
-mutants.toml, with the reason why nothing could, or is printed. A quarter of an hour on one core; `mutmut browse` works after it.
+mutants.toml, with the reason why nothing could, or is printed. A quarter of an hour on one core; `mutmut browse` works
+afterwards.
 
 python -m tests.mutants merge decide        two of the modules
 python -m tests.mutants --max-children 1    on one core
