@@ -196,8 +196,10 @@ def _decide_fields(rules: Rules, held: Held, edit: Edit, past: Past) -> Decision
     settled_by_rule = False
     for name, arriving in edit.fields.items():
         policy, value = rules.policies[name], held.fields.get(name)
-        fork = None if value == arriving else _fork_of(name, held, edit, past)
-        if value == arriving or (fork and _superseded(name, edit, past)):
+        if value == arriving:
+            continue
+        fork = _fork_of(name, held, edit, past)
+        if fork and _superseded(name, edit, past):
             continue
         result = policy.settle(fork) if fork else policy.take(value, arriving)
         settled_by_rule = settled_by_rule or fork is not None

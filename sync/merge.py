@@ -93,8 +93,7 @@ def _maximum(held: JsonValue, arriving: JsonValue) -> Settled:
 def _add_increment(held: JsonValue, arriving: JsonValue) -> Settled:
     """The sum of all increments. A plain number can't be summed and is asked about."""
     if isinstance(arriving, dict):
-        increment = arriving.get("increment", 0)
-        return _number(held) + _number(increment)
+        return _number(held) + _number(arriving.get("increment"))
     return arriving if held in (None, arriving) else CONTESTED
 
 
@@ -152,7 +151,7 @@ def _merge_sentences(base: list[str], held: list[str], arriving: list[str]) -> l
         elif ours and theirs and _overlap(ours[0], theirs[0]):
             return None
         else:
-            side = ours if not theirs or (ours and ours[0][:2] < theirs[0][:2]) else theirs
+            side = ours if not theirs or (ours and ours[0] < theirs[0]) else theirs
             start, end, new = side.pop(0)
         merged += base[at:start] + new
         at = end

@@ -231,7 +231,7 @@ class Replica:
         return opened(self._store, self._seams, self._page_limit)
 
     def _read(self) -> Phone:
-        return Phone.on(self._store, self._seams, self._page_limit)
+        return Phone.on(self._store, self._seams)
 
 
 def _as_refused(entry: Entry) -> Refused:

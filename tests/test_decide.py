@@ -92,6 +92,11 @@ def test_an_impossible_step_is_refused() -> None:
     assert (decision.outcome, decision.problem) == ("refused", "impossible_step")
 
 
+def test_a_plain_number_for_a_total_is_asked_about_also_where_nobody_else_changed_it() -> None:
+    decision = Story().push("me", "update", 1, {"count": 7})
+    assert decision.contested == {"count": Contest(base=None, held=10, arriving=7)}
+
+
 @settings(deadline=None)
 @given(
     st.permutations(["you", "me", "she"]),
@@ -126,6 +131,24 @@ def test_an_edit_after_an_own_one_with_the_same_base_is_no_conflict() -> None:
     story.push("me", "update", 1, {"phone": "2"})
     assert story.push("me", "update", 1, {"phone": "3"}, after=story.mutation).outcome == "applied"
     assert story["phone"] == "3"
+
+
+def test_a_chain_of_many_links_is_followed_to_its_beginning() -> None:
+    story = Story()
+    story.push("me", "update", 1, {"phone": "2"})
+    for name in ("李", "赵"):
+        story.push("me", "update", 1, {"name": name}, after=story.mutation)
+    assert story.push("me", "update", 1, {"phone": "3"}, after=story.mutation).outcome == "applied"
+    assert story["phone"] == "3"
+
+
+def test_a_chain_that_begins_below_the_history_at_hand_says_nothing_of_a_field() -> None:
+    story = Story()
+    story.push("me", "update", 1, {"phone": "2"})
+    mine, story.written = story.mutation, []
+    story.push("you", "update", 2, {"phone": "9"})
+    decision = story.push("me", "update", 2, {"phone": "3"}, after=mine)
+    assert decision.contested == {"phone": Contest(base="2", held="9", arriving="3")}
 
 
 def test_an_old_base_without_after_conflicts_even_with_ones_own_edit() -> None:

@@ -1,25 +1,31 @@
 """What becomes of creates, deletes, whole records and unknown bases: the design's §5, without a database."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from sync.decide import DELETED, Contest, Edit, Past, decide
-from tests.story import RULES, START, Story
+from sync import merge
+from sync.decide import DELETED, Contest, Edit, Held, Past, Written, decide
+from tests.story import POLICIES, RULES, START, Story
+
+BOTH_WRONG = [{"pointer": "/fields/low"}, {"pointer": "/fields/high"}]
 
 # Creates
 
 
 def test_a_create_of_a_new_record_is_applied_and_an_invalid_one_refused() -> None:
-    assert decide(RULES, None, Edit(UUID(int=1), "create", 0, START), Past()).fields == START
+    made = decide(RULES, None, Edit(UUID(int=1), "create", 0, START), Past())
+    assert (made.outcome, made.fields) == ("applied", START)
     wrong = decide(RULES, None, Edit(UUID(int=1), "create", 0, {**START, "low": 9}), Past())
-    assert (wrong.outcome, wrong.problem) == ("refused", "invalid")
+    assert (wrong.outcome, wrong.problem, wrong.errors) == ("refused", "invalid", BOTH_WRONG)
 
 
 @pytest.mark.parametrize("op", ["update", "delete"])
 def test_what_nobody_created_is_not_found(op: Any) -> None:
-    assert decide(RULES, None, Edit(UUID(int=1), op, 1, {}), Past()).problem == "not_found"
+    decision = decide(RULES, None, Edit(UUID(int=1), op, 1, {}), Past())
+    assert (decision.outcome, decision.problem) == ("refused", "not_found")
 
 
 def test_a_create_of_what_exists_counts_as_an_edit() -> None:
@@ -37,6 +43,14 @@ def test_a_create_asks_nothing_about_values_that_were_changed_since_by_people_wh
     story.push("you", "update", 1, {"phone": "2"})
     assert story.push("me", "create", 0, START).outcome == "applied"
     assert story["phone"] == "2"
+
+
+def test_a_create_that_says_nothing_of_a_field_is_asked_about_where_nobody_had_seen_it_empty() -> None:
+    """Neither the record's making nor an edit of another field says that anybody had seen this one."""
+    story = Story()
+    story.push("you", "update", 1, {"phone": "2"})
+    story.push("you", "update", 2, {"name": "李"})
+    assert story.push("me", "create", 0, {**START, "phone": None}).contested.keys() == {"phone"}
 
 
 # Deletes
@@ -72,6 +86,7 @@ def test_a_second_delete_changes_nothing_and_asks_nothing() -> None:
     story = Story()
     story.push("you", "delete", 1)
     decision = story.push("me", "delete", 1)
+    assert (decision.outcome, decision.problem) == ("refused", "already_deleted")
     assert (decision.writes, decision.contested) == (False, {})
 
 
@@ -81,6 +96,15 @@ def test_an_edit_of_a_deleted_record_revives_it_and_asks() -> None:
     decision = story.push("me", "update", 1, {"phone": "2"})
     assert (decision.outcome, decision.deleted, decision.fields) == ("conflicted", False, {"phone": "2"})
     assert decision.contested == {DELETED: Contest(base=False, held=False, arriving=True)}
+
+
+def test_an_edit_that_changes_nothing_of_a_deleted_record_revives_it_all_the_same() -> None:
+    story = Story()
+    story.push("you", "delete", 1)
+    decision = story.push("me", "update", 1, {"phone": START["phone"]})
+    assert (decision.outcome, decision.writes, decision.fields) == ("conflicted", True, {})
+    assert story.held is not None
+    assert not story.held.deleted
 
 
 def test_an_edit_of_a_deleted_record_that_is_refused_revives_nothing() -> None:
@@ -97,7 +121,15 @@ def test_an_edit_of_a_deleted_record_that_is_refused_revives_nothing() -> None:
 
 def test_an_edit_that_is_wrong_by_itself_is_refused() -> None:
     decision = Story().push("me", "update", 1, {"low": 9})
-    assert (decision.outcome, decision.problem) == ("refused", "invalid")
+    assert (decision.outcome, decision.problem, decision.errors) == ("refused", "invalid", BOTH_WRONG)
+
+
+def test_why_an_edit_is_refused_does_not_change_where_the_held_record_is_no_longer_valid() -> None:
+    """Its rules were tightened since it was written."""
+    tightened = replace(RULES, faults=lambda fields: BOTH_WRONG)
+    edit = Edit(UUID(int=9), "update", 1, {"door": "102"})
+    decision = decide(tightened, Held(1, START, {}), edit, Past())
+    assert (decision.problem, decision.errors) == ("once_changed", [{"pointer": "/fields/door"}])
 
 
 def test_an_edit_that_is_wrong_by_itself_is_refused_also_where_somebody_changed_something_else() -> None:
@@ -114,6 +146,32 @@ def test_a_merge_that_makes_an_invalid_record_becomes_a_conflict_on_each_arrivin
     decision = story.push("me", "update", 1, {"low": 4, "name": "李"})
     assert (decision.outcome, decision.writes) == ("conflicted", False)
     assert decision.contested == {"low": Contest(1, 1, 4), "name": Contest("王", "王", "李")}
+
+
+def test_a_value_that_is_held_already_is_not_asked_about_in_an_invalid_merge() -> None:
+    story = Story()
+    story.push("you", "update", 1, {"high": 3, "name": "李"})
+    assert story.push("me", "update", 1, {"low": 4, "name": "李"}).contested.keys() == {"low"}
+
+
+@pytest.mark.parametrize(
+    ("base", "seen", "high", "increment", "outcome"),
+    [
+        (1, None, 3, 3, "conflicted"),
+        (1, None, 8, 9, "refused"),
+        (None, START, 3, 3, "conflicted"),
+        (None, START, 8, 9, "refused"),
+        (None, None, 3, 3, "refused"),
+    ],
+)
+def test_an_increment_is_wrong_by_itself_only_where_it_is_wrong_for_what_was_seen(
+    base: int | None, seen: Any, high: int, increment: int, outcome: str
+) -> None:
+    """Seen: a low of 1 under a high of 5. Where nobody says what was seen, it is what is held."""
+    summed = replace(RULES, policies={**POLICIES, "low": merge.total})
+    past = Past([Written(2, UUID(int=2), {"high": high}, {"high": 5})])
+    edit = Edit(UUID(int=9), "update", base, {"low": {"increment": increment}}, seen=seen)
+    assert decide(summed, Held(2, {**START, "high": high}, {"high": 2}), edit, past).outcome == outcome
 
 
 def test_the_base_of_a_conflict_is_what_the_chain_said_even_where_that_was_nothing() -> None:
@@ -153,6 +211,7 @@ def test_without_a_base_texts_merge_against_what_was_seen_and_are_asked_about_wh
     assert story.push("me", "update", None, {"note": "一。二。三。四。"}, seen=START).outcome == "merged"
     assert story["note"] == "零。一。二。三。四。"
     assert story.push("me", "update", None, {"note": "五。"}).outcome == "conflicted"
+    assert Story(note=None).push("me", "update", None, {"note": "五。"}).outcome == "conflicted"
 
 
 def test_without_a_base_a_merge_that_makes_an_invalid_record_asks_beside_what_was_seen() -> None:

@@ -147,16 +147,20 @@ def test_a_text_that_only_one_side_changed_is_that_sides(base: str, other: str) 
         ("一。二。三。", "一。二。三。四。", "零。一。二。三。", "零。一。二。三。四。"),
         ("一。二。三。", "一改。二。三。", "一。二。三改。", "一改。二。三改。"),
         ("一。二。三。", "一。三。", "一。二。三。四。", "一。三。四。"),
+        ("一。二。三。", "一改。二。三改。", "一。二改。三。", "一改。二改。三改。"),
+        ("一。二。", "一改。二。", "一。二改。", "一改。二改。"),
         ("一。二。", "一。", "一。", "一。"),
+        (None, None, "一。", "一。"),
         ("", "同一句。", "同一句。", "同一句。"),
         ("一。", "甲。", "乙。", CONTESTED),
         ("一。", "一。甲。", "一。乙。", CONTESTED),
         ("一。二。", "一。", "一。二改。", CONTESTED),
+        ("一。二。", "一。甲。二。", "一。二改。", CONTESTED),
         ("", "甲。", "乙。", CONTESTED),
     ],
 )
 def test_texts_merge_by_sentences_and_ask_where_both_changed_the_same_ones(
-    base: str, held: str, arriving: str, merged: Any
+    base: JsonValue, held: JsonValue, arriving: JsonValue, merged: Any
 ) -> None:
     assert settled(merge.text, base, held, arriving) == merged
 
@@ -168,6 +172,16 @@ def test_a_long_stretch_is_one_edit_so_that_no_text_costs_more_than_its_length()
     inside, beyond = ([f"另{line}" if n == place else line for n, line in enumerate(base)] for place in (8, 250))
     assert settled(merge.text, "".join(base), "".join(held), "".join(inside)) is CONTESTED
     assert settled(merge.text, "".join(base), "".join(held), "".join(beyond)) == "".join(held[:200] + beyond[200:])
+
+
+@pytest.mark.parametrize(("beyond", "looked_into"), [(0, True), (1, False)])
+def test_a_stretch_of_the_most_that_is_compared_is_still_looked_into(beyond: int, looked_into: bool) -> None:
+    base = [f"{n}。" for n in range(merge.MOST_COMPARED + beyond)]
+    held = ["改。", *base[1:-1], "改。"]
+    arriving = [*base[:8], "另。", *base[9:]]
+    both = "".join([*held[:8], "另。", *held[9:]])
+    result = settled(merge.text, *("".join(lines) for lines in (base, held, arriving)))
+    assert result == (both if looked_into else CONTESTED)
 
 
 def test_a_text_without_a_known_base_is_asked_about() -> None:
@@ -208,6 +222,10 @@ def test_a_total_is_the_sum_of_all_increments(start: int, increments: list[int])
     assert held == start + sum(increments)
 
 
+def test_a_total_that_nobody_set_begins_at_nothing() -> None:
+    assert merge.total.take(None, {"increment": 3}) == 3
+
+
 def test_a_plain_number_for_a_total_is_asked_about_since_it_cannot_be_summed() -> None:
     assert settled(merge.total, 1, 5, 7) is CONTESTED
     assert settled(merge.total, 1, 7, 7) == 7
@@ -225,6 +243,7 @@ def test_once_ignores_the_equal_and_refuses_the_different() -> None:
 
 def test_an_impossible_step_is_refused_also_when_two_people_took_one() -> None:
     task = steps({("open", "taken"), ("taken", "done")})
+    assert task.name == "steps"
     assert task.take("open", "taken") == "taken"
     assert task.take("open", "done") == Refusal("impossible_step")
     assert settled(task, "open", "taken", "done") == "done"

@@ -1,13 +1,14 @@
 """Which request goes out next, and what the phone makes of every kind of answer."""
 
 import json
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from sync.replica import OtherPersonsOutbox, Replica
 from sync.store import MemoryStore
-from tests.scripted import HOME, JSON, OTHER_HOME, PERSON, Pair, pair, problem
+from tests.scripted import HOME, JSON, OTHER_HOME, PERSON, PHONE, Pair, pair, problem
 
 __all__ = ["pair"]
 
@@ -94,6 +95,47 @@ def test_the_same_person_signing_in_again_keeps_outbox_log_and_copies(pair: Pair
     pair.sync()
     assert pair.server.pushes[-1]["received"] == 0
     assert pair.server.pulls[-1]["cursor"] is not None
+
+
+def test_the_same_phone_signing_in_again_keeps_its_count_and_sends_nothing_twice(pair: Pair) -> None:
+    pair.phone.create("visits", HOME, {"note": "one"})
+    pair.sync()
+    pair.phone.sign_in(PERSON, PHONE)
+    pair.phone.create("visits", HOME, {"note": "two"})
+    pair.sync()
+    assert [push["received"] for push in pair.server.pushes] == [0, 1]
+    assert [mutation["fields"]["note"] for mutation in pair.server.mutations] == ["one", "two"]
+
+
+def test_another_phone_of_the_same_person_counts_anew_and_sends_its_log_again(pair: Pair) -> None:
+    pair.phone.create("visits", HOME, {"note": "one"})
+    pair.sync()
+    pair.phone.sign_in(PERSON, OTHER_PHONE)
+    assert pair.phone.status().replica == str(OTHER_PHONE)
+    pair.sync()
+    assert [push["received"] for push in pair.server.pushes] == [0, 0]
+    assert [mutation["fields"]["note"] for mutation in pair.server.mutations] == ["one", "one"]
+
+
+@pytest.mark.parametrize(
+    ("access", "refresh", "kept"), [("a", "r", ("a", "r")), ("a", "", None), ("", "r", None), ("", "", None)]
+)
+def test_tokens_are_had_together_or_not_at_all(pair: Pair, access: str, refresh: str, kept: object) -> None:
+    pair.phone.keep_tokens(access, refresh)
+    assert pair.phone.tokens() == kept
+
+
+def test_the_status_says_since_when_something_waits_and_when_all_was_read_last(pair: Pair) -> None:
+    status = pair.phone.status()
+    assert (status.oldest_at, status.completed_at) == (None, None)
+    written = pair.clock.now
+    pair.phone.create("visits", HOME, {"note": "one"})
+    pair.clock.now += timedelta(hours=1)
+    pair.phone.create("visits", HOME, {"note": "two"})
+    assert pair.phone.status().oldest_at == written
+    pair.sync()
+    status = pair.phone.status()
+    assert (status.oldest_at, status.completed_at) == (None, pair.clock.now)
 
 
 def test_nobody_signs_in_over_another_persons_unsent_notes(pair: Pair) -> None:

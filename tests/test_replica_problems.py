@@ -59,6 +59,7 @@ def test_a_pull_that_fails_hides_no_outcomes(pair: Pair) -> None:
     assert request is not None
     assert request.path == "/v1/sync/push"
     pair.phone.answer(request, *pair.server.answer(request))
+    assert pair.phone.status().blocked_by == "too_many_feeds"
     assert pair.phone.next_request() is None
     assert not pair.phone.status().up_to_date
     pair.sync()  # the next sync tries again
@@ -74,6 +75,17 @@ def test_an_older_server_takes_nothing_and_loses_nothing(pair: Pair) -> None:
     assert pair.phone.status().blocked_by == "server_older"
     pair.sync()
     assert pair.phone.status().up_to_date
+    assert pair.phone.status().blocked_by is None
+
+
+def test_what_stands_in_the_way_is_told_until_the_server_has_said_something_better(pair: Pair) -> None:
+    pair.phone.create("visits", HOME, {"note": "one"})
+    pair.server.next_answers = [problem(401, "token_expired"), problem(503, "unavailable"), (200, JSON, b"[]")]
+    for _ in range(3):
+        pair.exchange()
+        assert pair.phone.status().blocked_by == "token_expired"
+    pair.exchange()
+    assert pair.phone.status().blocked_by is None
 
 
 def test_a_restore_that_says_neither_epoch_nor_count_stops_the_sync_and_loses_nothing(pair: Pair) -> None:

@@ -42,12 +42,21 @@ def test_a_refused_edit_leaves_the_screen_and_is_kept_with_its_problem(pair: Pai
     assert pair.fields(key) == {"door": "101"}
     (refused,) = pair.phone.refusals()
     assert (refused.key, refused.op, refused.fields) == (key, "update", {"door": "102"})
+    assert refused.made_at == pair.clock.now
     assert refused.problem.code == "not_permitted"
     assert pair.phone.status().refused == 1
     pair.phone.dismiss(refused.id)
     assert pair.phone.refusals() == []
     with pytest.raises(NotRefused):
         pair.phone.dismiss(refused.id)
+
+
+def test_a_refusal_that_says_no_reason_is_shown_as_one_all_the_same(pair: Pair) -> None:
+    pair.server.judge = lambda mutation: {"outcome": "refused"}
+    pair.phone.create("visits", HOME, {"note": "one"})
+    pair.sync()
+    (refused,) = pair.phone.refusals()
+    assert (refused.problem.code, refused.problem.title) == ("refused", "refused")
 
 
 def test_one_refused_mutation_holds_up_no_other(pair: Pair) -> None:

@@ -24,6 +24,7 @@ def test_a_resolution_carries_the_targets_base_and_closes_the_conflict_on_the_ph
     household = a_household(pair)
     conflict = a_conflict(pair, household)
     assert [one.key for one in pair.phone.conflicts()] == [conflict]
+    assert pair.phone.status().conflicts == 1
     pair.phone.resolve(conflict, "7")
     assert list(pair.phone.conflicts()) == []
     assert pair.phone.status().conflicts == 0

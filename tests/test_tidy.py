@@ -2,12 +2,13 @@
 
 import re
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests import tidy
+from tests import mutants, tidy
 from tests.tidy import Rule, Source
 
 TOP = Path(__file__).parent.parent
@@ -123,6 +124,18 @@ def test_the_locks_agree_and_hold_no_url() -> None:
     pinned, also_pinned = (set(re.findall(r"^\S+==\S+", lock, re.MULTILINE)) for lock in (runtime, everything))
     assert pinned
     assert pinned <= also_pinned
+
+
+def test_every_change_judged_unnoticeable_is_of_a_line_that_is_still_there() -> None:
+    for module, changes in mutants.judged().items():
+        lines = {line.strip() for line in (TOP / "sync" / f"{module}.py").read_text().splitlines()}
+        assert {change["was"] for change in changes} <= lines
+        assert all(change["why"] for change in changes)
+
+
+def test_the_rules_whose_changes_are_tried_are_those_that_were_judged() -> None:
+    tried = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["mutmut"]["only_mutate"]
+    assert tried == [f"sync/{module}.py" for module in mutants.judged()]
 
 
 @cache

@@ -25,12 +25,22 @@ def test_values_are_spelled_hashed_and_summed_as_recorded() -> None:
     for one in said["canonical"]:
         assert canonical_json(one["value"]).decode() == one["spelled"]
     for one in said["refused"]:
-        with pytest.raises(NotCanonical, match=one["code"]):
-            canonical_json(json.loads(one["value"]))
+        value = json.loads(one["value"])
+        for inside in (value, [value], {"a": value}):
+            with pytest.raises(NotCanonical) as refused:
+                canonical_json(inside)
+            assert refused.value.code == str(refused.value) == one["code"]
     hashes = [one["hash"] for one in said["hashes"]]
     for one in said["hashes"]:
         assert record_hash(one["collection"], one["record"], one["rev"], one["fields"]) == one["hash"]
     assert digest(hashes) == said["digest"]
+
+
+@pytest.mark.parametrize("key", ["", "A", "é", "a b", "a-b", "a.b", "a\n", "\na", "٣"])
+def test_a_key_is_made_of_small_letters_digits_and_underscores_alone(key: str) -> None:
+    assert canonical_json({"az_09": 1}) == b'{"az_09":1}'
+    with pytest.raises(NotCanonical, match="key_not_allowed"):
+        canonical_json({key: 1})
 
 
 def test_a_replica_says_and_shows_what_was_recorded() -> None:
