@@ -241,6 +241,7 @@ class Simulation:
     def _heal(self) -> int:
         """Nothing fails any more; everybody syncs until nothing changes. How many rounds changed anything."""
         self.healing = True
+        self._dying.clear()
         for phone in self.phones:
             phone.turn_pages_of(max(PAGE_AT_LAST, self.plan.page))
         for rounds in range(MOST_ROUNDS):
