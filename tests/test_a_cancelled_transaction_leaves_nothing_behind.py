@@ -13,7 +13,8 @@ from app.postgres_transaction import PostgresTransaction
 
 pytestmark = pytest.mark.anyio
 OPEN = sa.text(
-    "SELECT count(*) AS open FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+    "SELECT count(*) AS open FROM pg_stat_activity"
+    " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
 )
 
 
