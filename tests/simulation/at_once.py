@@ -122,7 +122,9 @@ class AtOnce(Simulation):
         for one in sendings:
             works[one.seat] = self._arrives(one)
         if not self.plan.rates["compact"]:
-            works[Seat("reader")] = self._read_along([self.dice.choice((1, 1, 2, 7, 50)) for _ in range(4)])
+            works[Seat("reader")] = self._read_along(
+                [self.dice.choice((1, 2, 7, 50, 50)) for _ in range(self.dice.choice((2, 4, 8)))]
+            )
         ended = self._somebody_interferes(works)
         before = {login: self.server.reading(login) for login in self.server.grants}
         answers = self.server.run(self.baton.together(works))

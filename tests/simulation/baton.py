@@ -26,7 +26,7 @@ SENDING = ("query", "bind_execute", "bind_execute_many", "bind", "execute", "cop
 """What of the protocol makes PostgreSQL do anything. Parsing (`prepare`) reads no row and locks none."""
 SOON_SECONDS = 0.003
 """A statement that takes longer is looked at: is it blocked?"""
-STRAY_SECONDS = 0.25
+STRAY_SECONDS = 2.0
 """Who asks for no statement in so long a time waits for something else than PostgreSQL."""
 STUCK_SECONDS = 20
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sync import cursor as cursors
 from tests.simulation.oracle import Listing, Oracle
 
 
@@ -17,3 +18,13 @@ class OracleAmongMany(Oracle):
         named = {one["feed"] for one in (*page.get("changes", ()), *page.get("gained", ()))}
         if foreign := named - (self._simulation.server.reading(login) if may is None else may):
             self._simulation.fail("I4", f"{login} was sent feeds {sorted(foreign)}")
+        if page.get("cursor"):
+            self._holds_what_its_cursor_covers(page)
+
+    def _holds_what_its_cursor_covers(self, page: dict[str, Any]) -> None:
+        """I5: the next page begins behind this one's last entry, wherever feeds have moved to meanwhile."""
+        context = self._simulation.server.context
+        reached = cursors.decode(page["cursor"], context.server_id, context.subkey("cursor")).feeds
+        for change in page["changes"]:
+            if change["seq"] > reached[change["feed"]].seq:
+                self._simulation.fail("I5", "a page held what its cursor doesn't cover")
