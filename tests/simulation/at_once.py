@@ -28,7 +28,7 @@ from tests.simulation.oracle_among_many import OracleAmongMany
 from tests.simulation.people import CANNOT, household
 from tests.simulation.phone import SimulatedPhone
 from tests.simulation.plan import Action, Plan
-from tests.simulation.plan_at_once import FATES, MOST_STATEMENTS, READER, ROUNDS, WORKERS
+from tests.simulation.plan_at_once import FATES, MOST_STATEMENTS, READER, ROUNDS
 from tests.simulation.rest import check_at_rest
 from tests.simulation.run import Broken, Simulation, Verdict
 from tests.simulation.server import Reply, answer_of
@@ -178,11 +178,10 @@ class AtOnce(Simulation):
             works[Seat("office")] = answer_of(self.server.place.app, "PATCH", path, body, token)
         if self._chance("compact"):
             works[Seat("compaction")] = compact(self.server.context, 0)
-        ending, login = self._chance("end_grant"), self.dice.choice(WORKERS)
-        if not ending:
-            return None
+        login = self.dice.choice(sorted({login for login in self.plan.logins if login != READER}))
         if not self.server.reading(login):
             self.server.grant(login, self.dice.choice(("community", "building_1", "building_2")))
+        if not self._chance("end_grant"):
             return None
         seat = Seat("operator")
         works[seat] = self.server.end_every_grant(login)
