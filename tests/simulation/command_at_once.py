@@ -75,6 +75,7 @@ class Hunt:
         self.first, self.budget = first, budget
 
     def __call__(self, name: str) -> tuple[int, str]:
+        _stage()  # by the product as it is
         with planted(name):
             for count in range(self.budget):
                 if faults := one_at_once(self.first + count).faults:
