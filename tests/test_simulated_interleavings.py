@@ -1,20 +1,24 @@
 """Requests at once on PostgreSQL, interleaved by a seed: `qiaomen simulate --tier postgres` runs more."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 
+from sync.seams import seeded
 from tests.postgres import Server
 from tests.simulation.at_once import AtOnce
+from tests.simulation.baton import Baton, Seat
 from tests.simulation.bugs import planted
 from tests.simulation.bugs_of_interleaving import INTERLEAVING
 from tests.simulation.plan_at_once import plan_at_once
 from tests.simulation.server_on_postgres import Stage, stage_on
 
 SEEDS, SLICES = 20, 4
-SAMPLE = {"a_page_is_two_moments": range(24)}
-"""A planted fault that shows soon, and the seeds to try; `--tier postgres --bugs` tries all of them."""
+SAMPLE = {"parents_are_not_held": range(5), "records_are_not_locked": range(5)}
+"""Planted faults that show soon, and the seeds to try; `--tier postgres --bugs` tries all of them."""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +44,22 @@ def test_every_promise_holds_however_requests_interleave(stage: Stage, part: int
 def test_a_planted_fault_of_interleaving_shows(stage: Stage, bug: str) -> None:
     with planted(bug):
         assert any(AtOnce(plan_at_once(seed), stage).run().faults for seed in SAMPLE[bug])
+
+
+def test_the_seed_alone_says_whose_turn_it_is(stage: Stage, postgres: Server) -> None:
+    async def asks(seconds: float) -> None:
+        connection = await asyncpg.connect(postgres.base)
+        for _ in range(6):
+            await asyncio.sleep(seconds)
+            await connection.fetch("SELECT pg_sleep($1)", seconds)
+        await connection.close()
+
+    def trace(seed: int, *paces: float) -> str:
+        baton = Baton(seeded(seed), stage.watch)
+        stage.place.loop.run_until_complete(baton.together({Seat(f"{n}"): asks(pace) for n, pace in enumerate(paces)}))
+        return baton.trace
+
+    assert trace(1, 0, 0.001, 0.004) == trace(1, 0.004, 0, 0.001) != trace(2, 0, 0.001, 0.004)
 
 
 def test_there_are_enough_planted_faults_of_interleaving() -> None:

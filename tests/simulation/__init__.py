@@ -15,5 +15,12 @@ once more when all is quiet. The same seed gives the same trace, whatever else t
     run.py        one seed from its plan to its verdict
     shrink.py     a failing plan made short         bugs.py  faults planted in the product, to test the tester
 
+`--tier postgres` is another day of the same place: requests at work at once, on PostgreSQL.
+
+    baton.py      every statement waits for its turn, which a seed hands out; who is blocked is passed over
+    at_once.py    rounds of requests at once, and what interferes     plan_at_once.py  who is there
+    server_on_postgres.py      a clone of the place for each seed     oracle_among_many.py  what can be held then
+    bugs_of_interleaving.py    locks left out     command_at_once.py  what it came to
+
 The shape follows FoundationDB's simulation and Dropbox's Trinity; swarm testing is Groce et al., 2012.
 """

@@ -4,8 +4,8 @@ Every statement passes asyncpg's protocol object, whoever sends it: the engine's
 glances, SQLAlchemy. There it waits for its turn. Nobody gets one before everybody else waits for theirs too,
 is blocked by a lock, or is done; so whose turn it is depends on the seed alone, never on who was faster.
 A statement that a lock holds up (as pg_blocking_pids says) keeps its place while the others go on, and
-rejoins when it is let go. What PostgreSQL still decides by itself: which of those in a deadlock it ends, and
-how far a statement got that is cancelled under way.
+rejoins when it is let go. What PostgreSQL still decides by itself: who of several that wait for one row gets
+it, which of those in a deadlock it ends, and how far a statement got that is cancelled under way.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ SENDING = ("query", "bind_execute", "bind_execute_many", "bind", "execute", "cop
 """What of the protocol makes PostgreSQL do anything. Parsing (`prepare`) reads no row and locks none."""
 SOON_SECONDS = 0.003
 """A statement that takes longer is looked at: is it blocked?"""
-STRAY_SECONDS = 0.25
+STRAY_SECONDS = 2.0
 """Who asks for no statement in so long a time waits for something else than PostgreSQL."""
 STUCK_SECONDS = 20
 

@@ -86,12 +86,16 @@ def numbers_are_taken_before() -> list[Patch]:
         async with transaction.connection.engine.connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
             other = postgres_transaction.PostgresTransaction(connection, driver)
-            await other.say("BEGIN")
             ids = [step.feed_id for step in steps]
             heads = "SELECT id, head FROM feed WHERE home = $1 AND id = ANY($2) ORDER BY id FOR UPDATE"
-            found = {row.id: row.head for row in await other.drive(heads, home, ids)}
-            await original(other, home, [], steps, now)
-            await other.say("COMMIT")
+            try:
+                await other.say("BEGIN")
+                found = {row.id: row.head for row in await other.drive(heads, home, ids)}
+                await original(other, home, [], steps, now)
+                await other.say("COMMIT")
+            except BaseException:
+                await connection.invalidate()
+                raise
         for one in entries:
             await transaction.drive(insert, home, one.feed_id, found[one.feed_id] + one.step, *one[2:])
 

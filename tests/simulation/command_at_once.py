@@ -1,16 +1,16 @@
 """`qiaomen simulate --tier postgres`: seeds whose requests are at work at once, and what they came to."""
 
 import os
+import tempfile
 import time
-from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from tests.postgres import running_server, start_server
 from tests.simulation.at_once import AtOnce
 from tests.simulation.bugs import planted
-from tests.simulation.bugs_of_interleaving import INTERLEAVING
 from tests.simulation.place import in_memory
 from tests.simulation.plan_at_once import plan_at_once
 from tests.simulation.run import Verdict
@@ -26,17 +26,13 @@ SLOWEST = (
 )
 
 
-def main(asked: Namespace, jobs: int) -> int:
-    """0 where everything held, and every planted fault that was asked for showed."""
-    os.environ.setdefault("TMPDIR", str(in_memory() or "/tmp"))  # where the server's own files go
-    with running_server() as cluster:
-        os.environ["QIAOMEN_TEST_POSTGRES"] = cluster.base  # for this process's children, and for itself
-        if asked.bugs or asked.bug:
-            return _show_bugs([asked.bug] if asked.bug else [*INTERLEAVING], asked.first, asked.seeds or BUDGET)
-        from tests.simulation.command import each  # noqa: PLC0415 - it imports this module
-
-        seeds = range(asked.first, asked.first + (asked.seeds or SEEDS))
-        return _told(each(one_at_once, seeds, jobs), time.monotonic())
+@contextmanager
+def cluster() -> Iterator[None]:
+    """A PostgreSQL server for this process and its children, in memory where that can be."""
+    tempfile.tempdir = str(in_memory() or tempfile.gettempdir())
+    with running_server() as server:
+        os.environ["QIAOMEN_TEST_POSTGRES"] = server.base
+        yield
 
 
 @cache
@@ -50,7 +46,7 @@ def one_at_once(seed: int) -> Verdict:
     return AtOnce(plan_at_once(seed), _stage()).run()
 
 
-def _told(verdicts: Iterator[Verdict], began: float) -> int:
+def told(verdicts: Iterator[Verdict], began: float) -> int:
     """Prints what came of them; 1 if any failed."""
     count = failed = requests = 0
     events: Counter[str] = Counter()
@@ -72,16 +68,16 @@ def _told(verdicts: Iterator[Verdict], began: float) -> int:
     return 1 if failed else 0
 
 
-def _show_bugs(names: Sequence[str], first: int, budget: int) -> int:
-    """Each planted fault until it shows; 1 if one of them doesn't."""
-    missed = 0
-    for name in names:
-        seeds, found = budget, ""
+class Hunt:
+    """How many seeds until a planted fault shows, and as what."""
+
+    def __init__(self, first: int, budget: int) -> None:
+        self.first, self.budget = first, budget
+
+    def __call__(self, name: str) -> tuple[int, str]:
+        _stage()  # by the product as it is
         with planted(name):
-            for count in range(budget):
-                if faults := one_at_once(first + count).faults:
-                    seeds, found = count + 1, faults[0]
-                    break
-        print(f"{name:40} {f'after {seeds:>3} seeds: {found[:110]}' if found else f'not in {seeds} seeds'}", flush=True)
-        missed += not found
-    return 1 if missed else 0
+            for count in range(self.budget):
+                if faults := one_at_once(self.first + count).faults:
+                    return count + 1, faults[0]
+        return self.budget, ""
