@@ -195,6 +195,7 @@ class AtOnce(Simulation):
             if not isinstance(reply, Reply):
                 continue
             self.events[f"{one.request.kind} {reply.status}"] += 1
+            self.baton.note(one.seat.name, reply.status, reply.body)
             may_have = one.seat.struck and reply.status == 503
             self.readable = self._readable(one, before[one.phone.login], ended)
             self.oracle.answered(one.phone.login, one.request, reply, injected=may_have)
@@ -243,7 +244,7 @@ class AtOnce(Simulation):
         if self.plan.rates["compact"]:
             return
         fresh = self._new_reader()
-        self.server.run(self.reader.drain(1, 7, 50))
+        self.server.run(self.reader.drain(self.dice.choice((1, 7, 50))))
         self.server.run(fresh.drain(500))
         mine, theirs = self.reader.copies, fresh.copies
         if missed := sum(mine.get(key) != theirs.get(key) for key in mine.keys() | theirs.keys()):
