@@ -74,11 +74,15 @@ class Sent:
     pid: int
     turn: "asyncio.Future[None]"
     held_up: bool = False
-    """Does a lock hold it up, or did one, and it hasn't been told to go on yet?"""
+    """Does a lock hold it up?"""
+    let_go: bool = False
+    """Has it that lock by now, and wasn't told to go on yet?"""
     unheard: bool = False
     """Is its answer never heard, since the request ends while it is under way?"""
     came_to: str = ""
     """How it ended: `done`, or an error."""
+    frees: bool = True
+    """May locks have been let go with it?"""
 
 
 class Baton:
@@ -94,6 +98,8 @@ class Baton:
         self._changed = asyncio.Event()
         self._last: Seat | None = None
         self._order: list[Seat] | None = None
+        self._freed = False
+        """May the last turn have let somebody go on?"""
         self._trace = hashlib.sha256()
 
     @property
@@ -136,14 +142,15 @@ class Baton:
             seat.thinking = False
             self._changed.set()
 
-    async def carry(self, seat: Seat, pid: int, words: str, statement: Callable[[], Awaitable[Any]]) -> Any:
+    async def carry(self, seat: Seat, protocol: Any, words: str, statement: Callable[[], Awaitable[Any]]) -> Any:
         """One statement of a seat, in its turn."""
-        sent = Sent(seat, pid, asyncio.get_running_loop().create_future())
+        sent = Sent(seat, protocol.get_server_pid(), asyncio.get_running_loop().create_future())
         self._move(sent, self.waiting)
         try:
             await sent.turn
             answer = await statement()
             sent.came_to = "done"
+            sent.frees = words.startswith("ROLLBACK") or not protocol.is_in_transaction()
             if words == "COMMIT":
                 seat.commits.append(self.turn)
             await self._heard(sent)
@@ -172,10 +179,12 @@ class Baton:
 
     async def _ready(self) -> list[Sent]:
         """Who waits for a turn, in order of their seats: to send a statement, or to go on with one."""
-        let_go: list[Sent] = []
-        if self.with_postgres:
-            by = await self.backends.waiting([sent.pid for sent in self.with_postgres])
-            let_go = [sent for sent in self.with_postgres if sent.pid not in by]
+        held_up = [sent for sent in self.with_postgres if not sent.let_go]
+        if held_up and (self._freed or not self.waiting):
+            by = await self.backends.waiting([sent.pid for sent in held_up])
+            for sent in held_up:
+                sent.let_go = sent.pid not in by
+        let_go = [sent for sent in self.with_postgres if sent.let_go]
         return sorted([*self.waiting, *let_go], key=lambda sent: self.seats.index(sent.seat))
 
     def _next(self, ready: list[Sent]) -> Sent:
@@ -191,13 +200,14 @@ class Baton:
         self.turn += 1
         self.events["interleaved"] += bool(self._last not in (None, sent.seat) and self._last and not self._last.over)
         self._last = sent.seat
-        if sent.held_up:
-            sent.held_up = False
+        if sent.let_go:
+            sent.held_up = sent.let_go = False
             self.backends.go_on(sent.pid)
             await self._done_or_held_up(sent)
         else:
             await self._send(sent)
         await self._nobody_thinks()
+        self._freed = sent.frees or sent.seat.struck
         self.note(sent.seat.name, sent.came_to or "held up")
 
     async def _send(self, sent: Sent) -> None:
@@ -281,9 +291,7 @@ def _waiting(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[A
         if seat is None or baton is None:
             return await method(protocol, *arguments, **options)
         words = str(arguments[0]) if method.__name__ == "query" else ""
-        return await baton.carry(
-            seat, protocol.get_server_pid(), words, lambda: method(protocol, *arguments, **options)
-        )
+        return await baton.carry(seat, protocol, words, lambda: method(protocol, *arguments, **options))
 
     return waits
 
