@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -17,25 +17,22 @@ from unittest.mock import patch
 from app.compact import compact
 from app.database import Moved
 from app.postgres_transaction import PostgresReader, PostgresTransaction
-from sync.entries import Key
 from sync.exchange import Request
 from sync.seams import seeded
 from tests.agreement import Reader
 from tests.contract import client_of
 from tests.simulation.baton import Baton, Ends, Seat
+from tests.simulation.crowd import UNITS, door_of, mind_of, write_at
 from tests.simulation.oracle_among_many import OracleAmongMany
-from tests.simulation.people import CANNOT, household
+from tests.simulation.people import household
 from tests.simulation.phone import SimulatedPhone
-from tests.simulation.plan import Action, Plan
+from tests.simulation.plan import Plan
 from tests.simulation.plan_at_once import FATES, MOST_STATEMENTS, READER, ROUNDS
 from tests.simulation.rest import check_at_rest
 from tests.simulation.run import Broken, Simulation, Verdict
 from tests.simulation.server import Reply, answer_of
 from tests.simulation.server_on_postgres import ServerOnPostgres, Stage
 from tests.world import World
-
-UNITS = ("unit_1", "unit_2", "unit_3")
-
 
 @dataclass
 class Sending:
@@ -112,18 +109,16 @@ class AtOnce(Simulation):
     def _round(self) -> None:
         # Now and then so much that pulls are noted again, but no token ends.
         self.timeline.pass_by(301 if self.timeline.seconds < 400 and self.dice.random() < 0.3 else 1)
-        for number, phone in enumerate(self.phones):
-            for _ in range(self.dice.choice((0, 1, 2, 3))):
-                self._write(phone, Action(0, "write", number, self.dice.getrandbits(48)))
         works: dict[Seat, Coroutine[Any, Any, Any]] = {}
-        sendings = [one for phone in self.phones for one in self._sendings_of(phone)]
+        door = door_of(self)
+        sendings = [one for number in range(len(self.phones)) for one in self._sendings_of(number, door)]
         for one in sendings:
             works[one.seat] = self._arrives(one)
         if not self.plan.rates["compact"]:
             works[Seat("reader")] = self._read_along(
                 [self.dice.choice((1, 2, 7, 50, 50)) for _ in range(self.dice.choice((2, 4, 8)))]
             )
-        ended = self._somebody_interferes(works)
+        ended = self._somebody_interferes(works, door)
         before = {login: self.server.reading(login) for login in self.server.grants}
         answers = self.server.run(self.baton.together(works))
         for seat, answer in zip(works, answers, strict=True):
@@ -132,29 +127,25 @@ class AtOnce(Simulation):
                 self.fail("O9", f"{seat.name}: {type(answer).__name__}: {answer}")
         self._hear([(one, answers[at]) for at, one in enumerate(sendings)], before, ended)
 
-    def _write(self, phone: SimulatedPhone, action: Action) -> None:
-        """More than elsewhere, doors are knocked at and households move: what lists through another must follow."""
-        key = Key("households", self.server.home, household(self.dice.randrange(self.plan.records)))
-        what = self.dice.choices(("visit", "move", "whatever"), (25, 15, 60))[0]
-        if what == "whatever" or phone.replica.shown(key) is None:
-            self._do_write(phone, action, seeded(action.dice))
-            return
-        with self.oracle.writing(phone), suppress(*CANNOT):
-            if what == "move":
-                to = {"area_id": str(self.server.place.areas[self.dice.choice(UNITS)])}
-                phone.saw((key,), lambda: phone.replica.edit(key, to))
-            else:
-                visit = {"household_id": str(key.record), "outcome": "opened", "note": f"w{action.dice}x。"}
-                phone.saw((key,), lambda: phone.replica.create("visits", key.home, visit))
+    def _sendings_of(self, number: int, door: int) -> list[Sending]:
+        phone, mind = self.phones[number], mind_of(self.dice)
+        for _ in range(self.dice.choice((0, 1, 2, 3))):
+            write_at(self, number, door, mind)
+        sendings = self._handed_out(phone, 0)
+        if sendings and self._chance("overlap"):
+            # Nobody waited for the answer: what was handed out goes again, with what was written since.
+            write_at(self, number, door, mind)
+            sendings += self._handed_out(phone, len(sendings))
+        return sendings
 
-    def _sendings_of(self, phone: SimulatedPhone) -> list[Sending]:
+    def _handed_out(self, phone: SimulatedPhone, before: int) -> list[Sending]:
         phone.replica.want_sync()
         request = phone.replica.next_request() if phone.replica.tokens() else None
         if request is None:
             return []
         self.oracle.sent(phone, request)
         times = 2 if self._chance("duplicate") else 1
-        return [Sending(phone, request, Seat(f"{phone.name}.{n}", self._fate())) for n in range(times)]
+        return [Sending(phone, request, Seat(f"{phone.name}.{before + n}", self._fate())) for n in range(times)]
 
     def _arrives(self, one: Sending) -> Coroutine[Any, Any, Reply]:
         tokens = one.phone.replica.tokens()
@@ -166,13 +157,14 @@ class AtOnce(Simulation):
         for limit in limits:
             await self.reader.pull(limit)
 
-    def _somebody_interferes(self, works: dict[Seat, Coroutine[Any, Any, Any]]) -> tuple[str, Seat] | None:
+    def _somebody_interferes(
+        self, works: dict[Seat, Coroutine[Any, Any, Any]], door: int
+    ) -> tuple[str, Seat] | None:
         """An operator's doings among the requests; whose grants end, and in which seat."""
         if self._chance("move"):
-            id = household(self.dice.randrange(self.plan.records))
             body = b'{"area_id":"%b"}' % str(self.server.place.areas[self.dice.choice(UNITS)]).encode()
             token = self.server.sign_in(READER)
-            path = f"/v1/households/{id}"
+            path = f"/v1/households/{household(door)}"
             works[Seat("office")] = answer_of(self.server.place.app, "PATCH", path, body, token)
         if self._chance("compact"):
             works[Seat("compaction")] = compact(self.server.context, 0)
