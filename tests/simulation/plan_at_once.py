@@ -4,7 +4,7 @@ from sync.seams import seeded
 from tests.simulation.baton import Ends
 from tests.simulation.plan import Plan
 
-ROUNDS = (5, 6, 7, 8)
+ROUNDS = (3, 4, 5)
 FATES: tuple[Ends, ...] = ("before", "under way", "killed")
 MOST_STATEMENTS = 25
 """A push takes about as many."""
