@@ -1,7 +1,7 @@
 """What people write so that it meets: in one round most of them are about the same door, each of a mind of their own.
 
 One only knocks at doors, one only moves households, one goes through what was said there: a push then reads what
-another one writes, which a push of a little of everything would have locked for itself.
+another one writes, which a push of a little of everything would have locked for itself. Two correct the door itself.
 """
 
 from contextlib import suppress
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.simulation.at_once import AtOnce
 
 UNITS = ("unit_1", "unit_2", "unit_3")
-MINDS = {"whatever": 40, "knock": 25, "move": 15, "note": 20}
+MINDS = {"whatever": 25, "rename": 25, "knock": 20, "move": 15, "note": 15}
 
 
 def mind_of(dice: Random) -> str:
@@ -51,6 +51,8 @@ def _write(simulation: "AtOnce", phone: SimulatedPhone, key: Key, mind: str, wor
     if mind == "move":
         to: dict[str, Any] = {"area_id": str(simulation.server.place.areas[dice.choice(UNITS)])}
         phone.saw((key,), lambda: replica.edit(key, to))
+    elif mind == "rename":
+        phone.saw((key,), lambda: replica.edit(key, {"door": words}))
     elif mind == "note" and said:
         visit = dice.choice(said)
         note = {"note": f"{visit.fields.get('note') or ''}{words}"}

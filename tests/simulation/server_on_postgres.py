@@ -17,6 +17,7 @@ from app.opening import open_database
 from app.settings import Settings
 from app.tables import Feed
 from tests.conftest import KEY
+from tests.contract import document
 from tests.postgres import PostgresMissing
 from tests.postgres import Server as Cluster
 from tests.simulation.backends import may_be_stopped
@@ -81,6 +82,7 @@ async def _prepare(cluster: Cluster, loop: asyncio.AbstractEventLoop) -> Stage:
     context, areas, people = await furnish(database, seams)
     async with database.snapshot() as snapshot:
         rows = await snapshot.rows(sa.select(Feed.id, Feed.owner_id, Feed.audience))  # type: ignore[call-overload]
+    document()  # takes seconds, once; and says how much is logged, which the place's own application knows better
     folder = Path(tempfile.mkdtemp(prefix="qiaomen-", dir=in_memory()))
     feeds = feeds_by_name([(row.id, row.owner_id.hex, row.audience) for row in rows], areas)
     place = Prepared(application(context), loop, folder, areas, people, feeds, database, StoreFaults())
