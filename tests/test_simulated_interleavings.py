@@ -3,21 +3,25 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
 
 import asyncpg
 import pytest
 
 from sync.seams import seeded
-from tests.postgres import Server
+from tests.postgres import Server, start_server
 from tests.simulation.at_once import AtOnce
-from tests.simulation.baton import Baton, Seat
+from tests.simulation.backends import Backends
+from tests.simulation.baton import Baton
 from tests.simulation.bugs import planted
 from tests.simulation.bugs_of_interleaving import INTERLEAVING
 from tests.simulation.plan_at_once import plan_at_once
+from tests.simulation.seats import Seat
 from tests.simulation.server_on_postgres import Stage, stage_on
 
-SEEDS, SLICES = 20, 4
-SAMPLE = {"parents_are_not_held": range(5), "records_are_not_locked": range(5)}
+SEEDS, SLICES = 12, 4
+SAMPLE = {"parents_are_not_held": range(3), "replica_is_not_locked": range(2), "numbers_are_taken_before": range(2)}
 """Planted faults that show soon, and the seeds to try; `--tier postgres --bugs` tries all of them."""
 
 
@@ -60,6 +64,33 @@ def test_the_seed_alone_says_whose_turn_it_is(stage: Stage, postgres: Server) ->
         return baton.trace
 
     assert trace(1, 0, 0.001, 0.004) == trace(1, 0.004, 0, 0.001) != trace(2, 0, 0.001, 0.004)
+
+
+def test_a_seed_plays_again_as_it_did_however_soon_anybody_looks_who_is_held_up(stage: Stage) -> None:
+    def trace(seed: int, soon_seconds: float) -> str:
+        with patch("tests.simulation.baton.SOON_SECONDS", soon_seconds):
+            return AtOnce(plan_at_once(seed), stage).run().trace
+
+    first = [trace(seed, 0.002) for seed in (1, 3)]
+    assert [trace(seed, 0) for seed in (3, 1)] == first[::-1]
+    assert trace(1, 0.05) == first[0]
+
+
+def test_a_stopped_process_keeps_no_server_from_its_end() -> None:
+    server = start_server()
+    assert server.keeper
+
+    async def stopped() -> int:
+        connection = await asyncpg.connect(server.base)
+        pid: int = connection.get_server_pid()
+        Backends(connection).stop(pid)
+        connection.terminate()
+        return pid
+
+    pid = asyncio.run(stopped())
+    server.stop()
+    assert server.keeper.poll() is not None
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_there_are_enough_planted_faults_of_interleaving() -> None:

@@ -21,7 +21,7 @@ from sync.exchange import Request
 from sync.seams import seeded
 from tests.agreement import Reader
 from tests.contract import client_of
-from tests.simulation.baton import Baton, Ends, Seat
+from tests.simulation.baton import Baton
 from tests.simulation.crowd import UNITS, door_of, mind_of, write_at
 from tests.simulation.oracle_among_many import OracleAmongMany
 from tests.simulation.people import household
@@ -30,9 +30,11 @@ from tests.simulation.plan import Plan
 from tests.simulation.plan_at_once import FATES, MOST_STATEMENTS, READER, ROUNDS
 from tests.simulation.rest import check_at_rest
 from tests.simulation.run import Broken, Simulation, Verdict
+from tests.simulation.seats import Ends, Seat
 from tests.simulation.server import Reply, answer_of
 from tests.simulation.server_on_postgres import ServerOnPostgres, Stage
 from tests.world import World
+
 
 @dataclass
 class Sending:
@@ -157,9 +159,7 @@ class AtOnce(Simulation):
         for limit in limits:
             await self.reader.pull(limit)
 
-    def _somebody_interferes(
-        self, works: dict[Seat, Coroutine[Any, Any, Any]], door: int
-    ) -> tuple[str, Seat] | None:
+    def _somebody_interferes(self, works: dict[Seat, Coroutine[Any, Any, Any]], door: int) -> tuple[str, Seat] | None:
         """An operator's doings among the requests; whose grants end, and in which seat."""
         if self._chance("move"):
             body = b'{"area_id":"%b"}' % str(self.server.place.areas[self.dice.choice(UNITS)]).encode()

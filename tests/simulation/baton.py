@@ -13,15 +13,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal
+from typing import Any
 from unittest.mock import patch
 
 import asyncpg
 from asyncpg.protocol import Protocol
 
 from tests.simulation.backends import Backends, in_a_circle
+from tests.simulation.seats import Seat, Sent, Stuck
 
 SENDING = ("query", "bind_execute", "bind_execute_many", "bind", "execute", "copy_in", "copy_out")
 """What of the protocol makes PostgreSQL do anything. Parsing (`prepare`) reads no row and locks none."""
@@ -36,53 +36,7 @@ ROUNDS_OF_THE_LOOP = 4
 DEMOTED = 0.08
 """How often somebody who goes before the others has to stand behind them."""
 
-Ends = Literal["before", "under way", "killed"]
-_seat: ContextVar["Seat | None"] = ContextVar("seat", default=None)
-
-
-class Stuck(AssertionError):
-    """Somebody waits for something else than PostgreSQL, or a lock is nobody's."""
-
-
-@dataclass(eq=False)
-class Seat:
-    """One request under the baton, and when which of its statements had their turn."""
-
-    name: str
-    ends: tuple[int, Ends] | None = None
-    """At which of its statements the request is cancelled, before it is sent or while it is under way, or its
-    connection killed."""
-    task: "asyncio.Task[Any] | None" = None
-    turns: list[int] = field(default_factory=list)
-    commits: list[int] = field(default_factory=list)
-    struck: bool = False
-    """Did its planned end come?"""
-    thinking: bool = True
-    """Is it at work itself, neither waiting for its turn nor for PostgreSQL?"""
-
-    @property
-    def over(self) -> bool:
-        """Has the request ended?"""
-        return self.task is not None and self.task.done()
-
-
-@dataclass(eq=False)
-class Sent:
-    """One statement: waiting for its turn, then with PostgreSQL."""
-
-    seat: Seat
-    pid: int
-    turn: "asyncio.Future[None]"
-    held_up: bool = False
-    """Does a lock hold it up?"""
-    let_go: bool = False
-    """Has it that lock by now, and wasn't told to go on yet?"""
-    unheard: bool = False
-    """Is its answer never heard, since the request ends while it is under way?"""
-    came_to: str = ""
-    """How it ended: `done`, or an error."""
-    frees: bool = True
-    """May locks have been let go with it?"""
+_seat: ContextVar[Seat | None] = ContextVar("seat", default=None)
 
 
 class Baton:
@@ -161,6 +115,7 @@ class Baton:
             await self._heard(sent)
             raise
         finally:
+            sent.came_to = sent.came_to or "cancelled"
             self._move(sent, None)
 
     async def _heard(self, sent: Sent) -> None:
@@ -179,13 +134,22 @@ class Baton:
 
     async def _ready(self) -> list[Sent]:
         """Who waits for a turn, in order of their seats: to send a statement, or to go on with one."""
-        held_up = [sent for sent in self.with_postgres if not sent.let_go]
-        if held_up and (self._freed or not self.waiting):
+        if self._freed:
+            await self._look_who_was_let_go()
+        async with asyncio.timeout(STUCK_SECONDS):
+            while not (ready := self._in_line()) and self.with_postgres:
+                await self._look_who_was_let_go()
+        return ready
+
+    def _in_line(self) -> list[Sent]:
+        let_go = [sent for sent in self.with_postgres if sent.let_go]
+        return sorted([*self.waiting, *let_go], key=lambda sent: self.seats.index(sent.seat))
+
+    async def _look_who_was_let_go(self) -> None:
+        if held_up := [sent for sent in self.with_postgres if not sent.let_go]:
             by = await self.backends.waiting([sent.pid for sent in held_up])
             for sent in held_up:
                 sent.let_go = sent.pid not in by
-        let_go = [sent for sent in self.with_postgres if sent.let_go]
-        return sorted([*self.waiting, *let_go], key=lambda sent: self.seats.index(sent.seat))
 
     def _next(self, ready: list[Sent]) -> Sent:
         if self._order is None:

@@ -1,8 +1,8 @@
 """A seed of requests at once: who is there, and how often what goes wrong. The rest is diced as it happens."""
 
 from sync.seams import seeded
-from tests.simulation.baton import Ends
 from tests.simulation.plan import Plan
+from tests.simulation.seats import Ends
 
 ROUNDS = (3, 4, 5)
 FATES: tuple[Ends, ...] = ("before", "under way", "killed")
