@@ -1,7 +1,7 @@
 """Faults that only show when requests are at work at once: a lock left out, a moment taken for another.
 
-Several of them are caught by a key before they do harm, and then made good by repeating the transaction:
-they show, if at all, as a request that was repeated in vain (503 where nothing was injected).
+Some locks could be left out and nobody would see it: a key catches what they keep from happening, and repeating the
+transaction makes it good. There the key is left out too, or the fault is another that the same lock is there for.
 """
 
 from functools import cache
