@@ -1,4 +1,4 @@
-"""What people may do where. The sole reader of grants, and of what follows from them.
+"""What people may do where. The sole reader of grants, beside granting.py which gives and ends them.
 
 Access is decided when a record is written, by the feeds that list it; reading is following a feed.
 A grant's rows in `follow` carry its dates, so that it begins and ends by itself.
@@ -14,8 +14,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
-from app.context import Context
 from app.database import Transaction
+from app.roles import READ_STAFF
 from app.tables import Feed, Follow, Grant
 
 GRACE = timedelta(days=30)
@@ -137,67 +137,41 @@ def _in_force(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bo
     return sa.and_(_FOLLOW.c.since <= now, sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now))
 
 
-async def add_grant(
-    transaction: Transaction,
-    context: Context,
-    *,
-    person_id: UUID,
-    area_id: UUID,
-    area_home: UUID,
-    role: str,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    reason: str | None = None,
-) -> UUID:
-    """Gives a role over an area and all that lies in it, from now unless `since` says otherwise."""
-    grant = {
-        "id": context.seams.new_id(),
-        "person_id": person_id,
-        "area_home": area_home,
-        "area_id": area_id,
-        "role": role,
-        "since": since or context.seams.now(),
-        "until": until,
-        "reason": reason,
-    }
-    await transaction.insert(_GRANT, [grant])
-    await _follow(transaction, _GRANT.c.id == grant["id"])
-    return grant["id"]  # type: ignore[return-value]
-
-
-async def end_grant(
-    transaction: Transaction, context: Context, *, person_id: UUID, area_id: UUID, role: str | None = None
-) -> int:
-    """Ends a person's present grants over an area; how many there were. What they followed stays as ended."""
-    now = context.seams.now()
-    open_ones = [
-        _GRANT.c.person_id == person_id,
-        _GRANT.c.area_id == area_id,
-        sa.or_(_GRANT.c.until.is_(None), _GRANT.c.until > now),
-    ]
-    if role is not None:
-        open_ones.append(_GRANT.c.role == role)
-    rows = await transaction.rows(sa.select(_GRANT.c.id).where(*open_ones).with_for_update())
-    ids = [row.id for row in rows]
-    await transaction.execute(sa.update(_GRANT).where(_GRANT.c.id.in_(ids)).values(until=now))
-    await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.grant_id.in_(ids)).values(until=now))
-    return len(ids)
-
-
 async def follow_new_feeds(transaction: Transaction, feeds: Some[int]) -> None:
     """Feeds that were just opened are followed by whoever already has a grant over their owner."""
     await _follow(transaction, _FEED.c.id.in_(feeds))
 
 
+async def follow_granted(transaction: Transaction, grant: UUID) -> None:
+    """A new grant follows what it reads."""
+    await _follow(transaction, _GRANT.c.id == grant)
+
+
+async def paths_under(
+    transaction: Transaction, person: UUID, roles: frozenset[str], now: datetime, *, hold: bool = False
+) -> list[str]:
+    """The paths of the areas over which the person has one of the roles now.
+
+    With `hold` those grants stay as they are until this commits: what is done under one is done before it ends.
+    """
+    area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
+    held = (_GRANT.c.since <= now, sa.or_(_GRANT.c.until.is_(None), _GRANT.c.until > now))
+    under = sa.select(_AREA.c.path).select_from(_GRANT).join(_AREA, area).order_by(_GRANT.c.id)
+    mine = under.where(_GRANT.c.person_id == person, _GRANT.c.role.in_(roles), *held)
+    rows = await transaction.rows(mine.with_for_update(read=True, of=_GRANT) if hold else mine)
+    return [row.path for row in rows]
+
+
 async def _follow(transaction: Transaction, which: sa.ColumnElement[bool]) -> None:
     """Writes the `follow` rows of some grants or feeds, set-based.
 
-    A grant follows every feed whose owner lies in its area, and as a reader the reference feeds of the
-    areas that its own lies in.
+    A grant follows every feed that its role reads and whose owner lies in its area, and as a reader the reference
+    feeds of the areas that its own lies in.
     """
     granted, owner = _AREA.alias("granted"), _AREA.alias("owner")
     below = owner.c.path.startswith(granted.c.path)
     above = granted.c.path.startswith(owner.c.path)
+    reads = _GRANT.c.role.in_(READ_STAFF)
     rows = await transaction.rows(
         sa.select(
             _GRANT.c.person_id,
@@ -212,7 +186,7 @@ async def _follow(transaction: Transaction, which: sa.ColumnElement[bool]) -> No
         .join(owner, sa.or_(below, above))
         .join(
             _FEED,
-            sa.and_(_FEED.c.owner_id == owner.c.id, sa.or_(below, _FEED.c.audience == "reference")),
+            sa.and_(_FEED.c.owner_id == owner.c.id, sa.or_(_FEED.c.audience == "reference", sa.and_(below, reads))),
         )
         .where(which)
     )

@@ -3,13 +3,13 @@
 # ruff: noqa: PLC0415 - imports wait until their command runs, so that `qiaomen --help` is quick
 
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.phone.commands import phone
+from app.roles import RoleName
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 person = typer.Typer(no_args_is_help=True, help="People who may sign in. Nobody registers by themselves.")
@@ -21,15 +21,8 @@ app.add_typer(area, name="area")
 app.add_typer(phone, name="phone")
 
 
-class Role(StrEnum):
-    """What a grant makes of a person."""
-
-    WORKER = "worker"
-    ADMIN = "admin"
-
-
 Code = Annotated[str, typer.Option("--area", metavar="CODE", help="The area's code")]
-RoleOption = Annotated[Role, typer.Option("--role")]
+RoleOption = Annotated[RoleName, typer.Option("--role")]
 
 
 @app.command()
@@ -140,7 +133,7 @@ def grant_add(
 
 
 @grant.command("end")
-def grant_end(login: str, area_code: Code, role: Annotated[Role | None, typer.Option()] = None) -> None:
+def grant_end(login: str, area_code: Code, role: Annotated[RoleName | None, typer.Option()] = None) -> None:
     """End a person's grants over an area; all of them, or those of one role."""
     from app.commands import people
 

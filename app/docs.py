@@ -22,6 +22,12 @@ _TAGS_BEFORE = [
     ("sync", "同步 · Sync", "手机所需的全部：上传与下载 · All that a phone needs: push and pull"),
 ]
 _TAGS_AFTER = [
+    ("people", "人员 · People", "系统管理员建立和停用账号 · System administrators make and disable accounts"),
+    (
+        "grants",
+        "授权 · Grants",
+        "谁在哪里有什么角色、何时起止 · Who has which role where, from when to when",
+    ),
     (
         "mutations",
         "修改 · Mutations",

@@ -1,5 +1,6 @@
 """People who may sign in. Only a command line or an administrator makes one; nobody registers."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -38,3 +39,16 @@ async def find_person(transaction: Transaction, login: str) -> sa.Row[Any] | Non
 def is_login(login: str) -> bool:
     """1 to 64 printable characters, no blanks at the ends; so none that a store can't hold."""
     return 1 <= len(login) <= LONGEST_LOGIN and login.isprintable() and login == login.strip()
+
+
+async def people_seen(snapshot: Transaction, before: UUID | None, most: int) -> Sequence[Any]:
+    """The newest accounts: id, login, created_at, disabled_at."""
+    columns = sa.select(_PERSON.c.id, _PERSON.c.login, _PERSON.c.created_at, _PERSON.c.disabled_at)
+    older = columns if before is None else columns.where(_PERSON.c.id < before)
+    return await snapshot.rows(older.order_by(_PERSON.c.id.desc()).limit(most))
+
+
+async def disable_person(transaction: Transaction, seams: Seams, id: UUID) -> bool:
+    """From now on nobody signs in with it, and who is signed in no longer is. False where there is none."""
+    disabled = sa.func.coalesce(_PERSON.c.disabled_at, seams.now())
+    return await transaction.execute(_PERSON.update().where(_PERSON.c.id == id).values(disabled_at=disabled)) > 0

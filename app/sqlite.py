@@ -84,38 +84,38 @@ class SqliteTransaction(Transaction):
         await self.insert(_MARK, marks)
 
     async def first_tags(self, numbers: Sequence[tuple[UUID, int, int]]) -> dict[int, int]:
-        firsts = [
-            sa.select(
-                sa.select(_MARK.c.feed_id, _MARK.c.tag)
-                .where(_MARK.c.home == home, _MARK.c.feed_id == feed, _MARK.c.seq >= seq)
-                .order_by(_MARK.c.seq)
-                .limit(1)
-                .subquery()
-            )
-            for home, feed, seq in numbers
-        ]
-        return {row.feed_id: row.tag for row in await self.rows(sa.union_all(*firsts))}
+        asked = [value for home, feed, seq in numbers for value in (home.hex, feed, seq)]
+        return {row.feed_id: row.tag for row in await self._driven(_all_of(_FIRST_TAG, len(numbers)), asked)}
 
     async def page_rows(self, feeds: Sequence[Scanned], limit: int, most_bytes: int) -> Found:
         # A snapshot: no feed can have moved.
-        scans = [
-            sa.select(
-                sa.select(_ENTRY.c.feed_id, _ENTRY.c.seq, _ENTRY.c.body)
-                .where(_ENTRY.c.home == feed.home, _ENTRY.c.feed_id == feed.feed_id, _ENTRY.c.seq > feed.above)
-                .order_by(_ENTRY.c.seq)
-                .limit(limit)
-                .subquery()
-            )
-            for feed in feeds
-        ]
-        found = sa.union_all(*scans).subquery()
-        page = sa.select(found).order_by(found.c.feed_id, found.c.seq).limit(limit).subquery()
-        size = sa.func.length(page.c.body)
-        bytes_until = sa.func.sum(size).over(order_by=(page.c.feed_id, page.c.seq))
-        sized = sa.select(page, (bytes_until - size).label("before")).subquery()
-        fitting = sa.select(sized.c.feed_id, sized.c.seq, sized.c.body).where(sized.c.before < most_bytes)
-        rows = await self.rows(fitting.order_by(sized.c.feed_id, sized.c.seq))
+        asked = [value for feed in feeds for value in (feed.home.hex, feed.feed_id, feed.above, limit)]
+        page = _PAGE.format(scans=_all_of(_SCAN, len(feeds)))
+        rows = await self._driven(page, [*asked, limit, most_bytes])
         return Found(rows, len(rows) >= limit or sum(len(row.body) for row in rows) >= most_bytes)
+
+    async def _driven(self, statement: str, values: list[Any]) -> Sequence[Any]:
+        """A statement in SQLite's own words: one that grows with the feeds costs more to build than to run."""
+        return (await self.connection.exec_driver_sql(statement, tuple(values))).all()
+
+
+def _all_of(select: str, count: int) -> str:
+    return " UNION ALL ".join([select] * count)
+
+
+_FIRST_TAG = """
+    SELECT * FROM (SELECT feed_id, tag FROM feed_mark WHERE home = ? AND feed_id = ? AND seq >= ? ORDER BY seq LIMIT 1)
+"""
+_SCAN = """
+    SELECT * FROM (
+        SELECT feed_id, seq, body FROM feed_entry WHERE home = ? AND feed_id = ? AND seq > ? ORDER BY seq LIMIT ?)
+"""
+_PAGE = """
+    SELECT feed_id, seq, body FROM (
+        SELECT *, sum(length(body)) OVER (ORDER BY feed_id, seq) - length(body) AS before
+        FROM (SELECT * FROM ({scans}) ORDER BY feed_id, seq LIMIT ?))
+    WHERE before < ? ORDER BY feed_id, seq
+"""
 
 
 class Sqlite(Database):

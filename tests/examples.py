@@ -13,8 +13,8 @@ from uuid import UUID
 
 import httpx
 
-from app.access import add_grant
 from app.context import Context
+from app.granting import add_grant
 from app.identity.passwords import hash_password
 from app.main import create_app
 from app.operator import add_area
@@ -33,7 +33,12 @@ TREE = [
     ("420107005008001-1", "420107005008001", "building", "1号楼"),
     ("420107005008001-1-1", "420107005008001-1", "unit", "1单元"),
 ]
-PEOPLE = {"secretary": ("420107005008", "admin"), "li": ("420107005008001", "worker")}
+PEOPLE = {
+    "secretary": ("420107005008", "admin"),
+    "li": ("420107005008001", "worker"),
+    "system": ("420107", "system"),
+    "security": ("420107", "security"),
+}
 SECRET = {"access_token", "refresh_token", "password"}
 
 
@@ -46,7 +51,7 @@ async def inhabited(context: Context) -> dict[str, UUID]:
     for login, (code, role) in PEOPLE.items():
         async with context.database.transaction() as transaction:
             person = await add_person(transaction, context.seams, login, hashed)
-            place = {"person_id": person, "area_id": areas[code], "area_home": areas["420107005008"]}
+            place = {"person_id": person, "area_id": areas[code]}
             await add_grant(transaction, context, role=role, **place)
     return areas
 
@@ -110,13 +115,14 @@ async def play(context: Context) -> dict[str, list[Answer]]:
         for name in RECORDS:
             await keep(morning, name, door)
         await settle(morning, door)
+        await welcome(morning)
         await go_on(morning)
         return morning.recorded
 
 
 async def sign_in(morning: Morning) -> None:
     """By password, then as a registered phone."""
-    for who in ("secretary", "li"):
+    for who in PEOPLE:
         form = {"grant_type": "password", "username": who, "password": PASSWORD}
         summary = "用密码登录 · By password"
         morning.tokens[who] = (await morning.say("post_token", summary, form=form, who="nobody"))["access_token"]
@@ -199,6 +205,21 @@ async def settle(morning: Morning, door: UUID) -> None:
     chosen = {"id": conflict, "who": "secretary", "headers": {"If-Match": '"1"'}}
     await morning.say("conflicts_resolve", "选定一个值 · A value is chosen", {"value": "101A"}, **chosen)
     await morning.say("conflicts_history", "历史 · History", who="secretary", id=conflict)
+
+
+async def welcome(morning: Morning) -> None:
+    """A new colleague: an account, a role in one grid, and the end of it."""
+    account = {"login": "wang", "password": PASSWORD}
+    made = await morning.say(
+        "post_person", "新同事的账号 · A new colleague's account", account, who="system", status=201
+    )
+    await morning.say("list_people", "最新的账号 · The newest accounts", who="system", query={"limit": 2})
+    grid = str(morning.areas["420107005008001"])
+    asked = {"person_id": made["id"], "area_id": grid, "role": "worker", "reason": "网格轮岗 2026-3"}
+    given = await morning.say("post_grant", "网格员 · A grid worker", asked, who="security", status=201)
+    await morning.say("list_grants", "此人的授权 · This person's", who="secretary", query={"person_id": made["id"]})
+    await morning.say("delete_grant", "立即结束 · It ends now", who="security", status=204, grant_id=given["id"])
+    await morning.say("delete_person", "停用账号 · The account too", who="system", status=204, person_id=made["id"])
 
 
 async def go_on(morning: Morning) -> None:

@@ -1,5 +1,6 @@
 """How each code of a problem is had from an operation: one invented mistake each."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -124,7 +125,7 @@ async def bad_request(stage: Stage) -> httpx.Response:
     if stage.is_form:
         return await stage.ask(data={})
     if "{" in stage.path:
-        return await stage.ask(path=stage.path.replace("{id}", "x").replace("{replica_id}", "x"))
+        return await stage.ask(path=re.sub(r"\{\w+\}", "x", stage.path))
     if stage.method == "GET":
         return await stage.ask(params={"limit": "x"})
     if stage.collection:
@@ -167,6 +168,33 @@ async def server_restored(stage: Stage) -> httpx.Response:
     return await stage.ask(json={"push": body} if stage.path == "/v1/sync" else body)
 
 
+async def login_taken(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(login=stage.login)
+
+
+async def role_unfit(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(role="secretary")
+
+
+async def end_needed(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(role="first_secretary", area_id=str(stage.world.home))
+
+
+async def dates_backward(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(since="2026-03-02T08:00:00Z", until="2026-03-02T07:00:00Z")
+
+
+async def grant_overlaps(stage: Stage) -> httpx.Response:
+    await stage.ask()
+    return await stage.ask()
+
+
+async def roles_kept_apart(stage: Stage) -> httpx.Response:
+    there = {"area_id": str(stage.world.home)}
+    await stage.ask_with(**there, role="audit")
+    return await stage.ask_with(**there, role="security")
+
+
 PROVOCATIONS: dict[str, Provocation] = {
     **OF_RECORDS,
     **{
@@ -174,6 +202,7 @@ PROVOCATIONS: dict[str, Provocation] = {
         for made in (
             *(token_expired, replica_revoked, person_disabled, not_signed_in, token_foreign, refresh_reused),
             *(replica_needed, too_many_requests, too_many_guesses, overloaded, body_too_slow, not_ready, bad_request),
+            *(login_taken, role_unfit, end_needed, dates_backward, grant_overlaps, roles_kept_apart),
             *(cursor_foreign, cursor_forged, cursor_unreadable, too_many_feeds, server_older, server_restored),
         )
     },

@@ -1,5 +1,6 @@
 """How each code that only a record's routes answer is had from one of them."""
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
@@ -32,7 +33,7 @@ def field(value: bytes, name: str = "note") -> Provocation:
 
 async def not_found(stage: Stage) -> httpx.Response:
     other = str(NEW_ID())
-    there = {"path": stage.path.replace("{id}", other).replace("{replica_id}", other)}
+    there = {"path": re.sub(r"\{\w+\}", other, stage.path)}
     if not stage.name.endswith(("_create", "_put")):
         return await stage.ask(**there)
     # Made, deleted, and asked for once more: nothing comes back.
@@ -43,7 +44,7 @@ async def not_found(stage: Stage) -> httpx.Response:
 
 
 async def not_permitted(stage: Stage) -> httpx.Response:
-    headers = (await stage.another(role="reader")).headers
+    headers = (await stage.another(role="secretary" if stage.name == "delete_grant" else "reader")).headers
     if stage.method == "PUT":
         return await stage.ask(headers=headers, json=await held(stage))
     return await stage.ask(headers=headers)
@@ -91,7 +92,8 @@ async def once_changed(stage: Stage) -> httpx.Response:
 
 
 async def reference_not_found(stage: Stage) -> httpx.Response:
-    assert stage.collection
+    if stage.collection is None:
+        return await stage.ask_with(area_id=str(stage.world.areas["district"]))
     if stage.collection.name == "conflicts":
         return await _move_to(stage, str(NEW_ID()))
     return await stage.ask_with(**{stage.collection.lists_in: str(NEW_ID())})

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 
-from app.access import add_grant
+from app.granting import add_grant
 from app.identity.passwords import hash_password
 from app.operator import Item, create_all
 from app.people import add_person
@@ -155,6 +155,6 @@ async def second_community(world: World) -> UUID:
     hashed = await hash_password(PASSWORD, bytes(16))
     async with world.context.database.transaction() as transaction:
         qian = world.people["qian"] = await add_person(transaction, world.context.seams, "qian", hashed)
-        there = {"person_id": qian, "area_id": home, "area_home": home}
+        there = {"person_id": qian, "area_id": home}
         await add_grant(transaction, world.context, **there, role="worker")
     return home

@@ -1,5 +1,6 @@
 """A place to try an operation in, with a record it can be about and a good request, to be spoilt."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -47,7 +48,7 @@ class Stage:
         if "content" in changes:
             said = {name: part for name, part in said.items() if name not in ("json", "data")}
             said["headers"].setdefault("Content-Type", JSON)
-        address = self.path.replace("{id}", str(self.id)).replace("{replica_id}", str(self.id))
+        address = re.sub(r"\{\w+\}", str(self.id), self.path)
         return await (http or self.world.http).request(self.method, said.pop("path", address), **said)
 
     async def ask_with(self, **fields: Any) -> httpx.Response:
@@ -62,12 +63,14 @@ class Stage:
 async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: str, path: str) -> Stage:
     """With a record, or a conflict, that the operation can be about."""
     login = f"secretary_{NEW_ID()}"
-    make = Maker(world, await phone_of(world, login, role="admin"))
+    make = Maker(world, await phone_of(world, login, role=ROLES.get(name, "admin")))
     collection = COLLECTIONS.get(path.split("/")[2]) if path.startswith("/v1/") else None
     stage = Stage(world, patch, name, method.upper(), path, make, collection, NEW_ID(), login, {})
     if collection is None:
         form = {"data": {"grant_type": "password", "username": login, "password": PASSWORD}}
         stage.good = form if stage.is_form else OTHERS.get(name, {})
+        if name in ROLES:
+            await _with_somebody(stage)
     elif collection.name == "conflicts":
         door = UUID((await make.create(COLLECTIONS["households"]))["id"])
         stage.id = UUID(await contested(make.phone, await stage.another(), door))
@@ -85,6 +88,27 @@ OTHERS: dict[str, Answer] = {
     "pull": {"json": {"protocol": 1}},
     "synchronise": {"json": {"protocol": 1}},
 }
+
+
+ROLES = {
+    **dict.fromkeys(("list_grants", "post_grant", "delete_grant"), "security"),
+    **dict.fromkeys(("list_people", "post_person", "delete_person"), "system"),
+}
+"""Who does what isn't an admin's to do."""
+
+
+async def _with_somebody(stage: Stage) -> None:
+    """Another account, whom a grant can be given and whose own can be ended."""
+    world, login = stage.world, f"somebody_{NEW_ID()}"
+    person = stage.id = await world.add_person(login, area="building_1")
+    if stage.name == "post_grant":
+        stage.good = {"json": {"person_id": str(person), "area_id": str(world.areas["building_2"]), "role": "worker"}}
+    elif stage.name == "delete_grant":
+        asked = {"person_id": str(person)}
+        held = await world.http.get("/v1/grants", params=asked, headers=stage.make.phone.headers)
+        stage.id = UUID(held.json()["grants"][0]["id"])
+    elif stage.name == "post_person":
+        stage.good = {"json": {"login": f"new_{NEW_ID()}", "password": PASSWORD}}
 
 
 async def _good(stage: Stage, collection: Collection, route: str, record: Answer) -> Answer:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from typing import Any
 
 import httpx
@@ -74,7 +75,7 @@ MAYBE_TAKEN: list[tuple[str, bytes]] = [
 
 async def ask(scene: Scene, method: str, path: str, **options: Any) -> httpx.Response:
     """As Wang, about a record that is there; never a fault of the server's, and never an echo."""
-    path = path.replace("{id}", str(scene.ids["mine"])).replace("{replica_id}", str(NEW_ID()))
+    path = re.sub(r"\{\w+_id\}", str(NEW_ID()), path.replace("{id}", str(scene.ids["mine"])))
     headers = {"Content-Type": "application/json", **options.pop("headers", {}), **bearer(scene.tokens["wang"])}
     sent = {name: value for name, value in headers.items() if value}
     answer = await scene.world.http.request(method, path, headers=sent, **options)

@@ -8,8 +8,8 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 
-from app.access import add_grant, end_grant
 from app.context import Context
+from app.granting import add_grant, end_grant
 from app.identity.passwords import hash_password
 from app.identity.sign_ins import begin_sign_in
 from app.main import create_app
@@ -54,7 +54,6 @@ class World:
                 self.context,
                 person_id=self.people[login],
                 area_id=self.areas[area],
-                area_home=self.areas[area] if area in ("district", "community") else self.home,
                 role=role,
                 until=until,
             )

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import add_grant
 from app.context import Context
 from app.database import Transaction
 from app.demo.community import as_household, list_codes
 from app.demo.doors import invent_flats
+from app.granting import add_grant
 from app.identity.sign_ins import begin_sign_in
 from app.identity.tokens import access_token, claims_of
 from app.operator import Item, create_all
@@ -101,7 +101,7 @@ async def sign_in_phones(ground: Ground, count: int, first: int = 0) -> list[Pho
 async def _sign_in(transaction: Transaction, context: Context, home: UUID, building: Building) -> Phone:
     world = context.seams
     person = await add_person(transaction, world, f"worker-{world.new_id()}", NO_PASSWORD)
-    await add_grant(transaction, context, person_id=person, area_id=building.id, area_home=home, role="worker")
+    await add_grant(transaction, context, person_id=person, area_id=building.id, role="worker")
     replica: dict[str, Any] = {
         "id": world.new_id(),
         "person_id": person,

@@ -55,8 +55,8 @@ __all__ = [
 
 MOST_FAULTS = 10
 """Faults told of one mutation: whoever sends a thousand learns enough from ten."""
-WORKERS = frozenset({"worker", "admin"})
-ADMINS = frozenset({"admin"})
+WORKERS = frozenset({"worker", "secretary", "first_secretary", "admin"})
+ADMINS = frozenset({"admin", "system"})
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$", max_length=64)]
 """A code of a versioned list. One that this server doesn't know is kept."""

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from getpass import getpass
 from typing import Any
 
-from app.access import add_grant, end_grant
 from app.areas import Area, find_area
 from app.commands.session import refuse, with_context
 from app.context import Context
 from app.database import Transaction
+from app.granting import add_grant, end_grant
 from app.identity.passwords import LONGEST, SHORTEST, hash_password
 from app.people import add_person, find_person
 
@@ -28,7 +28,7 @@ def add(login: str, role: str, area_code: str) -> str:
 
         async def write(transaction: Transaction) -> str:
             person_id = await add_person(transaction, context.seams, login, password_hash)
-            await add_grant(transaction, context, person_id=person_id, area_id=area.id, area_home=area.home, role=role)
+            await add_grant(transaction, context, person_id=person_id, area_id=area.id, role=role)
             return str(person_id)
 
         return await context.database.run(write)
@@ -54,7 +54,6 @@ def grant(
             context,
             person_id=person.id,
             area_id=area.id,
-            area_home=area.home,
             role=role,
             since=_in_utc(since),
             until=_in_utc(until),

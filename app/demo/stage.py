@@ -10,12 +10,12 @@ from typing import cast
 
 import sqlalchemy as sa
 
-from app.access import add_grant
 from app.areas import find_area
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Database, Transaction
 from app.demo.community import COMMUNITY, Community
+from app.granting import add_grant
 from app.identity.passwords import hash_password
 from app.opening import CannotOpen, open_context, open_database, require_version
 from app.operator import Item, create_all
@@ -141,6 +141,6 @@ async def _add_account(context: Context, one: Account, password_hash: str) -> No
         area = await find_area(transaction, one.area)
         assert area is not None
         person = await add_person(transaction, context.seams, one.login, password_hash)
-        await add_grant(transaction, context, person_id=person, area_id=area.id, area_home=area.home, role=one.role)
+        await add_grant(transaction, context, person_id=person, area_id=area.id, role=one.role)
 
     await context.database.run(work)

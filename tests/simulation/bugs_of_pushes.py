@@ -31,8 +31,8 @@ def replays_are_always_applied() -> list[Patch]:
     return [wrapped("app.batch.Batch.recall", cheerful)]
 
 
-def dedupe_by_record() -> list[Patch]:
-    """An edit of the same record at the same base counts as the same edit."""
+def content_is_not_compared() -> list[Patch]:
+    """Whatever comes under a known id of the same person counts as sent before."""
 
     def mine(is_mine: Any, batch: Any, row: Any, content: bytes) -> bool:
         return bool(row.person_id == batch.person)
@@ -190,7 +190,7 @@ def old_place_is_remembered() -> list[Patch]:
 
 
 OF_PUSHES: list[Bug] = [
-    no_dedupe, replays_are_always_applied, dedupe_by_record, refused_create_sinks_the_batch,
+    no_dedupe, replays_are_always_applied, content_is_not_compared, refused_create_sinks_the_batch,
     refused_words_are_not_kept, last_writer_wins, text_merge_takes_the_later, delete_beats_an_unseen_edit,
     edit_of_the_deleted_is_dropped, base_of_the_future_is_believed, resolution_ignores_the_fields_rev,
     resolution_closes_over_unseen_candidates, newer_candidate_replaces_the_older, conflict_forgets_what_is_held,

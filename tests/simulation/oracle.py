@@ -52,6 +52,8 @@ class Oracle:
         """Mutation → which request of all it was that the server judged it in."""
         self.under_way: set[str] = set()
         """Mutations that were made upon a past which the server has lost, and nobody has told it so."""
+        self.copied: set[str] = set()
+        """Whose phones' files were ever copied or put back."""
         self.behind: set[str] = set()
         """Phones that still show such a past."""
 

@@ -44,7 +44,6 @@ TREE = (
 )
 GRANTED = {"li": "community", "wang": "community", "zhao": "building_2", "qian": "building_3", LIAR: "building_9"}
 """Everybody's first grant, as a worker."""
-UNDER = {"district": 99, "community": 3, "next_door": 1}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -35,6 +36,7 @@ def check_at_rest(simulation: "Simulation") -> None:
     _no_word_is_missing(simulation)
     _nothing_was_replaced_unseen(simulation, kept)
     _conflicts_tell_what_is_held(simulation, kept)
+    _no_phone_conflicts_with_itself(simulation, kept)
     _each_had_its_effect_once(simulation, kept)
     _nobody_wrote_where_they_had_no_say(simulation, kept)
     _the_tables_agree(simulation, kept)
@@ -133,7 +135,7 @@ def _no_word_is_missing(simulation: "Simulation") -> None:
     oracle = simulation.oracle
     there = oracle._on_server()
     for phone in simulation.phones:
-        there |= phone.words_kept()
+        there |= {w for entry in phone.entries() if entry.state != "done" for w in words_of(entry.content())}
     if missing := oracle.typed - oracle.excused - there:
         simulation.fail("I7", f"typed, and nowhere: {sorted(missing)[:3]}")
 
@@ -177,6 +179,35 @@ def _conflicts_tell_what_is_held(simulation: "Simulation", kept: Kept) -> None:
             held = target["deleted_at"] is not None if name == "deleted" else fields[name]
             if held != conflict["held"]:
                 simulation.fail("I7", f"a conflict on {name} shows another value than is held")
+
+
+def _no_phone_conflicts_with_itself(simulation: "Simulation", kept: Kept) -> None:
+    """O12: what a phone wrote is contested only where somebody else has written since its base.
+
+    Left out is what asks for other reasons: a past that was lost, files that were copied, grace, deletes.
+    """
+    if simulation.oracle.restored:
+        return
+    grants = simulation.server.grants
+    ended = {login for login in grants if any(one.until for one in grants[login])}
+    apart = {simulation.server.place.people[login] for login in {LIAR, *simulation.oracle.copied, *ended}}
+    sent = {row["id"]: row for row in kept["received_mutation"] if row["person_id"] not in apart}
+    past: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for row in kept["history"]:
+        past[row["home"], row["collection"], row["record_id"]].append(row)
+    for conflict in kept["conflicts"]:
+        name, of = conflict["field"], past[conflict["home"], conflict["of_collection"], conflict["of_record"]]
+        if any(row["op"] not in ("create", "update") or "area_id" in row["fields"] for row in of if row["rev"] > 1):
+            continue
+        said = [row["fields"].get("candidates") or () for row in past[conflict["home"], "conflicts", conflict["id"]]]
+        for candidate in {one["mutation"] for candidates in said for one in candidates}:
+            mine = sent.get(UUID(candidate))
+            if mine is None or mine["record_id"] != conflict["of_record"] or mine["op"] != "update":
+                continue
+            since = [row["mutation_id"] for row in of if row["rev"] > mine["base"] and name in row["fields"]]
+            authors = {sent[id]["replica_id"] if id in sent else None for id in since}
+            if authors == {mine["replica_id"]}:
+                simulation.fail("O12", f"{candidate} conflicts with its own phone over {name}")
 
 
 def _each_had_its_effect_once(simulation: "Simulation", kept: Kept) -> None:

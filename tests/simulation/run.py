@@ -165,12 +165,14 @@ class Simulation:
     def _do_older_copy(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         if phone.backup:
             self.oracle.losing(phone)
+            self.oracle.copied.add(phone.login)
             phone.put_back()
 
     def _do_clone(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         other = dice.choice(self.phones)
         if other is not phone:
             self.oracle.losing(phone)
+            self.oracle.copied.add(other.login)
             phone.become_copy_of(other)
 
     def _do_reinstall(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:

@@ -1,0 +1,51 @@
+"""Roles: what a grant makes of a person, over which areas, and what it lets them read.
+
+What may be written under a role stands beside each collection (`writers`).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+STAFF: frozenset[str] = frozenset({"staff", "reference"})
+REFERENCE: frozenset[str] = frozenset({"reference"})
+
+
+class Where(StrEnum):
+    """An area's place beside the communities of its tree, whose levels are data."""
+
+    ABOVE = "above"
+    COMMUNITY = "community"
+    WITHIN = "within"
+
+
+@dataclass(frozen=True)
+class Role:
+    """One role. `reads` are the audiences whose feeds it follows."""
+
+    zh: str
+    en: str
+    over: frozenset[Where]
+    reads: frozenset[str] = STAFF
+    ends: bool = False
+    """Is it given for a time only?"""
+
+
+_OFFICE = frozenset({Where.ABOVE, Where.COMMUNITY})
+_COMMUNITY = frozenset({Where.COMMUNITY})
+
+ROLES = {
+    "reader": Role("只读人员", "Reader: sees all that staff sees, writes nothing", frozenset(Where)),
+    "worker": Role("网格员", "Grid worker", frozenset({Where.COMMUNITY, Where.WITHIN})),
+    "secretary": Role("社区书记", "Community secretary", _COMMUNITY),
+    "first_secretary": Role("第一书记", "First secretary", _COMMUNITY, ends=True),
+    "admin": Role("街道、区管理员", "Street or district administrator", _OFFICE),
+    "system": Role("系统管理员", "System administrator: accounts, areas, codes", _OFFICE, REFERENCE),
+    "security": Role("安全管理员", "Security administrator: grants", _OFFICE, REFERENCE),
+    "audit": Role("审计管理员", "Audit administrator: sees grants, gives none", _OFFICE, REFERENCE),
+}
+APART = frozenset({"system", "security", "audit"})
+"""三员: the three administrators of GB/T 22239 level 3. Nobody is two of them at a time."""
+READ_STAFF = frozenset(name for name, role in ROLES.items() if "staff" in role.reads)
+READ_GRANTS = frozenset({"admin", "secretary", "security", "audit"})
+READ_PEOPLE = APART
+RoleName = StrEnum("RoleName", [(name.upper(), name) for name in ROLES])  # type: ignore[misc]
