@@ -1,4 +1,4 @@
-"""What people may do where. The sole reader of grants, beside granting.py which gives and ends them.
+"""What people may do where. Beside granting.py and follows.py, which write them down, the sole reader of grants.
 
 Access is decided when a record is written, by the feeds that list it; reading is following a feed.
 A grant's rows in `follow` carry its dates, so that it begins and ends by itself.
@@ -15,11 +15,9 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.database import Transaction
-from app.roles import READ_STAFF
 from app.tables import Feed, Follow, Grant
 
 GRACE = timedelta(days=30)
-READER = "reader"
 WIDTHS = {"staff": 2, "reference": 1}
 """How much of a record an audience sees; the widest copy is shown."""
 
@@ -137,16 +135,6 @@ def _in_force(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bo
     return sa.and_(_FOLLOW.c.since <= now, sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now))
 
 
-async def follow_new_feeds(transaction: Transaction, feeds: Some[int]) -> None:
-    """Feeds that were just opened are followed by whoever already has a grant over their owner."""
-    await _follow(transaction, _FEED.c.id.in_(feeds))
-
-
-async def follow_granted(transaction: Transaction, grant: UUID) -> None:
-    """A new grant follows what it reads."""
-    await _follow(transaction, _GRANT.c.id == grant)
-
-
 async def paths_under(
     transaction: Transaction, person: UUID, roles: frozenset[str], now: datetime, *, hold: bool = False
 ) -> list[str]:
@@ -160,34 +148,3 @@ async def paths_under(
     mine = under.where(_GRANT.c.person_id == person, _GRANT.c.role.in_(roles), *held)
     rows = await transaction.rows(mine.with_for_update(read=True, of=_GRANT) if hold else mine)
     return [row.path for row in rows]
-
-
-async def _follow(transaction: Transaction, which: sa.ColumnElement[bool]) -> None:
-    """Writes the `follow` rows of some grants or feeds, set-based.
-
-    A grant follows every feed that its role reads and whose owner lies in its area, and as a reader the reference
-    feeds of the areas that its own lies in.
-    """
-    granted, owner = _AREA.alias("granted"), _AREA.alias("owner")
-    below = owner.c.path.startswith(granted.c.path)
-    above = granted.c.path.startswith(owner.c.path)
-    reads = _GRANT.c.role.in_(READ_STAFF)
-    rows = await transaction.rows(
-        sa.select(
-            _GRANT.c.person_id,
-            _FEED.c.home,
-            _FEED.c.id.label("feed_id"),
-            _GRANT.c.id.label("grant_id"),
-            sa.case((below, _GRANT.c.role), else_=READER).label("role"),
-            _GRANT.c.since,
-            _GRANT.c.until,
-        )
-        .join(granted, sa.and_(granted.c.home == _GRANT.c.area_home, granted.c.id == _GRANT.c.area_id))
-        .join(owner, sa.or_(below, above))
-        .join(
-            _FEED,
-            sa.and_(_FEED.c.owner_id == owner.c.id, sa.or_(_FEED.c.audience == "reference", sa.and_(below, reads))),
-        )
-        .where(which)
-    )
-    await transaction.upsert(_FOLLOW, [dict(row._mapping) for row in rows])

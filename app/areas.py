@@ -7,9 +7,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import follow_new_feeds
 from app.collections import COLLECTIONS
 from app.database import Transaction
+from app.follows import follow_new_feeds
 from app.prepared import among
 from app.tables import Feed, Server
 from sync.wire import Fields
@@ -82,10 +82,18 @@ def as_area(row: Any) -> Area:
 
 _IN_HOME = sa.select(_AREA).where(_AREA.c.home == sa.bindparam("home"), among(_AREA.c.id, "ids"))
 _ANYWHERE = sa.select(_AREA).where(among(_AREA.c.id, "ids"))
+_HELD = _ANYWHERE.order_by(_AREA.c.id).with_for_update(read=True)
 
 
-async def areas_by_id(transaction: Transaction, home: UUID | None, ids: Collection[UUID]) -> dict[UUID, Area]:
-    """Areas by id: nearly always of the home at hand, which an index finds; the rest wherever they are."""
+async def areas_by_id(
+    transaction: Transaction, home: UUID | None, ids: Collection[UUID], *, hold: bool = False
+) -> dict[UUID, Area]:
+    """Areas by id: nearly always of the home at hand, which an index finds; the rest wherever they are.
+
+    With `hold` they stay where they are until this commits.
+    """
+    if hold:
+        return {row.id: as_area(row) for row in await transaction.fetch(_HELD, ids=[*ids])}
     found: dict[UUID, Area] = {}
     if ids and home is not None:
         found = {row.id: as_area(row) for row in await transaction.fetch(_IN_HOME, home=home, ids=[*ids])}

@@ -33,6 +33,8 @@ class Actor:
 
     person: UUID | None
     replica: UUID | None = None
+    hands_over: bool = False
+    """Does this give an area to another parent?"""
 
 
 @dataclass(frozen=True)

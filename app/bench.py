@@ -1,17 +1,23 @@
 """The judge's bench: what is at hand while a mutation is judged, and what the mutation may touch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from pydantic import JsonValue
 
 from app.access import Access, Verdict
+from app.collections import COLLECTIONS
 from app.fields import as_uuid
 from app.problems import Problem
 from app.working import AREAS, Record, Working
+from sync.decide import Rules
+from sync.merge import latest
 from sync.wire import Fields, Op
+
+_AREA = COLLECTIONS[AREAS].rules
+_HANDING_OVER = replace(_AREA, policies={**_AREA.policies, "parent_id": latest})
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,12 @@ class Bench:
     now: datetime
     plain: set[UUID]
     """Collects the mutations of which the history has every word."""
+    hands_over: bool = False
+    """Is an area given to another parent? Otherwise that is set once."""
+
+    def rules_of(self, record: Record) -> Rules:
+        """How its fields are merged."""
+        return _HANDING_OVER if self.hands_over else record.collection.rules
 
 
 class Refused(Exception):

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import follow_granted
 from app.areas import Area, areas_by_id
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
+from app.follows import follow_granted
 from app.problems import Problem
 from app.roles import APART, ROLES, Where
 from app.tables import Follow, Grant, Person
@@ -75,11 +75,11 @@ async def end_grant(
 
 async def end_grants(transaction: Transaction, now: datetime, *which: sa.ColumnElement[bool]) -> int:
     """Ends these where they haven't ended; how many there were. What they followed stays as ended."""
-    still = sa.or_(_GRANT.c.until.is_(None), _GRANT.c.until > now)
+    still, follows = (sa.or_(table.c.until.is_(None), table.c.until > now) for table in (_GRANT, _FOLLOW))
     rows = await transaction.rows(sa.select(_GRANT.c.id).where(*which, still).order_by(_GRANT.c.id).with_for_update())
     ids = [row.id for row in rows]
     await transaction.execute(sa.update(_GRANT).where(_GRANT.c.id.in_(ids)).values(until=now))
-    await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.grant_id.in_(ids)).values(until=now))
+    await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.grant_id.in_(ids), follows).values(until=now))
     return len(ids)
 
 

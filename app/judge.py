@@ -63,7 +63,7 @@ def _judge_record(bench: Bench, mutation: Mutation, fields: Fields) -> Outcome:
     if verdict == "grace" and record.held is not None:
         decision = as_candidates(record, edit)
     else:
-        decision = decide(record.collection.rules, record.held, edit, record.past)
+        decision = decide(bench.rules_of(record), record.held, edit, record.past)
     if decision.outcome == "refused":
         raise Refused(decision.problem or "invalid", decision.errors)
     place(bench, record, decision)

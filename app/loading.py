@@ -132,7 +132,9 @@ async def _load_areas(
     ids = named | {record.area_id for record in working.records.values() if record.area_id}
     for mutation in mutations:
         ids |= {id for s in mutation.seen or () if (id := as_uuid(s.fields.get("area_id")))}
-    working.areas = await areas_by_id(transaction, working.home, ids)
+    # What a new area lies in can't be handed over meanwhile: its own path begins with that one's.
+    hold = any(mutation.collection == AREAS and mutation.op == "create" for mutation in mutations)
+    working.areas = await areas_by_id(transaction, working.home, ids, hold=hold)
     await load_feeds(transaction, working)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app import grants, health, mutations, people_routes, record_routes, replicas, sync_routes
+from app import grants, handover_routes, health, mutations, people_routes, record_routes, replicas, sync_routes
 from app.admission import Admission
 from app.bounds import Bounds
 from app.context import Context
@@ -32,6 +32,7 @@ ROUTERS = (
     identity.router,
     replicas.router,
     mutations.router,
+    handover_routes.router,
     people_routes.router,
     grants.router,
     record_routes.router,

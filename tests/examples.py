@@ -218,6 +218,12 @@ async def welcome(morning: Morning) -> None:
     asked = {"person_id": made["id"], "area_id": grid, "role": "worker", "reason": "网格轮岗 2026-3"}
     given = await morning.say("post_grant", "网格员 · A grid worker", asked, who="security", status=201)
     await morning.say("list_grants", "此人的授权 · This person's", who="secretary", query={"person_id": made["id"]})
+    other = {"parent_id": str(morning.areas["420107005008"]), "level": "grid", "name": "第二网格"}
+    to = (await morning.say("areas_create", "第二网格 · A second grid", other, who="secretary", status=201))["id"]
+    morning.recorded["areas_create"].pop()
+    building = {"id": morning.areas["420107005008001-1"], "who": "secretary"}
+    await morning.say("hand_area_over", "先试算 · First only tried", {"to": to}, **building)
+    await morning.say("hand_area_over", "执行 · Then done", {"to": to, "dry_run": False}, **building)
     await morning.say("delete_grant", "立即结束 · It ends now", who="security", status=204, grant_id=given["id"])
     await morning.say("delete_person", "停用账号 · The account too", who="system", status=204, person_id=made["id"])
 

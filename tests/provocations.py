@@ -189,6 +189,23 @@ async def grant_overlaps(stage: Stage) -> httpx.Response:
     return await stage.ask()
 
 
+async def handover_to_itself(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(to=str(stage.world.areas["grid"]))
+
+
+async def handover_cycle(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(to=str(stage.world.areas["unit_1"]))
+
+
+async def handover_too_deep(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(to=str(stage.world.areas["building_2"]))
+
+
+async def handover_across(stage: Stage) -> httpx.Response:
+    boss = await stage.another(role="admin", area="district")
+    return await stage.ask(json={"to": str(stage.world.areas["district"])}, headers=boss.headers)
+
+
 async def roles_kept_apart(stage: Stage) -> httpx.Response:
     there = {"area_id": str(stage.world.home)}
     await stage.ask_with(**there, role="audit")
@@ -203,6 +220,7 @@ PROVOCATIONS: dict[str, Provocation] = {
             *(token_expired, replica_revoked, person_disabled, not_signed_in, token_foreign, refresh_reused),
             *(replica_needed, too_many_requests, too_many_guesses, overloaded, body_too_slow, not_ready, bad_request),
             *(login_taken, role_unfit, end_needed, dates_backward, grant_overlaps, roles_kept_apart),
+            *(handover_to_itself, handover_cycle, handover_too_deep, handover_across),
             *(cursor_foreign, cursor_forged, cursor_unreadable, too_many_feeds, server_older, server_restored),
         )
     },

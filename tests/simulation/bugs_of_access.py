@@ -96,7 +96,7 @@ def grants_reach_one_building_too_far() -> list[Patch]:
     """A grant over a building follows the feeds of those beside it."""
 
     async def wider(follow: Any, transaction: Any, which: Any) -> None:
-        from app.access import _FEED, _FOLLOW, _GRANT  # noqa: PLC0415
+        from app.follows import _FEED, _FOLLOW, _GRANT  # noqa: PLC0415
 
         await follow(transaction, which)
         found = await transaction.rows(
@@ -109,7 +109,7 @@ def grants_reach_one_building_too_far() -> list[Patch]:
         )
         await transaction.upsert(_FOLLOW, [dict(row._mapping) for row in found])
 
-    return [wrapped("app.access._follow", wider)]
+    return [wrapped("app.follows._follow", wider)]
 
 
 OF_ACCESS: list[Bug] = [

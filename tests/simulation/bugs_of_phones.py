@@ -147,13 +147,15 @@ def acknowledged_edits_are_lifted_at_once() -> list[Patch]:
     return [wrapped("sync.outcomes._settle", lifted)]
 
 
-def any_page_lifts_acknowledged_edits() -> list[Patch]:
-    """A page that was asked for before the answer counts as holding it."""
+def half_a_reading_lifts_acknowledged_edits() -> list[Patch]:
+    """A page counts as holding what was acknowledged, though the reading it belongs to has no effect yet."""
 
-    def lifted(lift: Any, phone: Any, serial: int) -> None:
-        lift(phone, serial + 1_000)
+    def lifted(stage: Any, phone: Any, page: Any, cursor: Any) -> None:
+        stage(phone, page, cursor)
+        for entry in phone.entries.marked("settled"):
+            phone.entries.put(entry.model_copy(update={"on_top": False}))
 
-    return [wrapped("sync.staging._lift_what_arrived", lifted)]
+    return [wrapped("sync.staging._stage", lifted)]
 
 
 def in_flight_is_forgotten() -> list[Patch]:
@@ -271,7 +273,7 @@ OF_PHONES: list[Bug] = [
     base_set_at_send_time, no_after_chain, squash_forgets_the_first, lost_feed_drops_the_outbox,
     lost_feed_keeps_its_copies, lost_feed_stays_in_seen, revoked_phone_keeps_its_copies,
     pages_take_effect_one_by_one, any_page_is_taken, reset_keeps_old_copies, departure_takes_every_copy,
-    deletes_are_not_applied, acknowledged_edits_are_lifted_at_once, any_page_lifts_acknowledged_edits,
+    deletes_are_not_applied, acknowledged_edits_are_lifted_at_once, half_a_reading_lifts_acknowledged_edits,
     in_flight_is_forgotten, sent_is_taken_for_received, refusals_are_dropped, any_200_is_an_answer,
     epoch_is_not_looked_at, log_is_not_sent_again, log_of_another_replica_stays, acknowledged_edits_leave_the_log,
     pull_tells_no_count, queued_again_on_top_of_the_old_id, half_a_transaction, what_depends_keeps_its_place,

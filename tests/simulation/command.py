@@ -31,6 +31,7 @@ from tests.simulation.verdict import Verdict
 NAMES = sorted(BUGS | INTERLEAVING)
 BUDGET = 200
 """Seeds in which each planted fault has to show."""
+TRACES = Path(__file__).with_name("traces")
 A, B = TypeVar("A"), TypeVar("B")
 SLOWEST = "the application's own SQL and JSON, on one thread a process"
 
@@ -156,12 +157,17 @@ def show_bugs(names: list[str], hunt: Callable[[str], tuple[int, str]], jobs: in
 
 
 class Hunt:
-    """How many seeds until a planted fault shows, and as what."""
+    """How many seeds until a planted fault shows, and as what. One that was found in the product, and whose trace
+    was kept, is looked for in that first.
+    """
 
     def __init__(self, first: int, budget: int) -> None:
         self.first, self.budget = first, budget
 
     def __call__(self, name: str) -> tuple[int, str]:
+        trace = TRACES / f"{name}.json"
+        if trace.exists() and (faults := _one_of(Plan.from_json(trace.read_text()), name).faults):
+            return 0, f"by its trace: {faults[0]}"
         for count in range(self.budget):
             verdict = _one_of(plan_of(self.first + count), name)
             if verdict.faults:

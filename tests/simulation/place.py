@@ -28,13 +28,15 @@ from tests.simulation.plan import LOGINS
 from tests.simulation.store_faults import StoreFaults
 from tests.simulation.timeline import Clock, Timeline
 
-LIAR = "sun"
+LIAR, BOSS = "sun", "gong"
 TREE = (
     ("district", None, "district"),
     ("community", "district", "community"),
-    ("building_1", "community", "building"),
-    ("building_2", "community", "building"),
-    ("building_3", "community", "building"),
+    ("grid_1", "community", "grid"),
+    ("grid_2", "community", "grid"),
+    ("building_1", "grid_1", "building"),
+    ("building_2", "grid_1", "building"),
+    ("building_3", "grid_2", "building"),
     ("unit_1", "building_1", "unit"),
     ("unit_2", "building_2", "unit"),
     ("unit_3", "building_3", "unit"),
@@ -95,7 +97,7 @@ async def furnish(database: Database, seams: Seams) -> tuple[Context, dict[str, 
     areas = {name: seams.new_id() for name, _, _ in TREE}
     await create_all(context, [_area(areas, *one) for one in TREE])
     async with database.transaction() as transaction:
-        people = {login: await add_person(transaction, seams, login, "-") for login in (*LOGINS, LIAR)}
+        people = {login: await add_person(transaction, seams, login, "-") for login in (*LOGINS, LIAR, BOSS)}
     return context, areas, people
 
 

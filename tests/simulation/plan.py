@@ -28,6 +28,8 @@ _SELDOM = {
     "grant": 2,
     "end_grant": 2,
     "grant_for_a_while": 1,
+    "grant_grid": 2,
+    "hand_over": 3,
     "revoke": 1,
     "phone_clock": 2,
     "server_clock": 2,

@@ -20,9 +20,12 @@ from tests.simulation.timeline import Clock, Timeline
 from tests.simulation.verdict import Verdict
 
 MOST_ROUNDS = 8
+PAGE_AT_LAST = 7
+"""Changes a page once all is healed, at least: small enough that a feed takes several."""
 MOST_TRAFFIC = 1.5
 """Requests, for each that was needed."""
 AREAS = ("community", "building_1", "building_2", "building_3")
+GRIDS = ("grid_1", "grid_2")
 
 
 class Broken(Exception):
@@ -186,8 +189,14 @@ class Simulation:
     def _do_grant_for_a_while(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         self.server.grant(phone.login, dice.choice(AREAS), timedelta(seconds=dice.choice((5, 60, 86400))))
 
+    def _do_grant_grid(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
+        self.server.grant(phone.login, dice.choice(GRIDS))
+
     def _do_end_grant(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         self.server.end_grant(phone.login, dice.choice((GRANTED[phone.login], *AREAS)))
+
+    def _do_hand_over(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
+        self.server.hand_over(dice.choice(AREAS[1:]), dice.choice((*GRIDS, "community")))
 
     def _do_revoke(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         replica = phone.memory().meta.replica
@@ -233,16 +242,17 @@ class Simulation:
         """Nothing fails any more; everybody syncs until nothing changes. How many rounds changed anything."""
         self.healing = True
         for phone in self.phones:
-            phone.turn_pages_of(50)
+            phone.turn_pages_of(max(PAGE_AT_LAST, self.plan.page))
         for rounds in range(MOST_ROUNDS):
             before = [self.state_of(phone) for phone in self.phones]
             for number, phone in enumerate(self.phones):
-                for _ in range(2):  # who learns that they are signed out signs in at once
+                for _ in range(2):  # who learns that they are signed out signs in at once, and goes on
                     if phone.replica.tokens() is None or phone.memory().meta.revoked:
                         self.sign_in(phone)
+                    signed_in_as = phone.memory().meta.replica
                     Conversation(self, phone, seeded(f"heal {self.plan.seed} {rounds} {number}")).begin()
                     self.timeline.run()
-                    if not phone.memory().meta.revoked:
+                    if not phone.memory().meta.revoked and phone.memory().meta.replica == signed_in_as:
                         break
             if before == [self.state_of(phone) for phone in self.phones]:
                 self._traffic_is_what_was_needed()

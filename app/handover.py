@@ -1,0 +1,183 @@
+"""Handing an area over 交接: a building to another grid, a grid to another part of its community.
+
+Nothing is rewritten but the area itself and who follows which feed: what was recorded there stays in its feeds, so
+that the cost grows with the areas and the people, never with the residents.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.access import paths_under
+from app.areas import Area, as_area
+from app.batch import Actor, Incoming
+from app.collections import COLLECTIONS
+from app.collections.base import ADMINS
+from app.context import Context
+from app.database import Transaction
+from app.follows import follow_moved, followers_below
+from app.problems import Problem
+from app.receive import receive
+from app.tables import Feed, FeedEntry, Replica
+from app.writes import Write, as_arrived
+
+MOST_TOUCHED = 500
+"""People named in a report, of those who lose it and of those who gain it."""
+_AREA = COLLECTIONS["areas"].table
+_CONFLICT = COLLECTIONS["conflicts"].table
+_FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
+_ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
+_REPLICA: sa.Table = Replica.__table__  # type: ignore[attr-defined]
+
+
+class Touched(NamedTuple):
+    """Somebody who loses or gains what is handed over, and what their phones last said."""
+
+    person_id: UUID
+    phones: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a handover touches. Records and conflicts are counted by a dry run alone."""
+
+    areas: int
+    records: int | None
+    open_conflicts: int | None
+    losing: list[Touched]
+    gaining: list[Touched]
+
+
+class _DryRun(Exception):
+    """Undoes what was tried."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self.report = report
+
+
+async def hand_over(context: Context, person: UUID, area: UUID, to: UUID, *, dry_run: bool) -> Report:
+    """Gives the area to another parent, in one transaction; a dry run does it and undoes it.
+
+    Raises not_found, not_permitted, reference_not_found, handover_to_itself, handover_cycle, handover_across and
+    handover_too_deep.
+    """
+
+    async def work(transaction: Transaction) -> Report:
+        report = await _hand_over(transaction, context, person, area, to, counting=dry_run)
+        if dry_run:
+            raise _DryRun(report)
+        return report
+
+    try:
+        return await context.database.run(work)
+    except _DryRun as done:
+        return done.report
+
+
+async def _hand_over(
+    transaction: Transaction, context: Context, person: UUID, area: UUID, to: UUID, *, counting: bool
+) -> Report:
+    now = context.seams.now()
+    paths = await paths_under(transaction, person, ADMINS, now, hold=True)
+    if not paths:
+        raise Problem("not_permitted")
+    # 1. The tree stands still from its root down: of two handovers one is over before the other looks.
+    moved, parent = await _both(transaction, area, to, paths)
+    subtree = await transaction.rows(_below(moved.path).order_by(_AREA.c.id).with_for_update())
+    _require_possible(moved, parent, next(row for row in subtree if row.id == area).parent_id)
+    before = await followers_below(transaction, moved.path, now)
+    # 2. Its place, and that of all below it.
+    path = f"{parent.path}{area.hex}/"
+    rest = sa.func.substr(_AREA.c.path, len(moved.path) + 1)
+    below = _AREA.c.path.startswith(moved.path)
+    await transaction.execute(sa.update(_AREA).where(below).values(path=sa.literal(path) + rest))
+    # 3. Who follows what, from now on.
+    await follow_moved(transaction, path, now)
+    after = await followers_below(transaction, path, now)
+    # 4. The area itself, through the one write path, which ends in the feeds' locks.
+    report = await _report(transaction, path, len(subtree), before - after, after - before, counting=counting)
+    held = next(row for row in subtree if row.id == area)
+    write = Write(COLLECTIONS["areas"], moved.home, area, "update", held.rev, {"parent_id": str(to)})
+    incoming = Incoming(moved.home, [as_arrived(context, write)])
+    received = await receive(transaction, context, Actor(person, hands_over=True), incoming)
+    for outcome in received.outcomes:
+        if outcome.problem is not None:
+            raise Problem(outcome.problem.code, errors=outcome.problem.errors)
+    return report
+
+
+async def _both(transaction: Transaction, area: UUID, to: UUID, paths: Sequence[str]) -> tuple[Area, Area]:
+    """The area and its new parent, as they are once the root of their tree is held."""
+    wanted = sa.select(_AREA).where(_AREA.c.id.in_([area, to]), _AREA.c.deleted_at.is_(None))
+    roots = {UUID(hex=row.path[1:33]) for row in await transaction.rows(wanted)}
+    await transaction.rows(sa.select(_AREA.c.id).where(_AREA.c.id.in_(roots)).order_by(_AREA.c.id).with_for_update())
+    found = {row.id: as_area(row) for row in await transaction.rows(wanted)}
+    seen = {id: one for id, one in found.items() if any(one.path.startswith(path) for path in paths)}
+    if area not in seen:
+        raise Problem("not_found")
+    if to not in seen:
+        raise Problem("reference_not_found", errors=[{"pointer": "/to", "code": "reference_not_found"}])
+    return seen[area], seen[to]
+
+
+def _below(path: str) -> sa.Select[Any]:
+    columns = (_AREA.c.id, _AREA.c.parent_id, _AREA.c.rev)
+    return sa.select(*columns).where(_AREA.c.path.startswith(path))
+
+
+def _require_possible(moved: Area, parent: Area, now_in: UUID | None) -> None:
+    """Feeds and homes stay what they are: that bounds where an area can go."""
+    if parent.path.startswith(moved.path):
+        raise _wrong("handover_cycle")
+    if now_in == parent.id:
+        raise _wrong("handover_to_itself")
+    if parent.feed_area_id is not None or moved.feed_area_id not in (None, moved.id):
+        raise _wrong("handover_too_deep")
+    # What lies in a community stays in it; a community, or what lies above, stays above communities.
+    within = moved.home != moved.id
+    above = parent.home == parent.id and parent.level != parent.home_level
+    if moved.path[:34] != parent.path[:34] or (parent.home != moved.home if within else not above):
+        raise _wrong("handover_across")
+
+
+def _wrong(code: str) -> Problem:
+    return Problem(code, errors=[{"pointer": "/to", "code": code}])
+
+
+async def _report(
+    transaction: Transaction,
+    path: str,
+    areas: int,
+    lost: Iterable[tuple[UUID, int]],
+    gained: Iterable[tuple[UUID, int]],
+    *,
+    counting: bool,
+) -> Report:
+    records = conflicts = None
+    if counting:
+        owned = sa.select(_FEED.c.id).join(_AREA, _AREA.c.id == _FEED.c.owner_id).where(_AREA.c.path.startswith(path))
+        records = await _count(transaction, _ENTRY, _ENTRY.c.live, _ENTRY.c.feed_id.in_(owned))
+        there = sa.select(_AREA.c.id).where(_AREA.c.path.startswith(path))
+        open_ones = (_CONFLICT.c.state == "open", _CONFLICT.c.area_id.in_(there))
+        conflicts = await _count(transaction, _CONFLICT, *open_ones)
+    losing, gaining = ({person for person, _ in pairs} for pairs in (lost, gained))
+    phones = await _phones_of(transaction, losing | gaining)
+    return Report(areas, records, conflicts, *(_touched(people, phones) for people in (losing, gaining)))
+
+
+async def _count(transaction: Transaction, table: sa.Table, *which: Any) -> int:
+    row = await transaction.first(sa.select(sa.func.count()).select_from(table).where(*which))
+    return int(row[0]) if row else 0
+
+
+async def _phones_of(transaction: Transaction, people: set[UUID]) -> Sequence[Any]:
+    kept = (_REPLICA.c.person_id.in_(people), _REPLICA.c.revoked_at.is_(None))
+    return await transaction.rows(sa.select(_REPLICA).where(*kept).order_by(_REPLICA.c.id)) if people else []
+
+
+def _touched(people: set[UUID], phones: Sequence[Any]) -> list[Touched]:
+    return [Touched(one, [phone for phone in phones if phone.person_id == one]) for one in sorted(people)]
