@@ -21,8 +21,8 @@ from tests.contract import document
 from tests.postgres import PostgresMissing
 from tests.postgres import Server as Cluster
 from tests.simulation.backends import may_be_stopped
-from tests.simulation.place import GRANTED, Prepared, application, feeds_by_name, furnish, in_memory
-from tests.simulation.server import Grant, Server
+from tests.simulation.place import Prepared, application, feeds_by_name, furnish, in_memory
+from tests.simulation.server import Server
 from tests.simulation.store_faults import StoreFaults
 from tests.simulation.timeline import Clock, Timeline
 
@@ -108,11 +108,10 @@ class ServerOnPostgres(Server):
     def __init__(self, seed: int, clock: Clock, stage: Stage) -> None:
         self.stage, self.place, self.clock = stage, stage.place, clock
         self.faults, self.backup, self.repeats = StoreFaults(), None, 0
-        self.grants: dict[str, list[Grant]] = {login: [] for login in GRANTED}
+        self.begin_grants()
         self._seams = replace(clock.seams(f"server {seed}"), sleep=self._sleep)
         self._open()
-        for login, area in GRANTED.items():
-            self.grant(login, area)
+        self.give_first_grants()
 
     async def end_every_grant(self, login: str) -> None:
         """As `end_grant` of all that they have, in one transaction, while others are at work."""
