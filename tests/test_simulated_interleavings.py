@@ -21,7 +21,11 @@ from tests.simulation.seats import Seat
 from tests.simulation.server_on_postgres import Stage, stage_on
 
 SEEDS, SLICES = 8, 4
-SAMPLE = {"replica_is_not_locked": range(2), "writes_see_one_moment": range(2), "a_page_is_two_moments": range(2, 4)}
+SAMPLE = {
+    "replica_is_not_locked": range(2),
+    "a_page_is_two_moments": range(3, 6),
+    "parents_are_not_held": range(14, 15),
+}
 """Planted faults that show soon, and the seeds to try; `--tier postgres --bugs` tries all of them."""
 
 
