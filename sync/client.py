@@ -125,20 +125,16 @@ class Client:
         return answered, _retry_after_seconds(response)
 
     async def _send(self, request: Request) -> httpx.Response | None:
-        tokens = self.replica.tokens()
-        if tokens is None:
-            raise NotSignedIn
-        headers, body = {**_JSON, "Authorization": f"Bearer {tokens[0]}"}, request.body
+        access_token, _ = self._require_tokens()
+        headers, body = {**_JSON, "Authorization": f"Bearer {access_token}"}, request.body
         if len(body) > SMALLEST_GZIP_BYTES:
             headers["Content-Encoding"], body = "gzip", gzip.compress(body, mtime=0)
         return await self._try(request.method, request.path, content=body, headers=headers)
 
     async def _refresh(self) -> httpx.Response | None:
         """The answer to a refresh. Where it is a 200, the new tokens are on disk."""
-        tokens = self.replica.tokens()
-        if tokens is None:
-            raise NotSignedIn
-        form = {"grant_type": "refresh_token", "refresh_token": tokens[1]}
+        _, refresh_token = self._require_tokens()
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         response = await self._try("POST", "/v1/auth/token", data=form)
         if response is None or response.status_code != 200:
             return response
@@ -146,6 +142,13 @@ class Client:
         if fresh:
             self.replica.keep_tokens(fresh.access_token, fresh.refresh_token)
         return response if fresh else None
+
+    def _require_tokens(self) -> tuple[str, str]:
+        """(access, refresh). Raises NotSignedIn."""
+        tokens = self.replica.tokens()
+        if tokens is None:
+            raise NotSignedIn
+        return tokens
 
     async def _try(self, method: str, path: str, **options: Any) -> httpx.Response | None:
         try:

@@ -75,15 +75,15 @@ class Copies:
 
     def apply(self, changes: list[Change]) -> None:
         """Each by its seq; of a feed that isn't followed, none."""
-        followed = {feed: self.feed(feed) for feed in {change.feed for change in changes}}
+        named = {change.feed for change in changes}
+        followed = {number: feed for number in named if (feed := self.feed(number))}
         steps: defaultdict[int, int] = defaultdict(int)
         for change in changes:
-            if followed[change.feed]:
+            if change.feed in followed:
                 steps[change.feed] += self._apply_one(change)
         for number, step in steps.items():
-            if feed := followed[number]:
-                digest = (feed.digest + step) % DIGEST_MODULUS
-                self._put_feed(feed.model_copy(update={"digest": digest}))
+            digest = (followed[number].digest + step) % DIGEST_MODULUS
+            self._put_feed(followed[number].model_copy(update={"digest": digest}))
         for collection in {change.collection for change in changes}:
             self.know(collection)
 

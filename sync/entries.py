@@ -152,13 +152,13 @@ class Entries:
 
     def remove(self, entry: Entry) -> None:
         """Forgets it for ever."""
-        self._mark(entry, None)
+        self._mark(self._at(entry.place), None)
         self._store.delete(MUTATIONS, _spelled(entry.place))
 
     def find(self, id: UUID | str) -> Entry | None:
         """The mutation of that id, in whatever state."""
         place = self._store.get(MARKS, f"id/{id}")
-        return self._at(place) if isinstance(place, int) else None
+        return None if place is None else self._get(place)
 
     def over(self, key: Key) -> list[Entry]:
         """What lies on top of a record, oldest first: unsent, or acknowledged and in no complete page yet."""
@@ -199,10 +199,13 @@ class Entries:
         kept = self._store.get(MUTATIONS, _spelled(place))
         return None if kept is None else Entry.model_validate(kept)
 
+    def _get(self, place: JsonValue) -> Entry:
+        """The mutation that a mark points at: the two are written together."""
+        assert isinstance(place, int)
+        return Entry.model_validate(self._store.get(MUTATIONS, _spelled(place)))
+
     def _marked(self, prefix: str) -> Iterator[Entry]:
-        for _, place in self._store.scan(MARKS, prefix):
-            if isinstance(place, int) and (entry := self._at(place)):
-                yield entry
+        return (self._get(place) for _, place in self._store.scan(MARKS, prefix))
 
     def _mark(self, held: Entry | None, entry: Entry | None) -> None:
         was, words = (one.marks() if one else set() for one in (held, entry))

@@ -12,9 +12,14 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from app.bench import Bench
 from app.context import Context
+from app.incoming import Arrived
+from app.judge import judge
+from app.loading import load
 from app.opening import open_database
 from app.settings import Settings
+from sync.wire import Outcome
 from tests.conftest import KEY
 from tests.world import NEW_ID, World, bearer, household, mutation, new_world
 
@@ -153,3 +158,29 @@ async def end_all(url: str) -> None:
     others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     await connection.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM ({others}) AS others")
     await connection.close()
+
+
+async def test_a_store_lost_while_a_bad_mutation_is_looked_for_is_asked_once_more_from_the_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors = [mutation(world, "households", NEW_ID(), fields=household(world, door)) for door in ("101", "102")]
+    loads = 0
+
+    async def losing(*arguments: Any) -> Any:
+        nonlocal loads
+        loads += 1
+        if loads == 2:  # the first is for both, the second for the first of them alone
+            raise ConnectionError
+        return await load(*arguments)
+
+    def crashing(bench: Bench, arrived: Arrived) -> Outcome:
+        if arrived.sent_id == doors[1]["id"]:
+            raise ZeroDivisionError
+        return judge(bench, arrived)
+
+    monkeypatch.setattr("app.receive.load", losing)
+    monkeypatch.setattr("app.receive.judge", crashing)
+    headers = bearer(await world.phone_token("wang"))
+    answer = await world.http.post("/v1/sync/push", json={"mutations": doors}, headers=headers)
+    assert [outcome["outcome"] for outcome in answer.json()["outcomes"]] == ["applied", "refused"]
+    assert answer.json()["received"] == 2

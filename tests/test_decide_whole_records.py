@@ -155,6 +155,13 @@ def test_without_a_base_texts_merge_against_what_was_seen_and_are_asked_about_wh
     assert story.push("me", "update", None, {"note": "五。"}).outcome == "conflicted"
 
 
+def test_without_a_base_a_merge_that_makes_an_invalid_record_asks_beside_what_was_seen() -> None:
+    story = Story()
+    story.push("you", "update", 1, {"high": 3})
+    decision = story.push("me", "update", None, {"low": 4}, seen=START)
+    assert (decision.outcome, decision.contested) == ("conflicted", {"low": Contest(1, 1, 4)})
+
+
 def test_without_a_base_sets_and_sums_still_take_effect() -> None:
     story = Story()
     story.push("me", "update", None, {"tags": {"add": ["c"], "remove": ["a"]}, "count": {"increment": 2}})

@@ -1,5 +1,6 @@
 """What somebody wrote before their building was given to another is taken for thirty days, as far as it can be."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -205,6 +206,37 @@ async def test_a_revoked_phone_may_not_push_even_within_the_grace(world: World, 
     assert (await world.http.delete(f"/v1/replicas/{replica['id']}", headers=person)).status_code == 204
     answer = await old.send(mutation(world, "visits", NEW_ID(), fields=visit(door)))
     assert (answer.status_code, answer.json()["code"]) == (401, "replica_revoked")
+
+
+async def test_a_phone_revoked_while_its_push_is_on_its_way_gets_nothing_in(
+    world: World, old: RawPhone, new: RawPhone, door: UUID
+) -> None:
+    [replica] = (await world.http.get("/v1/replicas", headers=old.headers)).json()["replicas"]
+    knock = mutation(world, "visits", NEW_ID(), fields=visit(door))
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"mutations":['
+        ended = await world.http.delete(f"/v1/replicas/{replica['id']}", headers=old.headers)
+        assert ended.status_code == 204
+        yield json.dumps(knock).encode() + b"]}"
+
+    sent = {**old.headers, "Content-Type": "application/json"}
+    answer = await world.http.post("/v1/sync/push", content=slowly(), headers=sent)
+    assert (answer.status_code, answer.json()["code"]) == (401, "replica_revoked")
+    await new.pull()
+    assert new.holds("visits", knock["record"]) is None
+
+
+async def test_ending_one_role_leaves_the_others(world: World, old: RawPhone, new: RawPhone, door: UUID) -> None:
+    await world.grant("old", "building_1", role="reader")
+    await world.end_grant("old", "building_1", role="worker")
+    outcome = await old.say("households", door, "update", 1, fields={"door": "102"})
+    assert outcome["outcome"] == "conflicted"  # within the grace, since a reader writes nothing
+    await old.pull()
+    assert old.holds("households", door)
+    await world.end_grant("old", "building_1", role="reader")
+    await old.pull()
+    assert not old.feeds
 
 
 async def test_a_reader_gets_no_grace_to_write(world: World, new: RawPhone, door: UUID) -> None:

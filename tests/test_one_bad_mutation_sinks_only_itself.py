@@ -225,8 +225,12 @@ async def test_of_an_id_used_twice_in_one_push_the_second_text_is_kept(scene: Sc
     assert second in await scene.payloads("li")
 
 
-async def test_a_mutation_that_makes_the_judge_crash_sinks_alone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    bad = scene.door(note="crash")
+@pytest.mark.parametrize("op", ["create", "update"])
+async def test_a_mutation_that_makes_the_judge_crash_sinks_alone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, op: str
+) -> None:
+    fields = {"note": "crash"}
+    bad = scene.door(**fields) if op == "create" else scene.change("households", "mine", fields=fields)
 
     def crashing(bench: Bench, arrived: Arrived) -> Outcome:
         if arrived.sent_id == bad["id"]:

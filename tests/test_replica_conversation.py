@@ -69,6 +69,17 @@ def test_an_outcome_that_is_missing_is_asked_for_again(pair: Pair) -> None:
     assert pair.phone.status().up_to_date
 
 
+def test_outcomes_of_another_epoch_settle_nothing(pair: Pair) -> None:
+    pair.sync()
+    pair.phone.create("visits", HOME, {"note": "one"})
+    request = pair.phone.next_request()
+    assert request is not None
+    said = json.loads(pair.server.answer(request)[2])
+    said["push"]["epoch"] = "e9"
+    assert pair.phone.answer(request, 200, JSON, json.dumps(said).encode()).verdict == "retry"
+    assert pair.phone.status().unsent == 1
+
+
 def test_the_same_person_signing_in_again_keeps_outbox_log_and_copies(pair: Pair) -> None:
     household = pair.key("households", 1)
     pair.server.write(household, {"door": "101"})
@@ -142,6 +153,17 @@ def test_the_log_forgets_after_30_days_of_the_servers_clock_and_no_sooner(pair: 
     pair.phone.create("visits", HOME, {"note": "three"})
     pair.sync()
     assert [entry.fields["note"] for entry in pair.phone._read().entries.all()] == ["three"]
+
+
+def test_the_log_keeps_what_no_complete_page_has_brought_however_old_it_is(pair: Pair) -> None:
+    key = pair.phone.create("visits", HOME, {"note": "one"})
+    pair.server.beside = [{"complete": False}, {"complete": False, "cursor": "0"}]
+    pair.exchange()
+    pair.server.now = pair.server.now.replace(month=5)
+    pair.phone.create("visits", OTHER_HOME, {"note": "two"})
+    pair.exchange()
+    assert [entry.fields["note"] for entry in pair.phone._read().entries.all()] == ["one", "two"]
+    assert pair.fields(key) == {"note": "one"}
 
 
 def test_the_count_the_phone_tells_never_falls(pair: Pair) -> None:

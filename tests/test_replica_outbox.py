@@ -84,6 +84,22 @@ def test_a_record_the_server_never_heard_of_vanishes_when_it_is_deleted(pair: Pa
     assert list(pair.server.mutations) == []
 
 
+def test_a_record_edited_twice_before_an_answer_is_listed_once(pair: Pair) -> None:
+    key = pair.phone.create("visits", HOME, {"note": "one"})
+    pair.lose_an_answer()
+    pair.phone.edit(key, {"note": "two"})
+    assert [one.fields for one in pair.phone.shown_all("visits")] == [{"note": "two"}]
+
+
+def test_a_set_written_whole_after_an_unsent_change_of_it_takes_nothing_of_that_back(pair: Pair) -> None:
+    key = a_household(pair)
+    pair.phone.edit(key, {"needs": {"add": ["bread"], "remove": ["oil"]}})
+    pair.phone.edit(key, {"needs": ["oil", "soap"]})
+    pair.sync()
+    (mutation,) = pair.last_push()
+    assert mutation["fields"] == {"needs": {"add": ["bread", "oil", "soap"], "remove": []}}
+
+
 def test_an_unsent_edit_and_a_delete_are_sent_as_a_delete(pair: Pair) -> None:
     key = a_household(pair)
     pair.phone.edit(key, {"phone": "2"})
@@ -213,6 +229,20 @@ def test_seen_is_kept_with_every_edit_and_not_sent_to_the_server_it_came_from(pa
     assert entry.seen[0].fields["note"] == "a"
     pair.sync()
     assert not any("seen" in m or "epoch" in m for m in pair.server.mutations)
+
+
+def test_what_is_referred_to_twice_is_seen_once(pair: Pair) -> None:
+    household, resident = a_household(pair), pair.key("residents", 2)
+    pair.server.write(resident, {"household_id": str(household.record)})
+    pair.sync()
+    pair.phone.create("visits", HOME, {"household_id": str(household.record), "resident_id": str(resident.record)})
+    entry = next(pair.phone._read().entries.marked("unsent"))
+    assert sorted(one.collection for one in entry.seen) == ["households", "residents"]
+
+
+def test_words_as_long_as_an_id_refer_to_nothing(pair: Pair) -> None:
+    pair.phone.create("visits", HOME, {"note": "no".ljust(36, "!")})
+    assert next(pair.phone._read().entries.marked("unsent")).seen == []
 
 
 def test_what_cannot_travel_is_told_to_its_writer_at_once(pair: Pair) -> None:

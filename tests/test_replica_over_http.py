@@ -123,6 +123,23 @@ async def test_a_wrong_password_is_told_and_changes_nothing() -> None:
     assert phone.replica.tokens() is None
 
 
+async def test_signing_in_outlasts_a_bad_moment_of_the_network_and_of_the_server() -> None:
+    phone = Phone()
+    too_many = as_response(problem(429, "too_many_requests"))
+    phone.server.in_the_way = [no_signal, a_portal, lambda request: too_many]
+    await phone.client.sign_in("li", "knock", "a phone", "test", "1")
+    assert phone.replica.tokens() == (phone.server.access, "refresh phone")
+    assert len(phone.clock.slept) == 3
+
+
+async def test_signing_in_without_a_signal_ends_in_offline() -> None:
+    phone = Phone()
+    phone.server.in_the_way = [no_signal] * 99
+    with pytest.raises(Offline):
+        await phone.client.sign_in("li", "knock", "a phone", "test", "1")
+    assert len(phone.server.requests) == len(phone.clock.slept) == TRIES
+
+
 async def test_another_person_is_turned_away_before_the_server_hears_of_a_new_phone() -> None:
     phone = await Phone().sign_in()
     phone.replica.create("visits", HOME, {"note": "mine"})
@@ -185,6 +202,14 @@ async def test_a_lost_answer_to_a_refresh_is_asked_for_again_with_the_same_token
     assert report.status.up_to_date
     refreshes = [r.content for r in phone.server.requests if r.url.path == "/v1/auth/token"]
     assert refreshes[0] == refreshes[1]
+
+
+async def test_a_portal_that_answers_a_refresh_costs_only_time() -> None:
+    phone = await Phone().sign_in()
+    phone.server.access = "expired"
+    phone.server.in_the_way = [lambda request: None, a_portal]
+    assert (await phone.client.sync()).status.up_to_date
+    assert phone.server.refreshes == len(phone.clock.slept) == 1
 
 
 async def test_a_refused_refresh_asks_for_a_sign_in_and_keeps_the_outbox() -> None:

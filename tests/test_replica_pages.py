@@ -104,6 +104,14 @@ def test_a_record_lives_while_one_feed_lists_it_and_is_shown_as_the_widest_shows
     assert pair.phone.shown(key) is None
 
 
+def test_a_record_that_two_feeds_list_is_shown_once(pair: Pair) -> None:
+    pair.server.open_feed(2)
+    for feed in (1, 2):
+        pair.server.list(pair.key("households", 1), 1, {"door": "101"}, feed=feed)
+    pair.sync()
+    assert shown(pair) == [pair.key("households", 1)]
+
+
 def test_of_equally_wide_feeds_the_newest_copy_is_shown_then_that_of_the_lowest_feed(pair: Pair) -> None:
     key = pair.key("residents", 1)
     for feed, rev in ((2, 5), (3, 6), (4, 6)):
@@ -139,6 +147,19 @@ def test_a_lost_feed_takes_its_records_with_it_also_from_what_was_seen(pair: Pai
     assert [one.fields for one in of_kept.seen] == [{"floor": 1}]
     assert pair.phone.shown(mine) is None
     assert [feed.feed for feed in pair.phone.copies().feeds()] == [1]
+
+
+def test_a_lost_feed_leaves_what_another_feed_showed_in_what_was_seen(pair: Pair) -> None:
+    pair.server.open_feed(2)
+    lost, kept = pair.key("households", 1), pair.key("households", 2)
+    pair.server.list(lost, 1, {"door": "101"}, feed=2)
+    pair.server.list(kept, 1, {"door": "102"})
+    pair.sync()
+    pair.phone.create("moves", HOME, {"from_id": str(lost.record), "to_id": str(kept.record)})
+    pair.server.beside = [{"lost": [2]}]
+    pair.exchange()
+    (move,) = pair.phone._read().entries.all()
+    assert [(one.record, one.fields) for one in move.seen] == [(kept.record, {"door": "102"})]
 
 
 def test_a_lost_feed_discards_what_is_staged_of_it_and_a_regained_one_begins_anew() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from sync.store import MemoryStore
-from tests.scripted import HOME, JSON, PERSON, Pair, pair, problem
+from tests.scripted import HOME, JSON, PERSON, Pair, a_household, new_pair, pair, problem
 
 __all__ = ["pair"]
 
@@ -74,6 +74,15 @@ def test_an_older_server_takes_nothing_and_loses_nothing(pair: Pair) -> None:
     assert pair.phone.status().blocked_by == "server_older"
     pair.sync()
     assert pair.phone.status().up_to_date
+
+
+def test_a_restore_that_says_neither_epoch_nor_count_stops_the_sync_and_loses_nothing(pair: Pair) -> None:
+    key = pair.phone.create("visits", HOME, {"note": "one"})
+    pair.server.next_answers = [problem(409, "server_restored")]
+    assert pair.exchange().verdict == "stopped"
+    assert not pair.phone.status().recovering
+    pair.sync()
+    assert pair.server.records[key]["fields"] == {"note": "one"}
 
 
 @pytest.mark.parametrize("code", ["token_expired", "not_signed_in", "token_foreign"])
@@ -152,6 +161,18 @@ def test_a_mutation_that_is_too_large_alone_is_refused_here_and_holds_up_nothing
     assert pair.phone.shown(large) is None
 
 
+def test_an_edit_that_is_too_large_with_what_was_seen_goes_without_it(pair: Pair) -> None:
+    household = a_household(pair)
+    pair.phone.edit(household, {"phone": "2"})
+    pair.server.next_answers = [problem(413, "body_too_large")]
+    assert pair.exchange().verdict == "ok"
+    assert pair.phone.refusals() == []
+    pair.phone.sign_in(PERSON, OTHER_PHONE)
+    pair.sync()
+    assert pair.server.records[household]["fields"]["phone"] == "2"
+    assert next(pair.phone._read().entries.all()).seen == []
+
+
 def test_a_revoked_phone_wipes_at_once_but_keeps_what_its_person_typed(pair: Pair) -> None:
     household = pair.key("households", 1)
     pair.server.write(household, {"door": "101", "phone": "1"})
@@ -171,3 +192,16 @@ def test_a_revoked_phone_wipes_at_once_but_keeps_what_its_person_typed(pair: Pai
     assert pair.phone.status().up_to_date
     assert pair.server.records[visit]["fields"]["note"] == "mine"
     assert pair.phone.shown(household) is not None
+
+
+def test_a_revoked_phone_keeps_nothing_of_the_pages_it_had_only_staged() -> None:
+    pair = new_pair(page_limit=1)
+    for number in (1, 2):
+        pair.server.write(pair.key("households", number), {"door": "secret"})
+    pair.phone.want_sync()
+    pair.exchange()
+    assert isinstance(pair.store, MemoryStore)
+    assert "secret" in json.dumps(pair.store.snapshot(), default=str)
+    pair.server.next_answers = [problem(401, "replica_revoked")]
+    pair.exchange()
+    assert "secret" not in json.dumps(pair.store.snapshot(), default=str)

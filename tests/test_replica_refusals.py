@@ -126,6 +126,17 @@ def test_what_is_in_flight_when_its_create_is_corrected_is_queued_again_by_itsel
     assert (update["op"], update["after"]) == ("update", create["id"])
 
 
+def test_correcting_a_create_leaves_what_was_refused_for_itself_alone(pair: Pair) -> None:
+    first, second = (pair.phone.create("households", HOME, {"door": "wrong"}) for _ in range(2))
+    refuse(pair, first, second)
+    pair.sync()
+    corrected, other = pair.phone.refusals()
+    pair.phone.correct(corrected.id, {"door": "101"})
+    assert pair.phone.refusals() == [other]
+    pair.sync()
+    assert (pair.fields(first), pair.fields(second)) == ({"door": "101"}, None)
+
+
 def test_a_correction_that_cannot_be_made_leaves_the_refusal(pair: Pair) -> None:
     key = pair.key("households", 1)
     pair.server.write(key, {"door": "101"})

@@ -3,7 +3,7 @@
 import pytest
 
 from sync.replica import Key, NotOpen
-from tests.scripted import Pair, a_household, pair
+from tests.scripted import Pair, a_household, pair, refusal
 
 __all__ = ["pair"]
 
@@ -67,6 +67,20 @@ def test_a_resolution_upon_an_edit_in_flight_names_it_for_its_target(pair: Pair)
     resolution = pair.last_push()[0]
     assert resolution["fields"]["resolution"] == {"value": "7", "base": 3, "after": edit["id"]}
     assert resolution["after"] is None
+
+
+def test_a_resolution_upon_an_edit_that_goes_again_under_a_new_id_names_the_new_one(pair: Pair) -> None:
+    household = a_household(pair)
+    conflict = a_conflict(pair, household)
+    pair.phone.edit(household, {"phone": "5"})
+    pair.lose_an_answer()
+    (edit,) = pair.last_push()
+    pair.server.outcomes[edit["id"]] = {"id": edit["id"], **refusal("mutation_reused")}, {}
+    pair.phone.resolve(conflict, "7")
+    pair.sync()
+    _, again, resolution = list(pair.server.mutations)[-3:]
+    assert (again["fields"], again["id"] != edit["id"]) == ({"phone": "5"}, True)
+    assert resolution["fields"]["resolution"] == {"value": "7", "base": 3, "after": again["id"]}
 
 
 def test_resolving_a_crossing_delete_hides_the_record(pair: Pair) -> None:

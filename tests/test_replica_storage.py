@@ -1,6 +1,7 @@
 """One contract for every storage of a replica; what runs on one runs on the other."""
 
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,3 +153,20 @@ class TestSqlite(StorageContract):
             for name in ("journal_mode", "synchronous", "secure_delete")
         }
         assert pragmas == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
+
+    def test_a_full_disk_undoes_the_transaction_and_the_store_goes_on(self, store: SqliteStore) -> None:
+        with store.transaction():
+            store.put("a", "kept", 1)
+        (pages,) = store._database.execute("PRAGMA page_count").fetchone()
+        store._database.execute(f"PRAGMA max_page_count={pages}")
+        with pytest.raises(sqlite3.OperationalError, match="full"), store.transaction():
+            self.fill(store)
+        assert list(store.scan("a")) == [("kept", 1)]
+        store._database.execute("PRAGMA max_page_count=1000000")
+        with store.transaction():
+            store.put("a", "small", 2)
+        assert list(store.scan("a")) == [("kept", 1), ("small", 2)]
+
+    def fill(self, store: SqliteStore) -> None:
+        store.put("a", "small", 2)
+        store.put("a", "large", "x" * 100_000)

@@ -58,10 +58,11 @@ class World:
                 until=until,
             )
 
-    async def end_grant(self, login: str, area: str) -> None:
-        """Takes a role."""
+    async def end_grant(self, login: str, area: str, role: str | None = None) -> None:
+        """Takes a role, or whatever roles there are."""
+        person, area_id = self.people[login], self.areas[area]
         async with self.context.database.transaction() as transaction:
-            await end_grant(transaction, self.context, person_id=self.people[login], area_id=self.areas[area])
+            await end_grant(transaction, self.context, person_id=person, area_id=area_id, role=role)
 
     async def token(self, login: str) -> str:
         """A token as signing in gives it, without the password's cost: test_signing_in.py pays that."""
