@@ -1,5 +1,6 @@
 """The production store: PostgreSQL 15 or newer, through asyncpg."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -76,7 +77,12 @@ class Postgres(Database):
         if self._glances is None:
             self._glances = await self._open_glances()  # connects to nothing yet, so nobody comes in between
         async with self._glances.acquire() as driver:
-            yield PostgresReader(driver)
+            try:
+                yield PostgresReader(driver)
+            except asyncio.CancelledError:
+                # A statement that was parsed and never run holds its tables, against any migration.
+                driver.terminate()
+                raise
 
     async def durability_fault(self) -> str | None:
         async with self.snapshot() as snapshot:

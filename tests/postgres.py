@@ -28,8 +28,13 @@ START_SECONDS = 30
 
 # The server lives as long as its standard input stays open. However we end, killed outright
 # included, the kernel closes it; then the server is stopped and its folder removed.
-# (INT ends sessions too, but sh makes a background job ignore it until the server has its own handler.)
-KEEPER = '"$@" & read -r _; kill -INT $!; kill -TERM $!; wait; cd / && rm -rf "$FOLDER"'
+# (INT ends sessions too, but sh makes a background job ignore it until the server has its own handler. A process
+# that the simulator had stopped, when it was killed itself, would never end.)
+KEEPER = """
+"$@" & read -r _
+kill -CONT $(ps -A -o pid= -o ppid= | while read -r one of; do [ "$of" = $! ] && echo "$one"; done)
+kill -INT $!; kill -TERM $!; wait; cd / && rm -rf "$FOLDER"
+"""
 
 
 class PostgresMissing(Exception):

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from asyncpg.protocol import Protocol
 
 from app.context import Context
 from app.database import meanwhile
 from app.postgres import Postgres
 from app.postgres_transaction import PostgresTransaction
+from app.tables import Feed
 
 pytestmark = pytest.mark.anyio
 OPEN = sa.text(
@@ -42,6 +44,33 @@ async def test_no_transaction_is_left_open(context: Context, said: str, monkeypa
         await asyncio.create_task(fails())
     async with context.database.glance() as elsewhere:
         assert (await elsewhere.fetch_first(OPEN)).open == 0
+
+
+@pytest.mark.parametrize("store", ["postgres"], indirect=True)
+async def test_a_cancelled_glance_holds_no_table(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the parsing of a statement, which takes its tables, and the sending of it, which lets go of them."""
+
+    async def never(*arguments: Any, **options: Any) -> Any:
+        parsed.set()
+        await asyncio.Event().wait()
+
+    async def glances() -> None:
+        async with context.database.glance() as reader:
+            await reader.fetch(sa.select(Feed.head))
+
+    parsed = asyncio.Event()
+    async with context.database.glance() as connected:
+        await connected.fetch(OPEN)
+    with monkeypatch.context() as patched:
+        patched.setattr(Protocol, "bind_execute", never)
+        glancing = asyncio.create_task(glances())
+        await parsed.wait()
+        glancing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await glancing
+    async with context.database.transaction() as ddl:
+        await ddl.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
+        await ddl.execute(sa.text("LOCK TABLE feed IN ACCESS EXCLUSIVE MODE"))
 
 
 async def test_what_is_done_meanwhile_is_over_when_it_is_cancelled() -> None:

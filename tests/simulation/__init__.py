@@ -15,5 +15,14 @@ once more when all is quiet. The same seed gives the same trace, whatever else t
     run.py        one seed from its plan to its verdict
     shrink.py     a failing plan made short         bugs.py  faults planted in the product, to test the tester
 
+`--tier postgres` is another day of the same place: requests at work at once, on PostgreSQL.
+
+    baton.py      every statement waits for its turn, which a seed hands out      seats.py  who waits
+    backends.py   whoever a lock holds up is stopped, so that PostgreSQL works on one statement at a time
+    at_once.py    rounds of requests at once, and what interferes     plan_at_once.py  who is there
+    crowd.py      what people write so that it meets                  oracle_among_many.py  what can be held then
+    server_on_postgres.py      one database for all seeds, each time as it was in the beginning
+    bugs_of_interleaving.py    locks left out     command_at_once.py  what it came to
+
 The shape follows FoundationDB's simulation and Dropbox's Trinity; swarm testing is Groce et al., 2012.
 """

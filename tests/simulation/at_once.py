@@ -21,19 +21,19 @@ from sync.exchange import Request
 from sync.seams import seeded
 from tests.agreement import Reader
 from tests.contract import client_of
-from tests.simulation.baton import Baton, Ends, Seat
-from tests.simulation.oracle import Listing, Oracle
+from tests.simulation.baton import Baton
+from tests.simulation.crowd import UNITS, door_of, mind_of, write_at
+from tests.simulation.oracle_among_many import OracleAmongMany
 from tests.simulation.people import household
 from tests.simulation.phone import SimulatedPhone
-from tests.simulation.plan import Action, Plan
-from tests.simulation.plan_at_once import FATES, MOST_STATEMENTS, READER, ROUNDS, WORKERS
+from tests.simulation.plan import Plan
+from tests.simulation.plan_at_once import FATES, MOST_STATEMENTS, READER, ROUNDS
 from tests.simulation.rest import check_at_rest
 from tests.simulation.run import Broken, Simulation, Verdict
+from tests.simulation.seats import Ends, Seat
 from tests.simulation.server import Reply, answer_of
 from tests.simulation.server_on_postgres import ServerOnPostgres, Stage
 from tests.world import World
-
-UNITS = ("unit_1", "unit_2", "unit_3")
 
 
 @dataclass
@@ -43,20 +43,6 @@ class Sending:
     phone: SimulatedPhone
     request: Request
     seat: Seat
-
-
-class OracleAmongMany(Oracle):
-    """While others are at work, a page's moment is nobody's to know, and who may read what may just have ended."""
-
-    def listing_for(self, login: str) -> Listing:
-        """None while others are at work: then nothing is compared."""
-        return super().listing_for(login) if self._simulation.healing else None  # type: ignore[return-value]
-
-    def _only_what_may_be_read(self, login: str, page: dict[str, Any]) -> None:
-        may = self._simulation.readable  # type: ignore[attr-defined]
-        named = {one["feed"] for one in (*page.get("changes", ()), *page.get("gained", ()))}
-        if foreign := named - (self._simulation.server.reading(login) if may is None else may):
-            self._simulation.fail("I4", f"{login} was sent feeds {sorted(foreign)}")
 
 
 class AtOnce(Simulation):
@@ -81,7 +67,7 @@ class AtOnce(Simulation):
         """On PostgreSQL."""
         return ServerOnPostgres(self.plan.seed, self.clock, self.stage)
 
-    def new_oracle(self) -> Oracle:
+    def new_oracle(self) -> OracleAmongMany:
         """As far as it can tell."""
         return OracleAmongMany(self)
 
@@ -125,31 +111,43 @@ class AtOnce(Simulation):
     def _round(self) -> None:
         # Now and then so much that pulls are noted again, but no token ends.
         self.timeline.pass_by(301 if self.timeline.seconds < 400 and self.dice.random() < 0.3 else 1)
-        for number, phone in enumerate(self.phones):
-            for _ in range(self.dice.choice((0, 1, 2, 3))):
-                self._do_write(phone, Action(0, "write", number, dice := self.dice.getrandbits(48)), seeded(dice))
         works: dict[Seat, Coroutine[Any, Any, Any]] = {}
-        sendings = [one for phone in self.phones for one in self._sendings_of(phone)]
+        door = door_of(self)
+        sendings = [one for number in range(len(self.phones)) for one in self._sendings_of(number, door)]
         for one in sendings:
             works[one.seat] = self._arrives(one)
         if not self.plan.rates["compact"]:
-            works[Seat("reader")] = self._read_along([self.dice.choice((1, 1, 2, 7, 50)) for _ in range(4)])
-        ended = self._somebody_interferes(works)
+            works[Seat("reader")] = self._read_along(
+                [self.dice.choice((1, 2, 7, 50, 50)) for _ in range(self.dice.choice((2, 4, 8)))]
+            )
+        ended = self._somebody_interferes(works, door)
         before = {login: self.server.reading(login) for login in self.server.grants}
         answers = self.server.run(self.baton.together(works))
         for seat, answer in zip(works, answers, strict=True):
+            self.events[f"{seat.name.partition('.')[0].rstrip('0123456789')} {getattr(answer, 'status', '')}"] += 1
             if isinstance(answer, BaseException) and not (seat.struck and isinstance(answer, asyncio.CancelledError)):
                 self.fail("O9", f"{seat.name}: {type(answer).__name__}: {answer}")
         self._hear([(one, answers[at]) for at, one in enumerate(sendings)], before, ended)
 
-    def _sendings_of(self, phone: SimulatedPhone) -> list[Sending]:
+    def _sendings_of(self, number: int, door: int) -> list[Sending]:
+        phone, mind = self.phones[number], mind_of(self.dice)
+        for _ in range(self.dice.choice((0, 1, 2, 3))):
+            write_at(self, number, door, mind)
+        sendings = self._handed_out(phone, 0)
+        if sendings and self._chance("overlap"):
+            # Nobody waited for the answer: what was handed out goes again, with what was written since.
+            write_at(self, number, door, mind)
+            sendings += self._handed_out(phone, len(sendings))
+        return sendings
+
+    def _handed_out(self, phone: SimulatedPhone, before: int) -> list[Sending]:
         phone.replica.want_sync()
         request = phone.replica.next_request() if phone.replica.tokens() else None
         if request is None:
             return []
         self.oracle.sent(phone, request)
         times = 2 if self._chance("duplicate") else 1
-        return [Sending(phone, request, Seat(f"{phone.name}.{n}", self._fate())) for n in range(times)]
+        return [Sending(phone, request, Seat(f"{phone.name}.{before + n}", self._fate())) for n in range(times)]
 
     def _arrives(self, one: Sending) -> Coroutine[Any, Any, Reply]:
         tokens = one.phone.replica.tokens()
@@ -161,22 +159,19 @@ class AtOnce(Simulation):
         for limit in limits:
             await self.reader.pull(limit)
 
-    def _somebody_interferes(self, works: dict[Seat, Coroutine[Any, Any, Any]]) -> tuple[str, Seat] | None:
+    def _somebody_interferes(self, works: dict[Seat, Coroutine[Any, Any, Any]], door: int) -> tuple[str, Seat] | None:
         """An operator's doings among the requests; whose grants end, and in which seat."""
         if self._chance("move"):
-            id = household(self.dice.randrange(self.plan.records))
             body = b'{"area_id":"%b"}' % str(self.server.place.areas[self.dice.choice(UNITS)]).encode()
             token = self.server.sign_in(READER)
-            works[Seat("office")] = answer_of(
-                self.server.place.app, "PATCH", f"/v1/households/{id}", body, token, "application/merge-patch+json"
-            )
+            path = f"/v1/households/{household(door)}"
+            works[Seat("office")] = answer_of(self.server.place.app, "PATCH", path, body, token)
         if self._chance("compact"):
             works[Seat("compaction")] = compact(self.server.context, 0)
-        ending, login = self._chance("end_grant"), self.dice.choice(WORKERS)
-        if not ending:
-            return None
+        login = self.dice.choice(sorted({login for login in self.plan.logins if login != READER}))
         if not self.server.reading(login):
             self.server.grant(login, self.dice.choice(("community", "building_1", "building_2")))
+        if not self._chance("end_grant"):
             return None
         seat = Seat("operator")
         works[seat] = self.server.end_every_grant(login)
@@ -192,6 +187,7 @@ class AtOnce(Simulation):
             if not isinstance(reply, Reply):
                 continue
             self.events[f"{one.request.kind} {reply.status}"] += 1
+            self.baton.note(one.seat.name, reply.status, reply.body)
             may_have = one.seat.struck and reply.status == 503
             self.readable = self._readable(one, before[one.phone.login], ended)
             self.oracle.answered(one.phone.login, one.request, reply, injected=may_have)
@@ -240,7 +236,7 @@ class AtOnce(Simulation):
         if self.plan.rates["compact"]:
             return
         fresh = self._new_reader()
-        self.server.run(self.reader.drain(1, 7, 50))
+        self.server.run(self.reader.drain(self.dice.choice((1, 7, 50))))
         self.server.run(fresh.drain(500))
         mine, theirs = self.reader.copies, fresh.copies
         if missed := sum(mine.get(key) != theirs.get(key) for key in mine.keys() | theirs.keys()):

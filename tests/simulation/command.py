@@ -40,16 +40,26 @@ def main(arguments: list[str]) -> int:
     """0 where everything held, and every planted fault that was asked for showed."""
     asked = _parser().parse_args(arguments)
     if asked.tier == "postgres" or asked.bug in INTERLEAVING:
-        return command_at_once.main(asked, asked.jobs)
+        with command_at_once.cluster():
+            return _at_once(asked)
     if asked.replay:
         return _told([_one_of(Plan.from_json(Path(asked.replay).read_text()), asked.bug)], 0.0)
     if asked.bugs or asked.bug:
-        return show_bugs([asked.bug] if asked.bug else [*BUGS], asked.first, asked.seeds or BUDGET, asked.jobs)
+        return show_bugs([asked.bug] if asked.bug else [*BUGS], Hunt(asked.first, asked.seeds or BUDGET), asked.jobs)
     seeds = range(asked.first, asked.first + (asked.seeds or 200))
     began = time.monotonic()
     if asked.tier == "core":
         return _told(each(ruled, seeds, asked.jobs, at_once=1_000), began, limit="the rules themselves")
     return _told(each(simulated, seeds, asked.jobs), began)
+
+
+def _at_once(asked: argparse.Namespace) -> int:
+    if asked.bugs or asked.bug:
+        budget = asked.seeds or command_at_once.BUDGET
+        names = [asked.bug] if asked.bug else [*INTERLEAVING]
+        return show_bugs(names, command_at_once.Hunt(asked.first, budget), asked.jobs)
+    seeds, began = range(asked.first, asked.first + (asked.seeds or command_at_once.SEEDS)), time.monotonic()
+    return command_at_once.told(each(command_at_once.one_at_once, seeds, asked.jobs), began)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,11 +141,11 @@ def _tell_failure(verdict: Verdict) -> None:
     )
 
 
-def show_bugs(names: list[str], first: int, budget: int, jobs: int) -> int:
+def show_bugs(names: list[str], hunt: Callable[[str], tuple[int, str]], jobs: int) -> int:
     """Each planted fault until it shows; 1 if one of them doesn't."""
     found: list[int] = []
     missed = []
-    for name, (seeds, fault) in zip(names, each(Hunt(first, budget), names, jobs), strict=True):
+    for name, (seeds, fault) in zip(names, each(hunt, names, jobs), strict=True):
         print(f"{name:40} {f'after {seeds:>3} seeds: {fault[:110]}' if fault else f'not in {seeds} seeds'}", flush=True)
         (found if fault else missed).append(seeds)  # type: ignore[attr-defined]
     found.sort()
