@@ -59,6 +59,15 @@ def compact(older_than_days: Annotated[int, typer.Option(min=30)] = 180) -> None
 
 
 @app.command()
+def doctor() -> None:
+    """Compute anew what follows from other rows, and report what differs; changes nothing. Exit code 1 for drift."""
+    from app.commands import checking
+
+    if not checking.doctor(typer.echo):
+        raise typer.Exit(1)
+
+
+@app.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
     from app.commands import running

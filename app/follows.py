@@ -45,22 +45,34 @@ async def follow_new_feeds(transaction: Transaction, feeds: Some[int]) -> None:
 
 async def _follow(transaction: Transaction, *which: sa.ColumnElement[bool], since: Any = _GRANT.c.since) -> None:
     """Writes the rows of some grants or feeds, set-based."""
-    rows = await transaction.rows(
-        sa.select(
-            _GRANT.c.person_id,
-            _FEED.c.home,
-            _FEED.c.id.label("feed_id"),
-            _GRANT.c.id.label("grant_id"),
-            sa.case((_BELOW, _GRANT.c.role), else_=READER).label("role"),
-            since.label("since"),
-            _GRANT.c.until,
-        )
-        .join(_GRANTED, _OF_GRANT)
-        .join(_OWNER, sa.true())
-        .join(_FEED, _FEED.c.owner_id == _OWNER.c.id)
-        .where(_REACHES, *which)
-    )
+    rows = await transaction.rows(should_follow(since).where(*which))
     await transaction.upsert(_FOLLOW, [dict(row._mapping) for row in rows])
+
+
+def should_follow(since: Any = _GRANT.c.since) -> sa.Select[Any]:
+    """The rows of every grant, ended ones too, as the tree is now."""
+    columns = (
+        _GRANT.c.person_id,
+        _FEED.c.home,
+        _FEED.c.id.label("feed_id"),
+        _GRANT.c.id.label("grant_id"),
+        sa.case((_BELOW, _GRANT.c.role), else_=READER).label("role"),
+        since.label("since"),
+        _GRANT.c.until,
+    )
+    granted = sa.select(*columns).join(_GRANTED, _OF_GRANT).join(_OWNER, sa.true())
+    return granted.join(_FEED, _FEED.c.owner_id == _OWNER.c.id).where(_REACHES)
+
+
+def given() -> sa.ColumnElement[bool]:
+    """Is there the grant by which somebody follows, and is it theirs?"""
+    theirs = (_GRANT.c.id == _FOLLOW.c.grant_id, _GRANT.c.person_id == _FOLLOW.c.person_id)
+    return sa.exists(sa.select(1).where(*theirs).correlate(_FOLLOW))
+
+
+def lasting(table: sa.FromClause, now: datetime) -> sa.ColumnElement[bool]:
+    """Rows that haven't ended, whether or not they have begun."""
+    return sa.or_(table.c.until.is_(None), table.c.until > now)
 
 
 async def follow_moved(transaction: Transaction, path: str, now: datetime) -> None:

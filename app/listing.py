@@ -14,6 +14,7 @@ from app.loading import load_entries, load_feeds
 from app.working import CONFLICTS, Record, Working, as_loaded
 from sync.canonical import spelled, spelled_record_hash
 from sync.seams import Seams
+from sync.wire import Fields
 
 
 async def move_dependants(transaction: Transaction, working: Working) -> None:
@@ -100,7 +101,7 @@ def _entries_of(working: Working, record: Record, feed: int, numbers: dict[int, 
     if record.held is None:
         return
     name, id, rev, id_text = record.collection.name, record.id, record.held.rev, str(record.id)
-    head = f'"collection":"{name}","record":"{id_text}","home":"{working.home_text}","rev":{rev}'.encode()
+    head = _head(name, id_text, working.home_text, rev)
     for old in record.live_feeds:
         if old != feed:
             numbers[old] += 1
@@ -109,7 +110,16 @@ def _entries_of(working: Working, record: Record, feed: int, numbers: dict[int, 
     if record.held.deleted:
         yield Listed(feed, numbers[feed], name, id, rev, 0, False, head + b',"deleted":true')
     else:
-        fields = spelled(record.fields)
-        number = spelled_record_hash(name, id_text, rev, fields)
-        body = head + b',"fields":%b,"hash":%d' % (fields, number)
+        number, body = spelled_entry(name, id_text, working.home_text, rev, record.fields)
         yield Listed(feed, numbers[feed], name, id, rev, number, True, body)
+
+
+def spelled_entry(name: str, id: str, home: str, rev: int, fields: Fields) -> tuple[int, bytes]:
+    """A living record's hash, and its entry's body."""
+    spelling = spelled(fields)
+    number = spelled_record_hash(name, id, rev, spelling)
+    return number, _head(name, id, home, rev) + b',"fields":%b,"hash":%d' % (spelling, number)
+
+
+def _head(name: str, id: str, home: str, rev: int) -> bytes:
+    return f'"collection":"{name}","record":"{id}","home":"{home}","rev":{rev}'.encode()
