@@ -65,7 +65,8 @@ def _of(collection: Collection) -> dict[str, sa.Select[Any]]:
     lies = sa.and_(place.c.home == table.c.home, place.c.id == table.c.area_id)
     owner = (place.c.home, place.c.feed_area_id)
     if collection.audience == "reference":
-        owner = (place.c.reference_area_id, place.c.reference_area_id)
+        # A community's own codes may be listed above it: its area alone says where.
+        lies, owner = place.c.id == table.c.area_id, (place.c.reference_area_id, place.c.reference_area_id)
     owned = sa.and_(_FEED.c.home == owner[0], _FEED.c.owner_id == owner[1], _FEED.c.audience == collection.audience)
     right = sa.and_(_ENTRY.c.home == _FEED.c.home, _ENTRY.c.feed_id == _FEED.c.id, _ENTRY.c.live)
     records = sa.select(table.c.id).outerjoin(place, lies).outerjoin(_FEED, owned)

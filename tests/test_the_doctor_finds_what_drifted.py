@@ -1,7 +1,8 @@
 """`qiaomen doctor`: silent about a healthy place, and each kind of drift by its name, on both stores."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,9 +19,9 @@ from app.demo.community import invent_community
 from app.demo.stage import GRID, load, part_of
 from app.doctor import MOST_NAMED, Finding, findings
 from app.handover import hand_over
+from app.settings import Settings
 from app.tables import Feed, FeedEntry, FeedMark, Follow, Grant
-from sync import seams
-from tests.conftest import KEY
+from tests.conftest import KEY, opened
 from tests.raw_phone import RawPhone, phone_of
 from tests.world import NEW_ID, World, household, mutation, new_world
 
@@ -94,8 +95,8 @@ async def test_so_is_the_demos_community(context: Context) -> None:
 
 async def test_compaction_leaves_nothing_to_report(place: Place) -> None:
     now = place.context.seams.now()
-    later = seams.real().__class__(**{**place.context.seams.__dict__, "now": lambda: now + timedelta(days=365)})
-    assert await compact(Context(place.context.database, later, place.context.key, place.context.server_id)) > 0
+    later = replace(place.context.seams, now=lambda: now + timedelta(days=365))
+    assert await compact(replace(place.context, seams=later)) > 0
     assert await place.drift() == {}
 
 
@@ -104,13 +105,13 @@ def of_li(place: Place) -> Any:
 
 
 async def test_a_row_that_nobody_wrote_down_is_missing(place: Place) -> None:
-    assert await place.plant(sa.delete(FOLLOW).where(of_li(place))) == {"follow_missing": 2}
+    assert await place.plant(sa.delete(FOLLOW).where(of_li(place))) == {"follow_missing": 3}
 
 
 async def test_a_row_that_ended_too_soon_is_missing_too(place: Place) -> None:
     now = place.context.seams.now()
     assert await place.plant(sa.update(FOLLOW).where(of_li(place), FOLLOW.c.until.is_(None)).values(until=now)) == {
-        "follow_missing": 2
+        "follow_missing": 3
     }
 
 
@@ -121,22 +122,22 @@ async def test_a_row_of_what_no_grant_reaches_is_too_many(place: Place) -> None:
 
 async def test_rows_of_a_grant_that_is_not_there_are_too_many(place: Place) -> None:
     gone = sa.delete(GRANT).where(GRANT.c.person_id == place.world.people["li"])
-    assert await place.plant(gone) == {"follow_too_many": 3}
+    assert await place.plant(gone) == {"follow_too_many": 4}
 
 
 async def test_dates_that_are_not_the_grants_are_told(place: Place) -> None:
     early = place.context.seams.now() - timedelta(days=99)
-    assert await place.plant(sa.update(FOLLOW).where(of_li(place)).values(since=early)) == {"follow_dates": 2}
+    assert await place.plant(sa.update(FOLLOW).where(of_li(place)).values(since=early)) == {"follow_dates": 3}
 
 
 async def test_a_grant_that_ended_while_its_rows_go_on_is_told(place: Place) -> None:
     now = place.context.seams.now()
     ended = sa.update(GRANT).where(GRANT.c.person_id == place.world.people["li"]).values(until=now)
-    assert await place.plant(ended) == {"follow_dates": 2}
+    assert await place.plant(ended) == {"follow_dates": 3}
 
 
 async def test_another_role_is_told(place: Place) -> None:
-    assert await place.plant(sa.update(FOLLOW).where(of_li(place)).values(role="admin")) == {"follow_role": 2}
+    assert await place.plant(sa.update(FOLLOW).where(of_li(place)).values(role="admin")) == {"follow_role": 3}
 
 
 async def test_what_a_feed_says_of_itself_is_compared_with_what_it_lists(place: Place) -> None:
@@ -210,9 +211,17 @@ def test_a_line_names_a_check_counts_and_ids() -> None:
 
 
 async def test_no_more_than_twenty_are_named(place: Place) -> None:
-    await place.plant(sa.update(FOLLOW).values(role="nothing"))
-    [found] = [one async for one in findings(place.context.database) if one.differing]
-    assert found.differing > len(found.ids) or found.differing == len(found.ids) <= MOST_NAMED
+    [row] = await _rows(place, sa.select(ENTRY).limit(1))
+    more = [{**row, "record_id": NEW_ID(), "collection": "nothing", "seq": 10**6 + n} for n in range(MOST_NAMED + 1)]
+    async with place.context.database.transaction() as transaction:
+        await transaction.insert(ENTRY, more)
+    [found] = [one async for one in findings(place.context.database) if one.check == "entry_of_no_collection"]
+    assert (found.differing, len(found.ids)) == (MOST_NAMED + 1, MOST_NAMED)
+
+
+async def _rows(place: Place, statement: sa.Select[Any]) -> list[dict[str, Any]]:
+    async with place.context.database.snapshot() as snapshot:
+        return [dict(row._mapping) for row in await snapshot.rows(statement)]
 
 
 def test_the_command_ends_with_one_where_something_drifted(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,3 +231,11 @@ def test_the_command_ends_with_one_where_something_drifted(database_url: str, mo
     assert run.invoke(app, ["area", "add", "420107", "青山区", "--level", "district"]).exit_code == 0
     healthy = run.invoke(app, ["doctor"])
     assert (healthy.exit_code, {line.split("\t")[1] for line in healthy.output.splitlines()}) == (0, {"0"})
+    asyncio.run(plant(database_url))
+    drifted = run.invoke(app, ["doctor"])
+    assert (drifted.exit_code, "feed_digest\t1\t1" in drifted.output.splitlines()) == (1, True)
+
+
+async def plant(url: str) -> None:
+    async with opened(Settings(database_url=url, key=KEY)) as context, context.database.transaction() as transaction:
+        await transaction.execute(sa.update(FEED).values(digest=FEED.c.digest + 1))
