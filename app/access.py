@@ -4,8 +4,8 @@ Access is decided when a record is written, by the feeds that list it; reading i
 A grant's rows in `follow` carry its dates, so that it begins and ends by itself.
 """
 
+from collections.abc import Callable, Sequence
 from collections.abc import Collection as Some
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -80,9 +80,13 @@ _ROLES = sa.select(_FOLLOW.c.feed_id, _FOLLOW.c.role, _FOLLOW.c.until).where(
 )
 
 
-async def access_of(transaction: Transaction, person: UUID, now: datetime) -> Access:
-    """What a person may write. Their grants are held FOR SHARE, so that ending one waits for this push."""
+async def access_of(transaction: Transaction, person: UUID, clock: Callable[[], datetime]) -> Access:
+    """What a person may write. Their grants are held FOR SHARE, so that ending one waits for this push.
+
+    The time is told only then: what has waited for a grant's end must not take itself for older than that.
+    """
     await transaction.fetch(_GRANTS, person=person)
+    now = clock()
     rows = await transaction.fetch(_ROLES, person=person, now=now, grace_began=now - GRACE)
     present: dict[int, frozenset[str]] = {}
     ended: dict[int, frozenset[str]] = {}
@@ -136,15 +140,17 @@ def _in_force(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bo
 
 
 async def paths_under(
-    transaction: Transaction, person: UUID, roles: frozenset[str], now: datetime, *, hold: bool = False
+    transaction: Transaction, person: UUID, roles: frozenset[str], clock: Callable[[], datetime], *, hold: bool = False
 ) -> list[str]:
     """The paths of the areas over which the person has one of the roles now.
 
-    With `hold` those grants stay as they are until this commits: what is done under one is done before it ends.
+    With `hold` their grants stay as they are until this commits: what is done under one is done before it ends.
     """
+    if hold:
+        await transaction.fetch(_GRANTS, person=person)
+    now = clock()
     area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
     held = (_GRANT.c.since <= now, sa.or_(_GRANT.c.until.is_(None), _GRANT.c.until > now))
     under = sa.select(_AREA.c.path).select_from(_GRANT).join(_AREA, area).order_by(_GRANT.c.id)
     mine = under.where(_GRANT.c.person_id == person, _GRANT.c.role.in_(roles), *held)
-    rows = await transaction.rows(mine.with_for_update(read=True, of=_GRANT) if hold else mine)
-    return [row.path for row in rows]
+    return [row.path for row in await transaction.rows(mine)]

@@ -1,6 +1,6 @@
 """Giving and ending roles. Whoever gives one, here is decided whether it can be held."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -70,22 +70,25 @@ async def end_grant(
     which = [_GRANT.c.person_id == person_id, _GRANT.c.area_id == area_id]
     if role is not None:
         which.append(_GRANT.c.role == role)
-    return await end_grants(transaction, context.seams.now(), *which)
+    return await end_grants(transaction, context.seams.now, *which)
 
 
-async def end_grants(transaction: Transaction, now: datetime, *which: sa.ColumnElement[bool]) -> int:
+async def end_grants(transaction: Transaction, clock: Callable[[], datetime], *which: sa.ColumnElement[bool]) -> int:
     """Ends these where they haven't ended; how many there were. What they followed stays as ended."""
-    still, follows = (sa.or_(table.c.until.is_(None), table.c.until > now) for table in (_GRANT, _FOLLOW))
-    rows = await transaction.rows(sa.select(_GRANT.c.id).where(*which, still).order_by(_GRANT.c.id).with_for_update())
-    ids = [row.id for row in rows]
+    columns = sa.select(_GRANT.c.id, _GRANT.c.until).where(*which)
+    rows = await transaction.rows(columns.order_by(_GRANT.c.id).with_for_update())
+    # They end when the pushes that held them are over, not when this began to wait for those.
+    now = clock()
+    ids = [row.id for row in rows if row.until is None or row.until > now]
+    follows = sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now)
     await transaction.execute(sa.update(_GRANT).where(_GRANT.c.id.in_(ids)).values(until=now))
     await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.grant_id.in_(ids), follows).values(until=now))
     return len(ids)
 
 
-async def end_one(transaction: Transaction, now: datetime, grant: UUID) -> None:
+async def end_one(transaction: Transaction, clock: Callable[[], datetime], grant: UUID) -> None:
     """Ends this one, unless it has ended."""
-    await end_grants(transaction, now, _GRANT.c.id == grant)
+    await end_grants(transaction, clock, _GRANT.c.id == grant)
 
 
 class Seen(NamedTuple):

@@ -81,14 +81,14 @@ async def hand_over(context: Context, person: UUID, area: UUID, to: UUID, *, dry
 async def _hand_over(
     transaction: Transaction, context: Context, person: UUID, area: UUID, to: UUID, *, counting: bool
 ) -> Report:
-    now = context.seams.now()
-    paths = await paths_under(transaction, person, ADMINS, now, hold=True)
+    paths = await paths_under(transaction, person, ADMINS, context.seams.now, hold=True)
     if not paths:
         raise Problem("not_permitted")
     # 1. The tree stands still from its root down: of two handovers one is over before the other looks.
     moved, parent = await _both(transaction, area, to, paths)
     subtree = await transaction.rows(_below(moved.path).order_by(_AREA.c.id).with_for_update())
     _require_possible(moved, parent, next(row for row in subtree if row.id == area).parent_id)
+    now = context.seams.now()
     before = await followers_below(transaction, moved.path, now)
     # 2. Its place, and that of all below it.
     path = f"{parent.path}{area.hex}/"

@@ -70,7 +70,9 @@ async def receive(transaction: Transaction, context: Context, actor: Actor, inco
     await batch.recall(transaction)
     if batch.fresh:
         # 3. What the person may write; their grants stay as they are until this commits.
-        access = EveryAccess() if actor.person is None else await access_of(transaction, actor.person, now)
+        access = (
+            EveryAccess() if actor.person is None else await access_of(transaction, actor.person, context.seams.now)
+        )
         # 4. Lock and read what the mutations touch. 5. Judge them in memory. 6. Write set-based.
         working = await _settle(transaction, batch, access)
         # 7. Feeds last: number, list, mark, digest. What they list is spelled while the store writes down

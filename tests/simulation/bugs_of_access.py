@@ -1,6 +1,6 @@
 """Faults of who may read and write what."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -86,8 +86,8 @@ def no_grace() -> list[Patch]:
 def grants_by_the_phones_clock() -> list[Patch]:
     """A role holds at the time that the phone claims to have written at."""
 
-    async def claimed(access_of: Any, transaction: Any, person: UUID, now: datetime) -> Any:
-        return await access_of(transaction, person, now - timedelta(days=3650))
+    async def claimed(access_of: Any, transaction: Any, person: UUID, clock: Any) -> Any:
+        return await access_of(transaction, person, lambda: clock() - timedelta(days=3650))
 
     return [wrapped("app.receive.access_of", claimed)]
 
