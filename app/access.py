@@ -36,6 +36,10 @@ class Access:
     present: dict[int, frozenset[str]] = field(default_factory=dict)
     ended: dict[int, frozenset[str]] = field(default_factory=dict)
 
+    def may_read(self, feed: int | None) -> bool:
+        """What this feed lists."""
+        return feed in self.present
+
     def may_write(self, listed: Some[int], departed: Some[int], writers: frozenset[str]) -> Verdict:
         """Of a record that these feeds list, or from which it has departed."""
         if any(self.present.get(feed, frozenset()) & writers for feed in listed):
@@ -47,6 +51,10 @@ class Access:
 
 class EveryAccess(Access):
     """The operator's, at the server's own command line."""
+
+    def may_read(self, feed: int | None) -> bool:
+        """Everything."""
+        return True
 
     def may_write(self, listed: Some[int], departed: Some[int], writers: frozenset[str]) -> Verdict:
         """Anything."""

@@ -11,7 +11,7 @@ from app.access import Access, Verdict
 from app.collections import COLLECTIONS
 from app.fields import as_uuid
 from app.problems import Problem
-from app.working import AREAS, Record, Working
+from app.working import AREAS, Key, Record, Working
 from sync.decide import Rules
 from sync.merge import latest
 from sync.wire import Fields, Op
@@ -57,7 +57,7 @@ def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
             raise Refused(_why_not(bench, record, op))
         return "grace" if onto == "grace" else verdict
     if op != "create":
-        raise Refused("depends_on_refused" if record.key in bench.working.refused_creates else "not_found")
+        raise Refused(_missing(bench, record.key, "not_found"))
     feeds = _feeds_above(bench, record, fields)
     # Where it would list is among its references; only the root of a tree names nothing.
     verdict = onto if fields.get(record.collection.lists_in) else bench.access.may_write(feeds, (), writers)
@@ -89,10 +89,14 @@ def _feeds_above(bench: Bench, record: Record, fields: Fields) -> list[int]:
 
 def _why_not(bench: Bench, record: Record, op: Op) -> str:
     """What one may not see does not exist; what one may only read is not permitted."""
-    feed = bench.working.feed_of(record)
-    if feed in bench.access.present:
+    if bench.access.may_read(bench.working.feed_of(record)):
         return "not_permitted"
-    return "id_taken" if op == "create" else "not_found"
+    return "id_taken" if op == "create" else _missing(bench, record.key, "not_found")
+
+
+def _missing(bench: Bench, key: Key, code: str) -> str:
+    """The code for what doesn't exist, or isn't this person's to see: no other where only one of these is so."""
+    return "depends_on_refused" if key in bench.working.refused_creates else code
 
 
 def require_references(bench: Bench, record: Record, fields: Fields) -> Verdict:
@@ -111,11 +115,13 @@ def require_references(bench: Bench, record: Record, fields: Fields) -> Verdict:
             continue
         parent = working.find(referred, id)
         if parent is None:
-            missing = (referred, id) in working.refused_creates
-            raise Refused("depends_on_refused" if missing else "reference_not_found", [{"pointer": f"/fields/{name}"}])
+            code = _missing(bench, (referred, id), "reference_not_found")
+            raise Refused(code, [{"pointer": f"/fields/{name}"}])
         verdict = verdict_on(bench, parent, record.collection.writers)
         if verdict == "no":
-            raise Refused("reference_not_found", [{"pointer": f"/fields/{name}"}])
+            seen = bench.access.may_read(working.feed_of(parent))
+            code = "reference_not_found" if seen else _missing(bench, parent.key, "reference_not_found")
+            raise Refused(code, [{"pointer": f"/fields/{name}"}])
         verdicts.add(verdict)
     return "grace" if "grace" in verdicts else "yes"
 
@@ -127,7 +133,8 @@ def _require_area(bench: Bench, record: Record, id: UUID) -> Verdict:
         raise Refused("reference_not_found")
     owner = area.owner(record.collection.audience)
     if owner is None:
-        raise Refused("area_without_feed")
+        listed = bench.working.feeds.get((area.reference_area_id, "reference"))
+        raise Refused("area_without_feed" if bench.access.may_read(listed) else "reference_not_found")
     feed = bench.working.feeds.get((owner[1], record.collection.audience))
     verdict = bench.access.may_write([feed] if feed else [], (), record.collection.writers)
     if verdict == "no":

@@ -165,7 +165,7 @@ class _Undo(Exception):
 
 async def _judge_and_write(transaction: Transaction, batch: Batch, access: Access, places: Sequence[int]) -> Working:
     arrived = [batch.incoming.arrived[place] for place in places]
-    working = await load(transaction, batch.home, arrived, batch.actor.person)
+    working = await load(transaction, batch.home, arrived, batch.actor.person, access)
     working.refused_creates |= batch.refused_creates
     bench = Bench(working, access, batch.actor.person, batch.epoch, batch.now, batch.plain, batch.actor.hands_over)
     for place in places:

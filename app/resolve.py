@@ -64,6 +64,8 @@ def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Rec
     if fields is None:
         raise Refused("not_found")
     base = said.get("base") if isinstance(said, dict) else None
+    if conflict and _is_foreign(bench, conflict):
+        raise Refused("not_found")
     if not isinstance(said, dict) or "value" not in said or not isinstance(base, int) or isinstance(base, bool):
         raise Refused("mutation_invalid", [{"pointer": "/fields/resolution"}])
     recover(bench, mutation)
@@ -82,6 +84,13 @@ def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Rec
         op, values = "update", {name: _chosen(target, name, value)}
     seen = None if known else seen_fields(mutation, target)
     return conflict, target, name, Edit(mutation.id, op, base if known else None, values, after, seen)
+
+
+def _is_foreign(bench: Bench, conflict: Record) -> bool:
+    """Looked at before what was chosen, which is told to be wrong only of what one may settle."""
+    of = as_uuid(conflict.fields["of_record"])
+    target = bench.working.find(str(conflict.fields["of_collection"]), of) if of else None
+    return target is not None and verdict_on(bench, target, target.collection.writers) == "no"
 
 
 def _chosen(target: Record, name: str, value: JsonValue) -> JsonValue:

@@ -106,6 +106,7 @@ class Matrix:
     """(collection, place) → a record that nobody deletes."""
     places: dict[tuple[str, UUID], str] = field(default_factory=dict)
     """(collection, id) → where it was made."""
+    made_of: dict[tuple[str, str], Answer] = field(default_factory=dict)
     makers: list[RawPhone] = field(default_factory=list)
     answers: dict[Any, Any] = field(default_factory=dict)
     cells: Counter[str] = field(default_factory=Counter)
@@ -116,6 +117,11 @@ class Matrix:
 
     def fields(self, collection: Collection, place: str) -> Answer:
         """Of a record that lies there, from its declaration."""
+        if (collection.name, place) not in self.made_of:
+            self.made_of[collection.name, place] = self._fields(collection, place)
+        return self.made_of[collection.name, place]
+
+    def _fields(self, collection: Collection, place: str) -> Answer:
         made: Answer = {}
         for name, spec in collection.fields.items():
             if spec.refers_to == "areas":
@@ -134,11 +140,9 @@ class Matrix:
         if collection.name == "conflicts":
             id = await self._contested(place)
         else:
-            home = None if collection.name == "areas" else str(self.home(place))
-            if collection.name == "codes" and place == "parent":
-                home = str(self.world.areas["district"])
-            if collection.name == "areas":
-                home = str(id if place == "parent" else self.home(place))
+            home = str(self.home(place))
+            if place == "parent" and collection.audience == "reference":
+                home = str(id if collection.name == "areas" else self.world.areas["district"])
             fields = self.fields(collection, place)
             await create_all(
                 self.world.context, [Item(collection=collection.name, record=str(id), home=home, fields=fields)]
@@ -226,11 +230,7 @@ def _areas(world: World) -> list[Item]:
         world.areas[name] = NEW_ID()
         home = "community_2" if "community_2" in ancestry(name) else name if name == "street" else "community"
         fields: Answer = {"parent_id": str(world.areas[TREE[name]]), "level": name.split("_")[0], "name": name}
-        item = Item(
-            collection="areas",
-            record=str(world.areas[name]),
-            home=str(world.areas[home]),
-            fields={**fields, "code": name},
-        )
-        made.append(item)
+        fields["code"] = name
+        id, lies_in = str(world.areas[name]), str(world.areas[home])
+        made.append(Item(collection="areas", record=id, home=lies_in, fields=fields))
     return made
