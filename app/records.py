@@ -47,7 +47,7 @@ class HistoryRow(BaseModel):
     """One rev: which fields became what, and what they were."""
 
     rev: int = Field(ge=1, description="版本 · The rev it became")
-    op: Literal["create", "update", "delete", "revive"] = Field(description="操作 · What happened to it")
+    op: Literal["create", "update", "delete", "revive", "recover"] = Field(description="操作 · What happened to it")
     at: datetime = Field(description="时间 · When, by the server's clock")
     by: UUID | None = Field(description="何人 · Whose mutation it was; null for the operator's")
     mutation: UUID = Field(description="修改编号 · By which mutation")

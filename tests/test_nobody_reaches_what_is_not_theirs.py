@@ -110,7 +110,7 @@ async def ask(matrix: Matrix, caller: Caller, name: str, id: UUID, said: Answer)
 
 
 async def cells(matrix: Matrix, caller: Caller, name: str, place: str) -> list[Asked]:
-    """What this caller may ask of the operation there: one cell, or one for each method that is overridden."""
+    """What this caller may ask of the operation there."""
     if name in OTHERS:
         return [await OF_OTHERS[name](matrix, caller, place)]
     collection, verb = MATRIX[name]
@@ -134,10 +134,10 @@ async def cells(matrix: Matrix, caller: Caller, name: str, place: str) -> list[A
     asked = {"put": put, "patch": patch, "delete": delete}
     if verb != "override":
         return [asked[verb]]
-    # What isn't there must not be there because a PUT came before.
-    ids = {method: NEW_ID() if place == "nonexistent" else one.id for method, one in asked.items()}
-    overridden = {method: {"json": {}, **one.said, "headers": {OVERRIDE: one.method}} for method, one in asked.items()}
-    return [Asked(ids[m], one.right, overridden[m], one.method) for m, one in asked.items()]
+    # Each method by itself is tried everywhere: here they take turns.
+    turn = ([*matrix.callers].index(caller.name) + PLACES.index(place)) % len(asked)
+    one = [*asked.values()][turn]
+    return [Asked(one.id, one.right, {"json": {}, **one.said, "headers": {OVERRIDE: one.method}}, one.method)]
 
 
 @cache
