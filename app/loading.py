@@ -138,7 +138,7 @@ async def _load_areas(
     await load_feeds(transaction, working)
 
 
-_FEEDS = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience).where(
+_FEEDS = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience, _FEED.c.views).where(
     among(_FEED.c.home, "homes"), among(_FEED.c.owner_id, "owners")
 )
 
@@ -151,6 +151,7 @@ async def load_feeds(transaction: Transaction, working: Working) -> None:
     homes, areas = ({owner[part] for owner in owners} for part in (0, 1))
     for row in await transaction.fetch(_FEEDS, homes=[*homes], owners=[*areas]):
         working.feeds[row.owner_id, row.audience] = row.id
+        working.views[row.id] = row.views
 
 
 _ENTRIES = sa.select(_ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.live).where(
