@@ -18,7 +18,7 @@ from app.database import Transaction
 from app.tables import Feed, Follow, Grant
 
 GRACE = timedelta(days=30)
-WIDTHS = {"staff": 2, "reference": 1}
+WIDTHS = {"staff": 2, "helper": 1, "reference": 1}
 """How much of a record an audience sees; the widest copy is shown."""
 
 _GRANT: sa.Table = Grant.__table__  # type: ignore[attr-defined]
@@ -36,9 +36,9 @@ class Access:
     present: dict[int, frozenset[str]] = field(default_factory=dict)
     ended: dict[int, frozenset[str]] = field(default_factory=dict)
 
-    def may_read(self, feed: int | None) -> bool:
-        """What this feed lists."""
-        return feed in self.present
+    def may_read(self, feeds: Some[int]) -> bool:
+        """What these feeds list."""
+        return any(feed in self.present for feed in feeds)
 
     def may_write(self, listed: Some[int], departed: Some[int], writers: frozenset[str]) -> Verdict:
         """Of a record that these feeds list, or from which it has departed."""
@@ -52,7 +52,7 @@ class Access:
 class EveryAccess(Access):
     """The operator's, at the server's own command line."""
 
-    def may_read(self, feed: int | None) -> bool:
+    def may_read(self, feeds: Some[int]) -> bool:
         """Everything."""
         return True
 

@@ -11,6 +11,7 @@ from app.access import Access, Verdict
 from app.collections import COLLECTIONS
 from app.fields import as_uuid
 from app.problems import Problem
+from app.views import HELPER, whole
 from app.working import AREAS, Key, Record, Working
 from sync.decide import Rules
 from sync.merge import latest
@@ -55,6 +56,7 @@ def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
         verdict = verdict_on(bench, record, writers)
         if verdict == "no":
             raise Refused(_why_not(bench, record, op))
+        require_seen(bench, record, op, fields)
         return "grace" if onto == "grace" else verdict
     if op != "create":
         raise Refused(_missing(bench, record.key, "not_found"))
@@ -66,10 +68,22 @@ def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
     return verdict
 
 
+def require_seen(bench: Bench, record: Record, op: Op, fields: Fields) -> None:
+    """Nobody changes what their view hides or masks, and nobody deletes what they see only in part."""
+    if op == "create" or not record.collection.helper_view:
+        return  # a create that meets a record replaces nothing
+    feeds, theirs = bench.working.feeds_of(record), (bench.access.present, bench.access.ended)
+    seen = {audience for feed, audience in feeds.items() for roles in theirs if roles.get(feed)}
+    if seen != {HELPER}:
+        return
+    hidden = [name for name in fields if record.collection.helper_view.get(name) is not whole]
+    if hidden or op == "delete":
+        raise Refused("not_permitted", [{"pointer": f"/fields/{name}"} for name in hidden])
+
+
 def verdict_on(bench: Bench, record: Record, writers: frozenset[str]) -> Verdict:
     """Access follows the feeds of the record the server holds, never what a phone claims."""
-    feed = bench.working.feed_of(record)
-    listed = {feed} if feed else set(record.live_feeds)
+    listed = set(bench.working.feeds_of(record)) or set(record.live_feeds)
     departed = {entry.feed_id for entry in record.entries} - listed
     return bench.access.may_write(listed, departed, writers)
 
@@ -84,12 +98,12 @@ def _feeds_above(bench: Bench, record: Record, fields: Fields) -> list[int]:
     feed = working.feeds.get((owner[1], collection.audience)) if owner else None
     if area is not None and feed is None and collection.audience == "staff":
         raise Refused("area_without_feed")
-    return [feed] if feed else []
+    return [*working.views_beside(feed, collection, area)] if feed else []
 
 
 def _why_not(bench: Bench, record: Record, op: Op) -> str:
     """What one may not see does not exist; what one may only read is not permitted."""
-    if bench.access.may_read(bench.working.feed_of(record)):
+    if bench.access.may_read(bench.working.feeds_of(record)):
         return "not_permitted"
     return "id_taken" if op == "create" else _missing(bench, record.key, "not_found")
 
@@ -119,7 +133,7 @@ def require_references(bench: Bench, record: Record, fields: Fields) -> Verdict:
             raise Refused(code, [{"pointer": f"/fields/{name}"}])
         verdict = verdict_on(bench, parent, record.collection.writers)
         if verdict == "no":
-            seen = bench.access.may_read(working.feed_of(parent))
+            seen = bench.access.may_read(working.feeds_of(parent))
             code = "reference_not_found" if seen else _missing(bench, parent.key, "reference_not_found")
             raise Refused(code, [{"pointer": f"/fields/{name}"}])
         verdicts.add(verdict)
@@ -134,9 +148,12 @@ def _require_area(bench: Bench, record: Record, id: UUID) -> Verdict:
     owner = area.owner(record.collection.audience)
     if owner is None:
         listed = bench.working.feeds.get((area.reference_area_id, "reference"))
-        raise Refused("area_without_feed" if bench.access.may_read(listed) else "reference_not_found")
+        raise Refused(
+            "area_without_feed" if bench.access.may_read([listed] if listed else []) else "reference_not_found"
+        )
     feed = bench.working.feeds.get((owner[1], record.collection.audience))
-    verdict = bench.access.may_write([feed] if feed else [], (), record.collection.writers)
+    feeds = bench.working.views_beside(feed, record.collection, area) if feed else {}
+    verdict = bench.access.may_write(feeds, (), record.collection.writers)
     if verdict == "no":
         raise Refused("reference_not_found")
     return verdict

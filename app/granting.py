@@ -11,9 +11,10 @@ from app.areas import Area, areas_by_id
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
+from app.feeds import open_masked_feeds
 from app.follows import follow_granted
 from app.problems import Problem
-from app.roles import APART, ROLES, Where
+from app.roles import APART, READ_MASKED, ROLES, Where
 from app.tables import Follow, Grant, Person
 
 _GRANT: sa.Table = Grant.__table__  # type: ignore[attr-defined]
@@ -59,6 +60,8 @@ async def add_grant(
         "reason": reason,
     }
     await transaction.insert(_GRANT, [grant])
+    if role in READ_MASKED:
+        await open_masked_feeds(transaction, context.seams, area.path)
     await follow_granted(transaction, grant["id"])
     return UUID(str(grant["id"]))
 

@@ -18,6 +18,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import ADMINS
 from app.context import Context
 from app.database import Transaction
+from app.feeds import open_masked_feeds
 from app.follows import follow_moved, followers_below
 from app.problems import Problem
 from app.receive import receive
@@ -96,6 +97,7 @@ async def _hand_over(
     below = _AREA.c.path.startswith(moved.path)
     await transaction.execute(sa.update(_AREA).where(below).values(path=sa.literal(path) + rest))
     # 3. Who follows what, from now on.
+    await open_masked_feeds(transaction, context.seams, path)
     await follow_moved(transaction, path, now)
     after = await followers_below(transaction, path, now)
     # 4. The area itself, through the one write path, which ends in the feeds' locks.

@@ -141,7 +141,7 @@ async def _load_areas(
     await load_feeds(transaction, working)
 
 
-_FEEDS = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience).where(
+_FEEDS = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience, _FEED.c.views).where(
     among(_FEED.c.home, "homes"), among(_FEED.c.owner_id, "owners")
 )
 
@@ -154,6 +154,7 @@ async def load_feeds(transaction: Transaction, working: Working) -> None:
     homes, areas = ({owner[part] for owner in owners} for part in (0, 1))
     for row in await transaction.fetch(_FEEDS, homes=[*homes], owners=[*areas]):
         working.feeds[row.owner_id, row.audience] = row.id
+        working.views[row.id] = row.views
 
 
 _ENTRIES = sa.select(_ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.live).where(
@@ -282,7 +283,7 @@ _REFUSED_CREATES = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).wher
 async def _load_refused_creates(transaction: Transaction, working: Working, access: Access, needed: set[Key]) -> None:
     """Of the needed records that don't exist, as far as this person may see: those whose create was refused."""
     records = (working.records[key] for key in needed)
-    missing = {r.key for r in records if r.held is None or not access.may_read(working.feed_of(r))}
+    missing = {r.key for r in records if r.held is None or not access.may_read(working.feeds_of(r))}
     if not missing:
         return
     wanted = {"collections": [*{name for name, _ in missing}], "records": [id for _, id in missing]}

@@ -16,8 +16,9 @@ from app.bench import Bench
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction, is_data_error, meanwhile, sqlstate_of
+from app.feeds import open_new_feeds
 from app.judge import judge
-from app.listing import list_changes, listing_of, move_dependants, open_new_feeds
+from app.listing import list_changes, listing_of, move_dependants
 from app.loading import load
 from app.logs import Log
 from app.problems import Problem
@@ -77,7 +78,7 @@ async def receive(transaction: Transaction, context: Context, actor: Actor, inco
         working = await _settle(transaction, batch, access)
         # 7. Feeds last: number, list, mark, digest. What they list is spelled while the store writes down
         # what was received.
-        await open_new_feeds(transaction, working)
+        await open_new_feeds(transaction, context.seams, working)
         kept = _keep(transaction, batch)
         listing = await meanwhile(kept, lambda: listing_of(context.seams, working))
         await list_changes(transaction, listing, now)

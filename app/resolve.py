@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from app.access import Verdict
-from app.bench import Bench, Refused, require_references, verdict_on
+from app.bench import Bench, Refused, require_references, require_seen, verdict_on
 from app.effects import apply, as_whole, change_conflict
 from app.fields import as_uuid
 from app.recover import base_is_known, recover, seen_fields
@@ -25,6 +25,7 @@ def resolve(bench: Bench, mutation: Mutation) -> Outcome:
         raise Refused("not_found")
     if conflict and conflict.fields["state"] == "closed":
         raise Refused("already_resolved", resolved_by=conflict.fields["resolved_by"])
+    require_seen(bench, target, edit.op, edit.fields)
     onto = require_references(bench, target, edit.fields)
     decision = _decision_on(bench, target, name, edit, chosen, "grace" if onto == "grace" else verdict)
     if decision.outcome == "refused":
@@ -90,7 +91,7 @@ def _is_foreign(bench: Bench, conflict: Record) -> bool:
     """Looked at before what was chosen, which is told to be wrong only of what one may settle."""
     of = as_uuid(conflict.fields["of_record"])
     target = bench.working.find(str(conflict.fields["of_collection"]), of) if of else None
-    return target is not None and verdict_on(bench, target, target.collection.writers) == "no"
+    return target is not None and verdict_on(bench, conflict, target.collection.writers) == "no"
 
 
 def _chosen(target: Record, name: str, value: JsonValue) -> JsonValue:

@@ -23,8 +23,8 @@ from tests.maker import values_of
 from tests.raw_phone import Answer, RawPhone
 from tests.world import NEW_ID, World, mutation, new_world
 
-Right = Literal["no", "seen", "yes"]
-"""As if it were not; may be looked at; may be done."""
+Right = Literal["no", "seen", "some", "yes"]
+"""As if it were not; may be looked at; in part, see test_helpers_see_only_what_they_need.py; may be done."""
 
 TREE = {
     "grid": "community", "building_1": "grid", "unit_1": "building_1", "building_2": "grid", "unit_2": "building_2",
@@ -43,7 +43,7 @@ AREAS = {
 """In what areas and codes lie."""
 PLACES = [*DOORS, "nonexistent"]
 OVER = {
-    "reader": "building_1", "worker": "building_1", "secretary": "community", "first_secretary": "community",
+    "reader": "building_1", "worker": "building_1", "helper": "building_1", "secretary": "community", "first_secretary": "community",
     "admin": "community", "system": "community", "security": "community", "audit": "community",
 }  # fmt: skip
 """Every role, over what fits it."""
@@ -84,6 +84,8 @@ class Caller:
         if self.has(WRITERS[collection.audience], owner):
             return "yes"
         if collection.audience == "staff":
+            if self.has({"helper"}, owner) and collection.helper_view:
+                return "some" if "helper" in collection.writers else "seen"
             return "seen" if self.has(STAFF, owner) else "no"
         above = self.role is not None and owner in ancestry(self.area)
         return "seen" if above or self.has({*ROLES}, owner) else "no"
