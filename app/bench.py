@@ -148,9 +148,8 @@ def _require_area(bench: Bench, record: Record, id: UUID) -> Verdict:
     owner = area.owner(record.collection.audience)
     if owner is None:
         listed = bench.working.feeds.get((area.reference_area_id, "reference"))
-        raise Refused(
-            "area_without_feed" if bench.access.may_read([listed] if listed else []) else "reference_not_found"
-        )
+        seen = bench.access.may_read([listed] if listed else [])
+        raise Refused("area_without_feed" if seen else "reference_not_found")
     feed = bench.working.feeds.get((owner[1], record.collection.audience))
     feeds = bench.working.views_beside(feed, record.collection, area) if feed else {}
     verdict = bench.access.may_write(feeds, (), record.collection.writers)

@@ -43,8 +43,9 @@ AREAS = {
 """In what areas and codes lie."""
 PLACES = [*DOORS, "nonexistent"]
 OVER = {
-    "reader": "building_1", "worker": "building_1", "helper": "building_1", "secretary": "community", "first_secretary": "community",
-    "admin": "community", "system": "community", "security": "community", "audit": "community",
+    "reader": "building_1", "worker": "building_1", "helper": "building_1",
+    "secretary": "community", "first_secretary": "community", "admin": "community",
+    "system": "community", "security": "community", "audit": "community",
 }  # fmt: skip
 """Every role, over what fits it."""
 CALLERS = {role: (role, area) for role, area in OVER.items()} | {

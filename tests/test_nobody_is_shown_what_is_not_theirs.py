@@ -1,6 +1,7 @@
 """What lists and pulls show, and what pushes do, for somebody of every role: no more than the tree allows."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -163,6 +164,23 @@ async def test_areas_that_one_may_not_see_are_not_told_by_what_can_not_lie_in_th
     del world.areas["nowhere"]
     seen = name == "admin of the district"
     assert told == ["area_without_feed" if seen else "reference_not_found", "reference_not_found"]
+
+
+async def test_a_helper_resolves_no_conflict_of_what_is_hidden_from_them(matrix: Matrix) -> None:
+    """They may write visits, but see no note of one, and no conflict."""
+    helper, home = matrix.callers["helper"], matrix.home("own")
+    [boss, chief], knock = matrix.makers, await matrix.make(COLLECTIONS["visits"], "own")
+    await boss.apply("visits", knock, "update", 1, fields={"note": "甲。"})
+    await boss.apply("visits", knock, "update", 2, fields={"note": "乙。"})
+    conflicted = await chief.say("visits", knock, "update", 2, fields={"note": "丙。"})
+    said = {"resolution": {"value": "丁。", "base": 3, "after": None}}
+    lost = {"of_collection": "visits", "of_record": str(knock), "field": "note"}
+    for id in (conflicted["conflicts"][0], str(NEW_ID())):
+        seen = [{"collection": "conflicts", "record": id, "home": str(home), "fields": lost}]
+        for more in ({}, {"seen": seen}):
+            outcome = await helper.phone.say("conflicts", UUID(id), "update", 1, fields=said, **more)
+            assert outcome["outcome"] == "refused", (id, more)
+    assert (await boss.get("visits", knock))["note"] == "乙。"
 
 
 async def test_that_an_id_is_taken_is_told_to_whoever_could_have_created_it_alone(matrix: Matrix) -> None:

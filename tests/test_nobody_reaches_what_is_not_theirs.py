@@ -120,9 +120,8 @@ async def cells(matrix: Matrix, caller: Caller, name: str, place: str) -> list[A
     right = caller.right_to(collection, there)
     if place == "nonexistent":
         # A PUT makes what isn't there, where one may.
-        put = Asked(
-            held, right if right in ("yes", "some") else "no", {"json": matrix.fields(collection, there)}, "PUT"
-        )
+        may: Right = right if right in ("yes", "some") else "no"
+        put = Asked(held, may, {"json": matrix.fields(collection, there)}, "PUT")
         right = "no"
     if verb in ("read", "history"):
         return [Asked(held, "no" if right == "no" else "yes", {})]
