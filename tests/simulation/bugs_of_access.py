@@ -1,6 +1,6 @@
 """Faults of who may read and write what."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
