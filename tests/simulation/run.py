@@ -237,6 +237,7 @@ class Simulation:
     def _restore(self, *, by_the_command: bool) -> None:
         before = self.oracle.restoring()
         if self.server.restore(by_the_command=by_the_command):
+            self.pushes_heard.clear()  # what it has forgotten, it may well take once more
             self.oracle.has_restored(before, silently=not by_the_command)
 
     # The end.
