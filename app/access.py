@@ -4,8 +4,8 @@ Access is decided when a record is written, by the feeds that list it; reading i
 A grant's rows in `follow` carry its dates, so that it begins and ends by itself.
 """
 
+from collections.abc import Callable, Sequence
 from collections.abc import Collection as Some
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from app.database import Transaction
 from app.tables import Feed, Follow, Grant
 
 GRACE = timedelta(days=30)
-WIDTHS = {"staff": 2, "reference": 1}
+WIDTHS = {"staff": 2, "helper": 1, "reference": 1}
 """How much of a record an audience sees; the widest copy is shown."""
 
 _GRANT: sa.Table = Grant.__table__  # type: ignore[attr-defined]
@@ -36,6 +36,10 @@ class Access:
     present: dict[int, frozenset[str]] = field(default_factory=dict)
     ended: dict[int, frozenset[str]] = field(default_factory=dict)
 
+    def may_read(self, feeds: Some[int]) -> bool:
+        """What these feeds list."""
+        return any(feed in self.present for feed in feeds)
+
     def may_write(self, listed: Some[int], departed: Some[int], writers: frozenset[str]) -> Verdict:
         """Of a record that these feeds list, or from which it has departed."""
         if any(self.present.get(feed, frozenset()) & writers for feed in listed):
@@ -47,6 +51,10 @@ class Access:
 
 class EveryAccess(Access):
     """The operator's, at the server's own command line."""
+
+    def may_read(self, feeds: Some[int]) -> bool:
+        """Everything."""
+        return True
 
     def may_write(self, listed: Some[int], departed: Some[int], writers: frozenset[str]) -> Verdict:
         """Anything."""
@@ -80,9 +88,13 @@ _ROLES = sa.select(_FOLLOW.c.feed_id, _FOLLOW.c.role, _FOLLOW.c.until).where(
 )
 
 
-async def access_of(transaction: Transaction, person: UUID, now: datetime) -> Access:
-    """What a person may write. Their grants are held FOR SHARE, so that ending one waits for this push."""
+async def access_of(transaction: Transaction, person: UUID, clock: Callable[[], datetime]) -> Access:
+    """What a person may write. Their grants are held FOR SHARE, so that ending one waits for this push.
+
+    The time is told only then: what has waited for a grant's end must not take itself for older than that.
+    """
     await transaction.fetch(_GRANTS, person=person)
+    now = clock()
     rows = await transaction.fetch(_ROLES, person=person, now=now, grace_began=now - GRACE)
     present: dict[int, frozenset[str]] = {}
     ended: dict[int, frozenset[str]] = {}
@@ -136,15 +148,17 @@ def _in_force(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bo
 
 
 async def paths_under(
-    transaction: Transaction, person: UUID, roles: frozenset[str], now: datetime, *, hold: bool = False
+    transaction: Transaction, person: UUID, roles: frozenset[str], clock: Callable[[], datetime], *, hold: bool = False
 ) -> list[str]:
     """The paths of the areas over which the person has one of the roles now.
 
-    With `hold` those grants stay as they are until this commits: what is done under one is done before it ends.
+    With `hold` their grants stay as they are until this commits: what is done under one is done before it ends.
     """
+    if hold:
+        await transaction.fetch(_GRANTS, person=person)
+    now = clock()
     area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
     held = (_GRANT.c.since <= now, sa.or_(_GRANT.c.until.is_(None), _GRANT.c.until > now))
     under = sa.select(_AREA.c.path).select_from(_GRANT).join(_AREA, area).order_by(_GRANT.c.id)
     mine = under.where(_GRANT.c.person_id == person, _GRANT.c.role.in_(roles), *held)
-    rows = await transaction.rows(mine.with_for_update(read=True, of=_GRANT) if hold else mine)
-    return [row.path for row in rows]
+    return [row.path for row in await transaction.rows(mine)]

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.database import Transaction
-from app.follows import follow_new_feeds
 from app.prepared import among
 from app.tables import Feed, Server
 from sync.wire import Fields
@@ -109,18 +108,21 @@ async def find_area(transaction: Transaction, code: str) -> Area | None:
     return as_area(row) if row else None
 
 
-async def open_feeds(transaction: Transaction, areas: Sequence[Area]) -> None:
-    """The feeds that new areas own: for staff at the tree's feed level, for reference at communities and the root."""
+async def open_feeds(transaction: Transaction, areas: Sequence[Area]) -> list[int]:
+    """The feeds that new areas own: for staff at the tree's feed level, for reference at communities and the root.
+
+    Nobody follows them yet.
+    """
     wanted = [(area.home, area.id, "staff") for area in areas if area.feed_area_id == area.id]
     wanted += [(area.id, area.id, "reference") for area in areas if area.reference_area_id == area.id]
     if not wanted:
-        return
+        return []
     counted = sa.update(_SERVER).values(feeds=_SERVER.c.feeds + len(wanted)).returning(_SERVER.c.feeds)
     [row] = await transaction.rows(counted)
     feeds = [
         {"home": home, "id": number, "owner_id": owner, "audience": audience}
-        | {"head": 0, "digest": 0, "horizon": 0, "tag": 0}
+        | {"head": 0, "digest": 0, "horizon": 0, "tag": 0, "views": 0}
         for number, (home, owner, audience) in enumerate(wanted, row.feeds - len(wanted) + 1)
     ]
     await transaction.insert(_FEED, feeds)
-    await follow_new_feeds(transaction, [feed["id"] for feed in feeds])  # type: ignore[misc]
+    return [feed["id"] for feed in feeds]  # type: ignore[misc]

@@ -11,7 +11,8 @@ from app.access import Access, Verdict
 from app.collections import COLLECTIONS
 from app.fields import as_uuid
 from app.problems import Problem
-from app.working import AREAS, Record, Working
+from app.views import HELPER, whole
+from app.working import AREAS, Key, Record, Working
 from sync.decide import Rules
 from sync.merge import latest
 from sync.wire import Fields, Op
@@ -55,9 +56,10 @@ def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
         verdict = verdict_on(bench, record, writers)
         if verdict == "no":
             raise Refused(_why_not(bench, record, op))
+        require_seen(bench, record, op, fields)
         return "grace" if onto == "grace" else verdict
     if op != "create":
-        raise Refused("depends_on_refused" if record.key in bench.working.refused_creates else "not_found")
+        raise Refused(_missing(bench, record.key, "not_found"))
     feeds = _feeds_above(bench, record, fields)
     # Where it would list is among its references; only the root of a tree names nothing.
     verdict = onto if fields.get(record.collection.lists_in) else bench.access.may_write(feeds, (), writers)
@@ -66,10 +68,22 @@ def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
     return verdict
 
 
+def require_seen(bench: Bench, record: Record, op: Op, fields: Fields) -> None:
+    """Nobody changes what their view hides or masks, and nobody deletes what they see only in part."""
+    if op == "create" or not record.collection.helper_view:
+        return  # a create that meets a record replaces nothing
+    feeds, theirs = bench.working.feeds_of(record), (bench.access.present, bench.access.ended)
+    seen = {audience for feed, audience in feeds.items() for roles in theirs if roles.get(feed)}
+    if seen != {HELPER}:
+        return
+    hidden = [name for name in fields if record.collection.helper_view.get(name) is not whole]
+    if hidden or op == "delete":
+        raise Refused("not_permitted", [{"pointer": f"/fields/{name}"} for name in hidden])
+
+
 def verdict_on(bench: Bench, record: Record, writers: frozenset[str]) -> Verdict:
     """Access follows the feeds of the record the server holds, never what a phone claims."""
-    feed = bench.working.feed_of(record)
-    listed = {feed} if feed else set(record.live_feeds)
+    listed = set(bench.working.feeds_of(record)) or set(record.live_feeds)
     departed = {entry.feed_id for entry in record.entries} - listed
     return bench.access.may_write(listed, departed, writers)
 
@@ -84,15 +98,19 @@ def _feeds_above(bench: Bench, record: Record, fields: Fields) -> list[int]:
     feed = working.feeds.get((owner[1], collection.audience)) if owner else None
     if area is not None and feed is None and collection.audience == "staff":
         raise Refused("area_without_feed")
-    return [feed] if feed else []
+    return [*working.views_beside(feed, collection, area)] if feed else []
 
 
 def _why_not(bench: Bench, record: Record, op: Op) -> str:
     """What one may not see does not exist; what one may only read is not permitted."""
-    feed = bench.working.feed_of(record)
-    if feed in bench.access.present:
+    if bench.access.may_read(bench.working.feeds_of(record)):
         return "not_permitted"
-    return "id_taken" if op == "create" else "not_found"
+    return "id_taken" if op == "create" else _missing(bench, record.key, "not_found")
+
+
+def _missing(bench: Bench, key: Key, code: str) -> str:
+    """The code for what doesn't exist, or isn't this person's to see: no other where only one of these is so."""
+    return "depends_on_refused" if key in bench.working.refused_creates else code
 
 
 def require_references(bench: Bench, record: Record, fields: Fields) -> Verdict:
@@ -111,11 +129,13 @@ def require_references(bench: Bench, record: Record, fields: Fields) -> Verdict:
             continue
         parent = working.find(referred, id)
         if parent is None:
-            missing = (referred, id) in working.refused_creates
-            raise Refused("depends_on_refused" if missing else "reference_not_found", [{"pointer": f"/fields/{name}"}])
+            code = _missing(bench, (referred, id), "reference_not_found")
+            raise Refused(code, [{"pointer": f"/fields/{name}"}])
         verdict = verdict_on(bench, parent, record.collection.writers)
         if verdict == "no":
-            raise Refused("reference_not_found", [{"pointer": f"/fields/{name}"}])
+            seen = bench.access.may_read(working.feeds_of(parent))
+            code = "reference_not_found" if seen else _missing(bench, parent.key, "reference_not_found")
+            raise Refused(code, [{"pointer": f"/fields/{name}"}])
         verdicts.add(verdict)
     return "grace" if "grace" in verdicts else "yes"
 
@@ -127,9 +147,12 @@ def _require_area(bench: Bench, record: Record, id: UUID) -> Verdict:
         raise Refused("reference_not_found")
     owner = area.owner(record.collection.audience)
     if owner is None:
-        raise Refused("area_without_feed")
+        listed = bench.working.feeds.get((area.reference_area_id, "reference"))
+        seen = bench.access.may_read([listed] if listed else [])
+        raise Refused("area_without_feed" if seen else "reference_not_found")
     feed = bench.working.feeds.get((owner[1], record.collection.audience))
-    verdict = bench.access.may_write([feed] if feed else [], (), record.collection.writers)
+    feeds = bench.working.views_beside(feed, record.collection, area) if feed else {}
+    verdict = bench.access.may_write(feeds, (), record.collection.writers)
     if verdict == "no":
         raise Refused("reference_not_found")
     return verdict

@@ -49,6 +49,8 @@ class FeedStep(NamedTuple):
     numbers: int
     digest: int
     tag: int
+    views: int = 0
+    """How many other views of it were open when this push looked."""
 
 
 class Scanned(NamedTuple):
@@ -66,6 +68,10 @@ class Found(NamedTuple):
 
     rows: Sequence[Any]
     more: bool
+
+
+class ViewOpened(Exception):
+    """Since this push looked, another view of a feed has opened, in which it must be listed too."""
 
 
 class Moved(Exception):
@@ -221,6 +227,8 @@ _SQLITE_STATES = {
 
 def may_repeat(error: BaseException) -> bool:
     """Would the same transaction, from its beginning, have a chance?"""
+    if isinstance(error, ViewOpened):
+        return True
     state = sqlstate_of(error)
     if state is not None:
         return state in REPEATABLE or state.startswith("08")

@@ -15,7 +15,9 @@ from app.database import Database, Transaction
 from app.drift_of_feeds import drifted_feeds
 from app.drift_of_follows import drifted_follows
 from app.drift_of_places import drifted_areas, drifted_entries, drifted_records, listed_records
-from app.listing import spelled_entry
+from app.listing import as_listed, head_of
+from app.views import seen_through
+from sync.canonical import spelled
 
 MOST_NAMED = 20
 BATCH = 500
@@ -64,13 +66,19 @@ async def _misspelt(snapshot: Transaction, name: str, collection: Collection) ->
         batch = listed if id is None else listed.where(after(home, id))
         rows = await snapshot.rows(batch.order_by(table.c.home, table.c.id, sa.text("feed_id")).limit(BATCH))
         for row in rows:
-            fields = collection.as_fields(dict(row._mapping))
-            if spelled_entry(collection.name, str(row.id), str(row.home), row.rev, fields) != (row.hash, row.body):
+            if _spelled(collection, row) != (row.hash, row.body):
                 count += 1
                 ids += [f"{row.id}/{row.feed_id}"][: MOST_NAMED - len(ids)]
         if len(rows) < BATCH:
             return Finding(name, count, ids)
         home, id = rows[-1].home, rows[-1].id
+
+
+def _spelled(collection: Collection, row: Any) -> tuple[int, bytes]:
+    """The entry's hash and body, as its audience is to see the record."""
+    fields = seen_through(collection.view(row.audience), collection.as_fields(dict(row._mapping)))
+    name, id_text = collection.name, str(row.id)
+    return as_listed(name, id_text, row.rev, head_of(name, id_text, str(row.home), row.rev), spelled(fields))
 
 
 def _after(table: sa.Table) -> Callable[[Any, Any], sa.ColumnElement[bool]]:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.tables import Feed, FeedEntry
+from app.views import HELPER
 
 _FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
 _ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
@@ -67,19 +68,19 @@ def _of(collection: Collection) -> dict[str, sa.Select[Any]]:
     if collection.audience == "reference":
         # A community's own codes may be listed above it: its area alone says where.
         lies, owner = place.c.id == table.c.area_id, (place.c.reference_area_id, place.c.reference_area_id)
-    owned = sa.and_(_FEED.c.home == owner[0], _FEED.c.owner_id == owner[1], _FEED.c.audience == collection.audience)
+    audiences = [collection.audience, *([HELPER] if collection.helper_view else [])]
+    owned = sa.and_(_FEED.c.home == owner[0], _FEED.c.owner_id == owner[1], _FEED.c.audience.in_(audiences))
     right = sa.and_(_ENTRY.c.home == _FEED.c.home, _ENTRY.c.feed_id == _FEED.c.id, _ENTRY.c.live)
     records = sa.select(table.c.id).outerjoin(place, lies).outerjoin(_FEED, owned)
     records = records.outerjoin(_ENTRY, sa.and_(right, _is_of(collection)))
     entries = sa.select(_ENTRY.c.record_id, _ENTRY.c.feed_id).where(_ENTRY.c.collection == name)
     known = entries.where(_ENTRY.c.live).join(table, _is_of(collection))
-    elsewhere = sa.or_(_FEED.c.id.is_(None), _FEED.c.id != _ENTRY.c.feed_id, _FEED.c.home != _ENTRY.c.home)
+    right_feed = sa.and_(owned, _FEED.c.home == _ENTRY.c.home, _FEED.c.id == _ENTRY.c.feed_id)
+    there = sa.select(1).select_from(place).join(_FEED, right_feed).where(lies).correlate(table, _ENTRY)
     return {
         f"record_unlisted.{name}": records.where(table.c.deleted_at.is_(None), _ENTRY.c.record_id.is_(None)),
         f"entry_without_record.{name}": entries.outerjoin(table, _is_of(collection)).where(table.c.id.is_(None)),
-        f"entry_astray.{name}": known.outerjoin(place, lies)
-        .outerjoin(_FEED, owned)
-        .where(sa.or_(table.c.deleted_at.is_not(None), elsewhere)),
+        f"entry_astray.{name}": known.where(sa.or_(table.c.deleted_at.is_not(None), ~sa.exists(there))),
         f"entry_rev.{name}": known.where(_ENTRY.c.rev != table.c.rev),
     }
 
@@ -92,7 +93,9 @@ def _is_of(collection: Collection) -> sa.ColumnElement[bool]:
 
 
 def listed_records(collection: Collection) -> sa.Select[Any]:
-    """Rows of a collection with each live entry's hash and body, at the same rev."""
+    """Rows of a collection with each live entry's hash, body and audience, at the same rev."""
     table = collection.table
     same = sa.and_(_is_of(collection), _ENTRY.c.live, _ENTRY.c.rev == table.c.rev)
-    return sa.select(*table.c, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.body).join(_ENTRY, same)
+    feed = sa.and_(_FEED.c.home == _ENTRY.c.home, _FEED.c.id == _ENTRY.c.feed_id)
+    columns = (*table.c, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.body, _FEED.c.audience)
+    return sa.select(*columns).join(_ENTRY, same).join(_FEED, feed)

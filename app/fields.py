@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from sqlmodel import UTCDateTime
 
 from app.tables import Json
+from app.views import Mask, SeenByHelpers
 from sync import merge
 from sync.canonical import spelled
 from sync.merge import Policy
@@ -47,6 +48,8 @@ class FieldSpec:
     default: JsonValue
     longest: int
     """Characters or members it may have."""
+    helper: Mask | None = None
+    """How helpers see it; None where they don't."""
 
     def may_be_too_much(self, value: JsonValue) -> bool:
         """Could a merge have made it too long, too many or too large? Its parts were valid when they came."""
@@ -101,6 +104,7 @@ def spec_of(name: str, info: FieldInfo) -> FieldSpec:
         required,
         default,
         _longest(info),
+        next((m.mask for m in info.metadata if isinstance(m, SeenByHelpers)), None),
     )
 
 

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.database import Transaction
-from app.roles import READ_STAFF
+from app.roles import READ_MASKED, READ_STAFF
 from app.tables import Feed, Follow, Grant
+from app.views import HELPER
 
 READER = "reader"
 
@@ -23,14 +24,26 @@ _FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
 _AREA = COLLECTIONS["areas"].table
 _GRANTED, _OWNER = _AREA.alias("granted"), _AREA.alias("owner")
 _BELOW = _OWNER.c.path.startswith(_GRANTED.c.path)
+_READS = sa.or_(
+    _FEED.c.audience == "reference",
+    sa.and_(_FEED.c.audience == "staff", _GRANT.c.role.in_(READ_STAFF)),
+    sa.and_(_FEED.c.audience == HELPER, _GRANT.c.role.in_(READ_MASKED)),
+)
 _REACHES = sa.or_(
-    sa.and_(_BELOW, sa.or_(_FEED.c.audience == "reference", _GRANT.c.role.in_(READ_STAFF))),
+    sa.and_(_BELOW, _READS),
     sa.and_(_GRANTED.c.path.startswith(_OWNER.c.path), _FEED.c.audience == "reference"),
 )
 """A grant follows every feed that its role reads and whose owner lies in its area; and as a reader the reference
 feeds of the areas that its own lies in."""
 _OF_GRANT = sa.and_(_GRANTED.c.home == _GRANT.c.area_home, _GRANTED.c.id == _GRANT.c.area_id)
 _OF_FEED = sa.and_(_FEED.c.home == _FOLLOW.c.home, _FEED.c.id == _FOLLOW.c.feed_id)
+
+
+def masked_readers_over(path: Any, now: datetime) -> sa.ColumnElement[bool]:
+    """Has somebody who reads the helpers' view a role over what lies at this path, now or later?"""
+    lasts = sa.or_(_GRANT.c.until.is_(None), _GRANT.c.until > now)
+    theirs = sa.select(1).select_from(_GRANT).join(_GRANTED, _OF_GRANT)
+    return sa.exists(theirs.where(_GRANT.c.role.in_(READ_MASKED), lasts, path.startswith(_GRANTED.c.path)))
 
 
 async def follow_granted(transaction: Transaction, grant: UUID) -> None:

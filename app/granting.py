@@ -1,6 +1,6 @@
 """Giving and ending roles. Whoever gives one, here is decided whether it can be held."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,9 +11,10 @@ from app.areas import Area, areas_by_id
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
+from app.feeds import open_masked_feeds
 from app.follows import follow_granted
 from app.problems import Problem
-from app.roles import APART, ROLES, Where
+from app.roles import APART, READ_MASKED, ROLES, Where
 from app.tables import Follow, Grant, Person
 
 _GRANT: sa.Table = Grant.__table__  # type: ignore[attr-defined]
@@ -59,6 +60,8 @@ async def add_grant(
         "reason": reason,
     }
     await transaction.insert(_GRANT, [grant])
+    if role in READ_MASKED:
+        await open_masked_feeds(transaction, context.seams, area.path)
     await follow_granted(transaction, grant["id"])
     return UUID(str(grant["id"]))
 
@@ -70,22 +73,25 @@ async def end_grant(
     which = [_GRANT.c.person_id == person_id, _GRANT.c.area_id == area_id]
     if role is not None:
         which.append(_GRANT.c.role == role)
-    return await end_grants(transaction, context.seams.now(), *which)
+    return await end_grants(transaction, context.seams.now, *which)
 
 
-async def end_grants(transaction: Transaction, now: datetime, *which: sa.ColumnElement[bool]) -> int:
+async def end_grants(transaction: Transaction, clock: Callable[[], datetime], *which: sa.ColumnElement[bool]) -> int:
     """Ends these where they haven't ended; how many there were. What they followed stays as ended."""
-    still, follows = (sa.or_(table.c.until.is_(None), table.c.until > now) for table in (_GRANT, _FOLLOW))
-    rows = await transaction.rows(sa.select(_GRANT.c.id).where(*which, still).order_by(_GRANT.c.id).with_for_update())
-    ids = [row.id for row in rows]
+    columns = sa.select(_GRANT.c.id, _GRANT.c.until).where(*which)
+    rows = await transaction.rows(columns.order_by(_GRANT.c.id).with_for_update())
+    # They end when the pushes that held them are over, not when this began to wait for those.
+    now = clock()
+    ids = [row.id for row in rows if row.until is None or row.until > now]
+    follows = sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now)
     await transaction.execute(sa.update(_GRANT).where(_GRANT.c.id.in_(ids)).values(until=now))
     await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.grant_id.in_(ids), follows).values(until=now))
     return len(ids)
 
 
-async def end_one(transaction: Transaction, now: datetime, grant: UUID) -> None:
+async def end_one(transaction: Transaction, clock: Callable[[], datetime], grant: UUID) -> None:
     """Ends this one, unless it has ended."""
-    await end_grants(transaction, now, _GRANT.c.id == grant)
+    await end_grants(transaction, clock, _GRANT.c.id == grant)
 
 
 class Seen(NamedTuple):

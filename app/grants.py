@@ -78,7 +78,7 @@ async def list_grants(
     One's own grants; secretaries and administrators see those over their areas too, the ended ones included.
     """
     async with context.database.snapshot() as snapshot:
-        paths = await paths_under(snapshot, caller.person_id, READ_GRANTS, context.seams.now())
+        paths = await paths_under(snapshot, caller.person_id, READ_GRANTS, context.seams.now)
         which = {"person_id": asked.person_id, "area_id": asked.area_id}
         seen = Seen(caller.person_id, paths)
         found = await seen_grants(snapshot, seen, before=asked.before, most=asked.limit + 1, **which)
@@ -123,7 +123,7 @@ async def delete_grant(grant_id: GrantId, caller: CallerDep, context: ContextDep
 
 
 async def _give(transaction: Transaction, context: Context, giver: UUID, body: NewGrant) -> GrantView:
-    paths = await paths_under(transaction, giver, SECURITY, context.seams.now(), hold=True)
+    paths = await paths_under(transaction, giver, SECURITY, context.seams.now, hold=True)
     if not paths or giver == body.person_id:
         raise Problem("not_permitted")
     await require_area_under(transaction, body.area_id, paths)
@@ -133,11 +133,11 @@ async def _give(transaction: Transaction, context: Context, giver: UUID, body: N
 
 
 async def _end(transaction: Transaction, context: Context, ender: UUID, id: UUID) -> None:
-    now = context.seams.now()
-    seen = Seen(ender, await paths_under(transaction, ender, READ_GRANTS, now))
+    clock = context.seams.now
+    seen = Seen(ender, await paths_under(transaction, ender, READ_GRANTS, clock))
     if not await seen_grants(transaction, seen, id=id):
         raise Problem("not_found")
-    mine = Seen(None, await paths_under(transaction, ender, SECURITY, now, hold=True))
+    mine = Seen(None, await paths_under(transaction, ender, SECURITY, clock, hold=True))
     if not await seen_grants(transaction, mine, id=id):
         raise Problem("not_permitted")
-    await end_one(transaction, now, id)
+    await end_one(transaction, clock, id)

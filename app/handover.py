@@ -18,6 +18,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import ADMINS
 from app.context import Context
 from app.database import Transaction
+from app.feeds import open_masked_feeds
 from app.follows import follow_moved, followers_below
 from app.problems import Problem
 from app.receive import receive
@@ -81,14 +82,14 @@ async def hand_over(context: Context, person: UUID, area: UUID, to: UUID, *, dry
 async def _hand_over(
     transaction: Transaction, context: Context, person: UUID, area: UUID, to: UUID, *, counting: bool
 ) -> Report:
-    now = context.seams.now()
-    paths = await paths_under(transaction, person, ADMINS, now, hold=True)
+    paths = await paths_under(transaction, person, ADMINS, context.seams.now, hold=True)
     if not paths:
         raise Problem("not_permitted")
     # 1. The tree stands still from its root down: of two handovers one is over before the other looks.
     moved, parent = await _both(transaction, area, to, paths)
     subtree = await transaction.rows(_below(moved.path).order_by(_AREA.c.id).with_for_update())
     _require_possible(moved, parent, next(row for row in subtree if row.id == area).parent_id)
+    now = context.seams.now()
     before = await followers_below(transaction, moved.path, now)
     # 2. Its place, and that of all below it.
     path = f"{parent.path}{area.hex}/"
@@ -96,6 +97,7 @@ async def _hand_over(
     below = _AREA.c.path.startswith(moved.path)
     await transaction.execute(sa.update(_AREA).where(below).values(path=sa.literal(path) + rest))
     # 3. Who follows what, from now on.
+    await open_masked_feeds(transaction, context.seams, path)
     await follow_moved(transaction, path, now)
     after = await followers_below(transaction, path, now)
     # 4. The area itself, through the one write path, which ends in the feeds' locks.

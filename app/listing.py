@@ -7,14 +7,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.areas import open_feeds
 from app.collections import COLLECTIONS
 from app.database import FeedStep, Listed, Transaction
-from app.loading import load_entries, load_feeds
+from app.loading import load_entries
+from app.views import seen_through
 from app.working import CONFLICTS, Record, Working, as_loaded
 from sync.canonical import spelled, spelled_record_hash
 from sync.seams import Seams
-from sync.wire import Fields
 
 
 async def move_dependants(transaction: Transaction, working: Working) -> None:
@@ -46,23 +45,15 @@ Listing = list[tuple[UUID, Sequence[Listed], Sequence[FeedStep]]]
 """Per home what its feeds will list, and how far each of them will move."""
 
 
-async def open_new_feeds(transaction: Transaction, working: Working) -> None:
-    """The feeds of areas that this push created: whatever lists there needs them."""
-    records = working.records.values()
-    if opened := [working.areas[r.id] for r in records if r.collection.name == "areas" and r.dirty and not r.stored]:
-        await open_feeds(transaction, opened)
-        await load_feeds(transaction, working)
-
-
 def listing_of(seams: Seams, working: Working) -> Listing:
     """Every changed record's entry, spelled; numbers are counted from the heads, which only the lock will tell."""
-    by_home: dict[UUID, list[tuple[Record, int]]] = defaultdict(list)
+    by_home: dict[UUID, list[tuple[Record, dict[int, str]]]] = defaultdict(list)
     for record in working.records.values():
         if not record.held or not (record.dirty or record.moved):
             continue
-        if (area := working.area_of(record)) and (feed := working.feed_of(record)):
+        if (area := working.area_of(record)) and (feeds := working.feeds_of(record)):
             owner = area.owner(record.collection.audience)
-            by_home[owner[0] if owner else working.home].append((record, feed))
+            by_home[owner[0] if owner else working.home].append((record, feeds))
     return [(home, *_steps(seams, working, listed)) for home, listed in sorted(by_home.items())]
 
 
@@ -73,13 +64,13 @@ async def list_changes(transaction: Transaction, listing: Listing, now: datetime
 
 
 def _steps(
-    seams: Seams, working: Working, changed: Iterable[tuple[Record, int]]
+    seams: Seams, working: Working, changed: Iterable[tuple[Record, dict[int, str]]]
 ) -> tuple[Sequence[Listed], Sequence[FeedStep]]:
     entries: list[Listed] = []
     numbers: dict[int, int] = defaultdict(int)
     digests: dict[int, int] = defaultdict(int)
-    for record, feed in changed:
-        for entry in _entries_of(working, record, feed, numbers):
+    for record, feeds in changed:
+        for entry in _entries_of(working, record, feeds, numbers):
             digests[entry.feed_id] += entry.hash
             entries.append(entry)
         for old in record.entries:
@@ -87,39 +78,46 @@ def _steps(
                 digests[old.feed_id] -= old.hash
     entries.sort(key=lambda entry: (entry.feed_id, entry.step))
     steps = [
-        FeedStep(feed, numbers[feed], digests[feed], int.from_bytes(seams.random_bytes(4), "big") | 1)
+        FeedStep(feed, numbers[feed], digests[feed], new_tag(seams), working.views.get(feed, 0))
         for feed in sorted(numbers)
     ]
     return entries, steps
 
 
-def _entries_of(working: Working, record: Record, feed: int, numbers: dict[int, int]) -> Iterable[Listed]:
-    """The record in its feed, and its departure from every other that listed it, each with the feed's next number.
+def new_tag(seams: Seams) -> int:
+    """A mark's: 32 random bits, never 0."""
+    return int.from_bytes(seams.random_bytes(4), "big") | 1
+
+
+def _entries_of(working: Working, record: Record, feeds: dict[int, str], numbers: dict[int, int]) -> Iterable[Listed]:
+    """The record in its feeds, and its departure from every other that listed it, each with the feed's next number.
 
     A body is the members of an object without its braces: the page puts feed and seq before them.
     """
     if record.held is None:
         return
     name, id, rev, id_text = record.collection.name, record.id, record.held.rev, str(record.id)
-    head = _head(name, id_text, working.home_text, rev)
+    head = head_of(name, id_text, working.home_text, rev)
     for old in record.live_feeds:
-        if old != feed:
+        if old not in feeds:
             numbers[old] += 1
             yield Listed(old, numbers[old], name, id, rev, 0, False, head + b',"departed":true')
-    numbers[feed] += 1
-    if record.held.deleted:
-        yield Listed(feed, numbers[feed], name, id, rev, 0, False, head + b',"deleted":true')
-    else:
-        number, body = spelled_entry(name, id_text, working.home_text, rev, record.fields)
-        yield Listed(feed, numbers[feed], name, id, rev, number, True, body)
+    for feed, audience in feeds.items():
+        numbers[feed] += 1
+        if record.held.deleted:
+            yield Listed(feed, numbers[feed], name, id, rev, 0, False, head + b',"deleted":true')
+        else:
+            fields = spelled(seen_through(record.collection.view(audience), record.fields))
+            number, body = as_listed(name, id_text, rev, head, fields)
+            yield Listed(feed, numbers[feed], name, id, rev, number, True, body)
 
 
-def spelled_entry(name: str, id: str, home: str, rev: int, fields: Fields) -> tuple[int, bytes]:
-    """A living record's hash, and its entry's body."""
-    spelling = spelled(fields)
-    number = spelled_record_hash(name, id, rev, spelling)
-    return number, _head(name, id, home, rev) + b',"fields":%b,"hash":%d' % (spelling, number)
+def head_of(name: str, id_text: str, home_text: str, rev: int) -> bytes:
+    """The members with which every entry begins."""
+    return f'"collection":"{name}","record":"{id_text}","home":"{home_text}","rev":{rev}'.encode()
 
 
-def _head(name: str, id: str, home: str, rev: int) -> bytes:
-    return f'"collection":"{name}","record":"{id}","home":"{home}","rev":{rev}'.encode()
+def as_listed(name: str, id_text: str, rev: int, head: bytes, fields: bytes) -> tuple[int, bytes]:
+    """A live entry's hash and its body."""
+    number = spelled_record_hash(name, id_text, rev, fields)
+    return number, head + b',"fields":%b,"hash":%d' % (fields, number)

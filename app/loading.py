@@ -7,6 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from app.access import Access
 from app.areas import areas_by_id
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
@@ -38,7 +39,9 @@ _ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
 _FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
 
 
-async def load(transaction: Transaction, home: UUID, arrived: Sequence[Arrived], person: UUID | None) -> Working:
+async def load(
+    transaction: Transaction, home: UUID, arrived: Sequence[Arrived], person: UUID | None, access: Access
+) -> Working:
     """Locks and reads what these mutations write, what decides a listing, and the past they need."""
     working = Working(home)
     mutations = [a.mutation for a in arrived if a.mutation and a.mutation.collection in COLLECTIONS]
@@ -57,7 +60,7 @@ async def load(transaction: Transaction, home: UUID, arrived: Sequence[Arrived],
     await load_entries(transaction, working, working.records.values())
     await _load_past(transaction, working, mutations, person)
     changed = {(m.collection, m.record) for m in mutations if m.op != "create"}
-    await _load_refused_creates(transaction, working, changed | read)
+    await _load_refused_creates(transaction, working, access, changed | read)
     return working
 
 
@@ -138,7 +141,7 @@ async def _load_areas(
     await load_feeds(transaction, working)
 
 
-_FEEDS = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience).where(
+_FEEDS = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience, _FEED.c.views).where(
     among(_FEED.c.home, "homes"), among(_FEED.c.owner_id, "owners")
 )
 
@@ -151,6 +154,7 @@ async def load_feeds(transaction: Transaction, working: Working) -> None:
     homes, areas = ({owner[part] for owner in owners} for part in (0, 1))
     for row in await transaction.fetch(_FEEDS, homes=[*homes], owners=[*areas]):
         working.feeds[row.owner_id, row.audience] = row.id
+        working.views[row.id] = row.views
 
 
 _ENTRIES = sa.select(_ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.live).where(
@@ -276,9 +280,10 @@ _REFUSED_CREATES = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).wher
 )
 
 
-async def _load_refused_creates(transaction: Transaction, working: Working, needed: set[Key]) -> None:
-    """Of the needed records that don't exist: those whose create was refused."""
-    missing = {key for key in needed if working.records[key].held is None}
+async def _load_refused_creates(transaction: Transaction, working: Working, access: Access, needed: set[Key]) -> None:
+    """Of the needed records that don't exist, as far as this person may see: those whose create was refused."""
+    records = (working.records[key] for key in needed)
+    missing = {r.key for r in records if r.held is None or not access.may_read(working.feeds_of(r))}
     if not missing:
         return
     wanted = {"collections": [*{name for name, _ in missing}], "records": [id for _, id in missing]}

@@ -7,7 +7,8 @@ from pydantic import MISSING, BaseModel, ConfigDict, create_model
 from pydantic import Field as PydanticField
 from sqlmodel import SQLModel
 
-from app.fields import MOST_MEMBERS, constrained, spec_of
+from app.fields import DEFAULT_TEXT, MOST_MEMBERS, constrained, spec_of
+from app.views import whole
 
 _ID = "编号，可由调用方生成 · Its id; a caller may choose it: a UUID, version 7 advised"
 _HEAD: dict[str, Any] = {
@@ -45,8 +46,10 @@ def _model(
     """A request or answer model for OpenAPI, with the declaration's constraints and descriptions."""
     fields: dict[str, Any] = dict(extra)
     for name, info in source.model_fields.items():
-        annotation = constrained(info)
-        if partial and spec_of(name, info).kind is set:
+        annotation, spec = constrained(info), spec_of(name, info)
+        if partial and spec.helper not in (None, whole):
+            annotation = Annotated[str, PydanticField(max_length=DEFAULT_TEXT)] | None  # a mask fits no pattern
+        if partial and spec.kind is set:
             members = list[get_args(info.annotation)[0]]  # type: ignore[misc, valid-type]
             annotation = Annotated[members, PydanticField(max_length=MOST_MEMBERS)]
         described: dict[str, Any] = {"description": info.description, "json_schema_extra": info.json_schema_extra}

@@ -136,5 +136,5 @@ async def delete_person(person_id: PersonId, caller: CallerDep, context: Context
 
 
 async def _require(store: Transaction, context: Context, person: UUID, roles: frozenset[str], **options: Any) -> None:
-    if not await paths_under(store, person, roles, context.seams.now(), **options):
+    if not await paths_under(store, person, roles, context.seams.now, **options):
         raise Problem("not_permitted")

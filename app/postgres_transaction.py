@@ -22,6 +22,7 @@ from app.database import (
     Rows,
     Scanned,
     Transaction,
+    ViewOpened,
     values_of,
 )
 
@@ -118,7 +119,7 @@ class PostgresTransaction(PostgresReader, Transaction):
         await self.drive(_insert_statement(table, names, same, replace), *sent)
 
     async def list_entries(self, home: UUID, entries: Sequence[Listed], steps: Sequence[FeedStep], now: Any) -> None:
-        await self.drive(
+        rows = await self.drive(
             _LIST_ENTRIES,
             home,
             now,
@@ -134,16 +135,20 @@ class PostgresTransaction(PostgresReader, Transaction):
             [e.hash for e in entries],
             [e.live for e in entries],
             [e.body for e in entries],
+            [s.views for s in steps],
         )
+        if rows[0]["opened"]:
+            raise ViewOpened
 
 
 # Locking, numbering, listing, marking and digesting in one statement: every other push of these feeds
 # waits while it runs. FOR UPDATE reads each feed's newest version, so `head` is never a stale one.
 _LIST_ENTRIES = """
 WITH step AS (
-    SELECT * FROM unnest($3::bigint[], $4::int[], $5::bigint[], $6::bigint[]) AS s(feed_id, numbers, digest, tag)
+    SELECT * FROM unnest($3::bigint[], $4::int[], $5::bigint[], $6::bigint[], $15::int[])
+        AS s(feed_id, numbers, digest, tag, views)
 ), locked AS (
-    SELECT id, head, digest FROM feed WHERE home = $1 AND id = ANY($3) ORDER BY id FOR UPDATE
+    SELECT id, head, digest, views FROM feed WHERE home = $1 AND id = ANY($3) ORDER BY id FOR UPDATE
 ), listed AS (
     INSERT INTO feed_entry (home, feed_id, seq, collection, record_id, rev, hash, live, body)
     SELECT $1, e.feed_id, locked.head + e.step, e.collection, e.record_id, e.rev, e.hash, e.live, e.body
@@ -160,6 +165,7 @@ WITH step AS (
 )
 INSERT INTO feed_mark (home, feed_id, seq, tag, made_at)
 SELECT $1, locked.id, locked.head + step.numbers, step.tag, $2 FROM locked JOIN step ON step.feed_id = locked.id
+RETURNING (SELECT bool_or(locked.views <> step.views) FROM locked JOIN step ON step.feed_id = locked.id) AS opened
 """
 
 _FIRST_TAGS = """

@@ -16,8 +16,9 @@ from app.bench import Bench
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction, is_data_error, meanwhile, sqlstate_of
+from app.feeds import open_new_feeds
 from app.judge import judge
-from app.listing import list_changes, listing_of, move_dependants, open_new_feeds
+from app.listing import list_changes, listing_of, move_dependants
 from app.loading import load
 from app.logs import Log
 from app.problems import Problem
@@ -70,12 +71,14 @@ async def receive(transaction: Transaction, context: Context, actor: Actor, inco
     await batch.recall(transaction)
     if batch.fresh:
         # 3. What the person may write; their grants stay as they are until this commits.
-        access = EveryAccess() if actor.person is None else await access_of(transaction, actor.person, now)
+        access = (
+            EveryAccess() if actor.person is None else await access_of(transaction, actor.person, context.seams.now)
+        )
         # 4. Lock and read what the mutations touch. 5. Judge them in memory. 6. Write set-based.
         working = await _settle(transaction, batch, access)
         # 7. Feeds last: number, list, mark, digest. What they list is spelled while the store writes down
         # what was received.
-        await open_new_feeds(transaction, working)
+        await open_new_feeds(transaction, context.seams, working)
         kept = _keep(transaction, batch)
         listing = await meanwhile(kept, lambda: listing_of(context.seams, working))
         await list_changes(transaction, listing, now)
@@ -163,7 +166,7 @@ class _Undo(Exception):
 
 async def _judge_and_write(transaction: Transaction, batch: Batch, access: Access, places: Sequence[int]) -> Working:
     arrived = [batch.incoming.arrived[place] for place in places]
-    working = await load(transaction, batch.home, arrived, batch.actor.person)
+    working = await load(transaction, batch.home, arrived, batch.actor.person, access)
     working.refused_creates |= batch.refused_creates
     bench = Bench(working, access, batch.actor.person, batch.epoch, batch.now, batch.plain, batch.actor.hands_over)
     for place in places:

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from app.access import Verdict
-from app.bench import Bench, Refused, require_references, verdict_on
+from app.bench import Bench, Refused, require_references, require_seen, verdict_on
 from app.effects import apply, as_whole, change_conflict
 from app.fields import as_uuid
 from app.recover import base_is_known, recover, seen_fields
@@ -25,6 +25,7 @@ def resolve(bench: Bench, mutation: Mutation) -> Outcome:
         raise Refused("not_found")
     if conflict and conflict.fields["state"] == "closed":
         raise Refused("already_resolved", resolved_by=conflict.fields["resolved_by"])
+    require_seen(bench, target, edit.op, edit.fields)
     onto = require_references(bench, target, edit.fields)
     decision = _decision_on(bench, target, name, edit, chosen, "grace" if onto == "grace" else verdict)
     if decision.outcome == "refused":
@@ -64,6 +65,8 @@ def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Rec
     if fields is None:
         raise Refused("not_found")
     base = said.get("base") if isinstance(said, dict) else None
+    if conflict and _is_foreign(bench, conflict):
+        raise Refused("not_found")
     if not isinstance(said, dict) or "value" not in said or not isinstance(base, int) or isinstance(base, bool):
         raise Refused("mutation_invalid", [{"pointer": "/fields/resolution"}])
     recover(bench, mutation)
@@ -82,6 +85,13 @@ def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Rec
         op, values = "update", {name: _chosen(target, name, value)}
     seen = None if known else seen_fields(mutation, target)
     return conflict, target, name, Edit(mutation.id, op, base if known else None, values, after, seen)
+
+
+def _is_foreign(bench: Bench, conflict: Record) -> bool:
+    """Looked at before what was chosen, which is told to be wrong only of what one may settle."""
+    of = as_uuid(conflict.fields["of_record"])
+    target = bench.working.find(str(conflict.fields["of_collection"]), of) if of else None
+    return target is not None and verdict_on(bench, conflict, target.collection.writers) == "no"
 
 
 def _chosen(target: Record, name: str, value: JsonValue) -> JsonValue:

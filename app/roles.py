@@ -8,6 +8,7 @@ from enum import StrEnum
 
 STAFF: frozenset[str] = frozenset({"staff", "reference"})
 REFERENCE: frozenset[str] = frozenset({"reference"})
+MASKED: frozenset[str] = frozenset({"helper", "reference"})
 
 
 class Where(StrEnum):
@@ -36,6 +37,9 @@ _COMMUNITY = frozenset({Where.COMMUNITY})
 ROLES = {
     "reader": Role("只读人员", "Reader: sees all that staff sees, writes nothing", frozenset(Where)),
     "worker": Role("网格员", "Grid worker", frozenset({Where.COMMUNITY, Where.WITHIN})),
+    "helper": Role(
+        "协助人员", "Helper: building head, volunteer, sunk cadre", frozenset({Where.COMMUNITY, Where.WITHIN}), MASKED
+    ),
     "secretary": Role("社区书记", "Community secretary", _COMMUNITY),
     "first_secretary": Role("第一书记", "First secretary", _COMMUNITY, ends=True),
     "admin": Role("街道、区管理员", "Street or district administrator", _OFFICE),
@@ -45,7 +49,9 @@ ROLES = {
 }
 APART = frozenset({"system", "security", "audit"})
 """三员: the three administrators of GB/T 22239 level 3. Nobody is two of them at a time."""
-READ_STAFF = frozenset(name for name, role in ROLES.items() if "staff" in role.reads)
+READ_STAFF, READ_MASKED = (
+    frozenset(name for name, role in ROLES.items() if audience in role.reads) for audience in ("staff", "helper")
+)
 READ_GRANTS = frozenset({"admin", "secretary", "security", "audit"})
 READ_PEOPLE = APART
 RoleName = StrEnum("RoleName", [(name.upper(), name) for name in ROLES])  # type: ignore[misc]

@@ -130,6 +130,8 @@ class Feed(SQLModel, table=True):
     horizon: int = Field(default=0, sa_type=BigInteger)
     tag: int = Field(default=0, sa_type=BigInteger)
     """The newest mark's tag: the one at the head."""
+    views: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """Of a staff feed: how many other views of what it lists have feeds of their own."""
 
 
 class FeedMark(SQLModel, table=True):

@@ -10,6 +10,7 @@ from app.areas import Area
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.fields import as_uuid, as_wire
+from app.views import HELPER
 from sync.decide import Held, Past
 from sync.wire import Fields, Mutation
 
@@ -77,6 +78,8 @@ class Working:
     areas: dict[UUID, Area] = field(default_factory=dict)
     feeds: dict[tuple[UUID, str], int] = field(default_factory=dict)
     """(owner area, audience) → feed."""
+    views: dict[int, int] = field(default_factory=dict)
+    """Feed → how many other views of it were open when this looked."""
     open_conflicts: dict[tuple[str, UUID, str], Record] = field(default_factory=dict)
     """(collection, record, field) → the conflict that asks about it."""
     refused_creates: set[Key] = field(default_factory=set)
@@ -144,6 +147,18 @@ class Working:
         area = self.area_of(record)
         owner = area.owner(record.collection.audience) if area else None
         return self.feeds.get((owner[1], record.collection.audience)) if owner else None
+
+    def feeds_of(self, record: Record) -> dict[int, str]:
+        """Every feed that lists the record now, with its audience: its own, and other views of it."""
+        feed = self.feed_of(record)
+        return self.views_beside(feed, record.collection, self.area_of(record)) if feed else {}
+
+    def views_beside(self, feed: int, collection: Collection, area: Area | None) -> dict[int, str]:
+        """The feed itself, and that of each other view in which it shows anything."""
+        found = {feed: collection.audience}
+        owner = area.owner(collection.audience) if area and collection.helper_view else None
+        masked = self.feeds.get((owner[1], HELPER)) if owner else None
+        return found | {masked: HELPER} if masked else found
 
 
 def as_loaded(working: Working, collection: Collection, row: Any) -> Record:

@@ -122,11 +122,14 @@ async def _create(transaction: Transaction, context: Context, asked: Asked) -> O
     # Looked up in this order: whoever's record is seen, its mutation is seen as well.
     if before := await _taken_before(transaction, context, asked, home):
         return before
+    asked.terms.require(None)
+    # That an id is taken, perhaps by what one may not see, is told to whoever could have created it and to nobody
+    # else: a free one is tried in its stead, and undone with the transaction.
+    id = context.seams.new_id() if taken else asked.id
+    write = Write(collection, id if home == asked.id else home, id, "create", 0, asked.fields)
+    outcome = await _write(transaction, context, asked, write)
     if taken:
         raise Problem("id_taken")
-    asked.terms.require(None)
-    write = Write(collection, home, asked.id, "create", 0, asked.fields)
-    outcome = await _write(transaction, context, asked, write)
     if await _made_by(transaction, write) != outcome.id:
         # Another request was faster: as a create this would have become an edit of its record.
         raise Problem("id_taken")

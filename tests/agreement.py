@@ -165,11 +165,18 @@ def of_feeds(feeds: Rows, marks: Rows, entries: Rows, digests: dict[str, int]) -
     return faults
 
 
+SHOWN_TO_HELPERS = {"households", "residents", "visits"}
+
+
 def of_listing(feeds: Rows, entries: Rows, records: dict[tuple[str, UUID], dict[str, Any]]) -> list[str]:
-    """Whatever is not deleted is listed once, at its rev, in the feed of the building where it lies now."""
-    faults, live = [], defaultdict(list)
+    """Whatever is not deleted is listed once, at its rev, in the feed of the building where it lies now; and once more
+    in the helpers' feed of that building, where there is one and they may see any of it.
+    """
+    faults, live, masked = [], defaultdict(list), defaultdict(list)
+    helpers = {feed["id"]: feed["owner_id"] for feed in feeds if feed["audience"] == "helper"}
     for entry in (entry for entry in entries if entry["live"]):
-        live[entry["collection"], entry["record_id"]].append(entry)
+        where = masked if entry["feed_id"] in helpers else live
+        where[entry["collection"], entry["record_id"]].append(entry)
     staff = {feed["owner_id"]: feed["id"] for feed in feeds if feed["audience"] == "staff"}
     for key, row in records.items():
         if key[0] == "areas":
@@ -179,6 +186,11 @@ def of_listing(feeds: Rows, entries: Rows, records: dict[tuple[str, UUID], dict[
             faults.append(f"{key[0]}: a record is listed {len(at)} times")
         elif at and (at[0]["rev"], at[0]["feed_id"]) != (row["rev"], staff[building_of(key, records)]):
             faults.append(f"{key[0]}: a record is listed at another rev, or where it no longer lies")
+        seen = [(entry["rev"], helpers[entry["feed_id"]]) for entry in masked.get(key, ())]
+        owner = building_of(key, records)
+        theirs = owner in helpers.values() and key[0] in SHOWN_TO_HELPERS and row["deleted_at"] is None
+        if seen != ([(row["rev"], owner)] if theirs else []):
+            faults.append(f"{key[0]}: helpers see {seen}")
     return faults
 
 

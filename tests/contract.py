@@ -123,6 +123,18 @@ def path_of(name: str) -> tuple[str, str]:
 def validator(name: str, status: str, media: str) -> Any:
     """Gives the faults of an answer's body."""
     schema = responses_of(operation_named(name))[status]["content"][media]["schema"]
-    whole = {**schema, "components": document()["components"]}
+    whole = {**closed(schema), "components": closed(document()["components"])}
     made = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
     return lambda answer: made.iter_errors(json.loads(answer.content))
+
+
+def closed(schema: Any) -> Any:
+    """The schema, allowing an object no member that it doesn't name: a later server may show one more, but this one
+    shows none that it hasn't declared."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    named = isinstance(schema.get("properties"), dict) and schema.get("type") == "object"
+    parts = {name: closed(part) for name, part in schema.items()}
+    return {"additionalProperties": False, **parts} if named else parts

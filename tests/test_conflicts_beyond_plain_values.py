@@ -235,3 +235,10 @@ async def test_a_conflict_that_was_seen_of_nothing_holds_up_nothing(
     )
     assert outcome["outcome"] == "refused"
     assert other["outcome"] == "applied"
+
+
+async def test_the_history_of_what_was_made_again_says_so(world: World, li: RawPhone) -> None:
+    lost = NEW_ID()
+    seen = [{"collection": "households", "record": str(lost), "home": str(world.home), "fields": household(world)}]
+    await li.apply("households", lost, "update", 1, fields={"floor": 3}, seen=seen)
+    assert [row["op"] for row in await li.history("households", lost)] == ["update", "recover"]

@@ -89,6 +89,16 @@ async def test_a_healthy_place_is_said_to_be_one(place: Place) -> None:
     assert len(names) == len({*names}) >= 14 + 5 * len(COLLECTIONS)
 
 
+async def test_a_place_with_helpers_is_healthy_too_until_a_mask_slips(place: Place) -> None:
+    await place.world.add_person("lou", role="helper", area="community")
+    fields = household(place.world, "late", unit="unit_2", note="住院了。")
+    await place.boss.push(mutation(place.world, "households", NEW_ID(), fields=fields))
+    assert await place.drift() == {}
+    masked = sa.select(FEED.c.id).where(FEED.c.audience == "helper")
+    unmasked = sa.update(ENTRY).where(ENTRY.c.feed_id.in_(masked), ENTRY.c.collection == "visits").values(body=b"1")
+    assert await place.plant(unmasked) == {"entry_content.visits": 1}
+
+
 async def test_so_is_the_demos_community(context: Context) -> None:
     await load(context, part_of(invent_community(1, date(2026, 11, 22)), GRID))
     assert [one async for one in findings(context.database) if one.differing] == []

@@ -5,9 +5,9 @@
         household_id: UUID = once(refers_to="households", description="哪一户 · Which household")
         note: str = text(max_length=4000, default="", description="…")
 
-Every field is made by the function named after its merge policy. A field without one is asked about. With
-`filter=True` its list can be asked for it (see filters.py): for ids, codes and choices, never for what names a person,
-since addresses are written down along the way.
+Every field is made by the function named after its merge policy. A field without one is asked about. Helpers see of it
+what `helper=` shows them (views.py), otherwise nothing. With `filter=True` its list can be asked for it (filters.py):
+for ids, codes and choices, never for what names a person, since addresses are written down along the way.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,6 +42,7 @@ from app.fields import (
 from app.filters import query_model
 from app.models import create_model_of, patch_model_of, put_model_of, read_model_of
 from app.tables import Json
+from app.views import HELPER, Mask, SeenByHelpers, masked_name, masked_number, masked_phone, whole
 from sync import merge
 from sync.canonical import spelled
 from sync.decide import Rules
@@ -49,14 +50,16 @@ from sync.merge import Policy
 from sync.wire import Fields, Moment
 
 __all__ = [
-    "ADMINS", "REGISTRY", "WORKERS", "Code", "Collection", "Error", "Moment",
-    "ask", "collection", "fault", "latest", "maximum", "once", "text", "total", "union",
+    "ADMINS", "HELPERS", "REGISTRY", "WORKERS", "Code", "Collection", "Error", "Moment",
+    "ask", "collection", "fault", "latest", "masked_name", "masked_number", "masked_phone", "maximum", "once",
+    "text", "total", "union", "whole",
 ]  # fmt: skip
 
 MOST_FAULTS = 10
 """Faults told of one mutation: whoever sends a thousand learns enough from ten."""
 WORKERS = frozenset({"worker", "secretary", "first_secretary", "admin"})
 ADMINS = frozenset({"admin", "system"})
+HELPERS = WORKERS | {"helper"}
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$", max_length=64)]
 """A code of a versioned list. One that this server doesn't know is kept."""
@@ -99,6 +102,15 @@ class Collection:
     def lists_through(self) -> str:
         """The collection that `lists_in` refers to."""
         return self.references.get(self.lists_in, "areas")
+
+    @cached_property
+    def helper_view(self) -> dict[str, Mask]:
+        """What helpers see, and how; empty where none of it is theirs to see."""
+        return {name: spec.helper for name, spec in self.fields.items() if spec.helper}
+
+    def view(self, audience: str) -> dict[str, Mask] | None:
+        """What an audience sees of it; None for all of it."""
+        return self.helper_view if audience == HELPER else None
 
     @cached_property
     def required(self) -> list[str]:
@@ -163,12 +175,19 @@ REGISTRY: dict[str, Collection] = {}
 
 def _declared(policy: Policy) -> Callable[..., Any]:
     def declare(
-        default: Any = PydanticUndefined, *, refers_to: str | None = None, filter: bool = False, **options: Any
+        default: Any = PydanticUndefined,
+        *,
+        refers_to: str | None = None,
+        filter: bool = False,
+        helper: Mask | None = None,
+        **options: Any,
     ) -> Any:
         extra = {"x-merge": policy.name, "x-refers-to": refers_to, **({"x-filter": True} if filter else {})}
         info = Field(default, schema_extra={"json_schema_extra": extra}, **options)
         info.json_schema_extra = extra
         info.metadata.append(policy)
+        if helper is not None:
+            info.metadata.append(SeenByHelpers(helper))
         return info
 
     declare.__doc__ = f"A field merged by the policy `{policy.name}`: see sync/merge.py."

@@ -9,7 +9,19 @@ from sqlmodel import SQLModel
 from stdnum.cn import ric
 from stdnum.exceptions import InvalidChecksum, ValidationError
 
-from app.collections.base import Code, Error, ask, collection, fault, text, union
+from app.collections.base import (
+    Code,
+    Error,
+    ask,
+    collection,
+    fault,
+    masked_name,
+    masked_number,
+    masked_phone,
+    text,
+    union,
+    whole,
+)
 from sync.wire import Fields
 
 
@@ -49,14 +61,19 @@ def _birth_date_is_the_id_numbers(fields: Fields) -> list[Error]:
 class Resident(SQLModel):
     """One person living, or registered, at a door 一位居民."""
 
-    household_id: UUID = ask(refers_to="households", filter=True, description="所在户 · The household")
-    name: str = ask(min_length=1, max_length=60, description="姓名 · Name")
-    sex: Literal["male", "female"] | None = ask(None, filter=True, description="性别 · Sex")
+    household_id: UUID = ask(refers_to="households", filter=True, helper=whole, description="所在户 · The household")
+    name: str = ask(min_length=1, max_length=60, helper=masked_name, description="姓名 · Name")
+    sex: Literal["male", "female"] | None = ask(None, filter=True, helper=whole, description="性别 · Sex")
     birth_date: date | None = ask(None, filter=True, description="出生日期 · Birth date")
-    phone: Phone | None = ask(None, description="电话 · Phone")
-    id_number: IdNumber | None = ask(None, description="身份证号码 · Resident ID number, with its check digit")
+    phone: Phone | None = ask(None, helper=masked_phone, description="电话 · Phone")
+    id_number: IdNumber | None = ask(
+        None, helper=masked_number, description="身份证号码 · Resident ID number, with its check digit"
+    )
     relation: Code = ask(
-        "other", filter=True, description="与户主关系代码 · Relation to the head, a code of the list `relation`"
+        "other",
+        filter=True,
+        helper=whole,
+        description="与户主关系代码 · Relation to the head, a code of the list `relation`",
     )
     registered_here: bool = ask(True, filter=True, description="户籍在此 · Is the household registration here?")
     emergency_contact: str | None = ask(None, max_length=100, description="紧急联系人 · Whom to call")

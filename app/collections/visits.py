@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import SQLModel
 
-from app.collections.base import Code, Moment, collection, once, text
+from app.collections.base import HELPERS, Code, Moment, collection, once, text, whole
 
 
 @collection(
@@ -13,22 +13,23 @@ from app.collections.base import Code, Moment, collection, once, text
     title="敲门记录 · Visits",
     about="每敲一次门，记一条 · One knock on one door, written once",
     lists_in="household_id",
+    writers=HELPERS,
 )
 class Visit(SQLModel):
     """One knock on one door 一次敲门."""
 
-    household_id: UUID = once(refers_to="households", filter=True, description="哪一户 · The household")
+    household_id: UUID = once(refers_to="households", filter=True, helper=whole, description="哪一户 · The household")
     visited_at: Moment | None = once(
-        None, filter=True, description="敲门时间（手机时钟） · When, by the phone's clock: evidence"
+        None, filter=True, helper=whole, description="敲门时间（手机时钟） · When, by the phone's clock: evidence"
     )
     channel: Literal["door", "phone", "street", "window"] = once(
-        "door", filter=True, description="方式 · Where they met"
+        "door", filter=True, helper=whole, description="方式 · Where they met"
     )
     method: Code | None = once(
-        None, filter=True, description="敲门十八法代码 · The way to knock, a code of the list `method`"
+        None, filter=True, helper=whole, description="敲门十八法代码 · The way to knock, a code of the list `method`"
     )
     outcome: Literal["opened", "nobody_home", "refused", "moved_away", "not_found"] = once(
-        filter=True, description="结果 · What happened"
+        filter=True, helper=whole, description="结果 · What happened"
     )
     persons_met: set[UUID] = once(default_factory=set, filter=True, description="见到的居民 · Residents who were met")
     needs: set[Code] = once(default_factory=set, filter=True, description="需求代码 · Codes of the list `need`")

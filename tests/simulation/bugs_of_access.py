@@ -86,8 +86,8 @@ def no_grace() -> list[Patch]:
 def grants_by_the_phones_clock() -> list[Patch]:
     """A role holds at the time that the phone claims to have written at."""
 
-    async def claimed(access_of: Any, transaction: Any, person: UUID, now: datetime) -> Any:
-        return await access_of(transaction, person, now - timedelta(days=3650))
+    async def claimed(access_of: Any, transaction: Any, person: UUID, clock: Any) -> Any:
+        return await access_of(transaction, person, lambda: clock() - timedelta(days=3650))
 
     return [wrapped("app.receive.access_of", claimed)]
 
@@ -112,7 +112,55 @@ def grants_reach_one_building_too_far() -> list[Patch]:
     return [wrapped("app.follows._follow", wider)]
 
 
+def handover_leaves_it_to_the_old() -> list[Patch]:
+    """Whoever had a building before it was handed over goes on reading it."""
+
+    async def kept(follow_moved: Any, transaction: Any, path: str, now: datetime) -> None:
+        from app.follows import _FOLLOW  # noqa: PLC0415
+
+        await follow_moved(transaction, path, now)
+        await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.until == now).values(until=None))
+
+    return [wrapped("app.handover.follow_moved", kept)]
+
+
+def handover_reaches_nobody_new() -> list[Patch]:
+    """Whoever gets a building isn't told of it."""
+
+    async def alone(follow_moved: Any, transaction: Any, path: str, now: datetime) -> None:
+        from app.follows import _FOLLOW  # noqa: PLC0415
+
+        await follow_moved(transaction, path, now)
+        await transaction.execute(sa.delete(_FOLLOW).where(_FOLLOW.c.since == now))
+
+    return [wrapped("app.handover.follow_moved", alone)]
+
+
+def masks_are_forgotten() -> list[Patch]:
+    """Helpers are sent what staff see."""
+    return [instead("app.listing.seen_through", lambda view, fields: fields)]
+
+
+def masks_are_forgotten_when_a_view_opens() -> list[Patch]:
+    """What was there before the first helper came is sent as staff see it."""
+    return [instead("app.feeds.seen_through", lambda view, fields: fields)]
+
+
+def what_moves_stays_in_the_other_view() -> list[Patch]:
+    """A record that moved to another building departs from its staff feed alone."""
+
+    def of_its_own(entries_of: Any, working: Any, record: Any, feeds: Any, numbers: Any) -> Any:
+        ours = {feed for feed, count in working.views.items() if count} | feeds.keys()
+        for entry in record.entries:
+            entry.live = entry.live and entry.feed_id in ours
+        return entries_of(working, record, feeds, numbers)
+
+    return [wrapped("app.listing._entries_of", of_its_own)]
+
+
 OF_ACCESS: list[Bug] = [
     ended_grants_still_read, grants_never_run_out, area_claimed_is_believed, home_is_not_looked_at,
     grace_writes_at_once, no_grace, grants_by_the_phones_clock, grants_reach_one_building_too_far,
+    handover_leaves_it_to_the_old, handover_reaches_nobody_new, masks_are_forgotten,
+    masks_are_forgotten_when_a_view_opens, what_moves_stays_in_the_other_view,
 ]  # fmt: skip

@@ -90,10 +90,10 @@ def unchanged_is_said_too_early() -> list[Patch]:
 def tombstones_are_not_listed() -> list[Patch]:
     """A delete is applied and told to nobody."""
 
-    def but_deleted(entries_of: Any, working: Any, record: Any, feed: int, numbers: Any) -> Any:
+    def but_deleted(entries_of: Any, working: Any, record: Any, feeds: Any, numbers: Any) -> Any:
         if record.held and record.held.deleted and record.entries:
             return iter(())
-        return entries_of(working, record, feed, numbers)
+        return entries_of(working, record, feeds, numbers)
 
     return [wrapped("app.listing._entries_of", but_deleted)]
 
@@ -101,10 +101,10 @@ def tombstones_are_not_listed() -> list[Patch]:
 def departures_are_not_listed() -> list[Patch]:
     """A record that moved away stays on the phones of where it was."""
 
-    def but_departed(entries_of: Any, working: Any, record: Any, feed: int, numbers: Any) -> Any:
+    def but_departed(entries_of: Any, working: Any, record: Any, feeds: Any, numbers: Any) -> Any:
         for entry in record.entries:
-            entry.live = entry.live and entry.feed_id == feed
-        return entries_of(working, record, feed, numbers)
+            entry.live = entry.live and entry.feed_id in feeds
+        return entries_of(working, record, feeds, numbers)
 
     return [wrapped("app.listing._entries_of", but_departed)]
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from sync.exchange import Request
 from tests.simulation.phone import SimulatedPhone, made, words_of
 from tests.simulation.server import Reply
+from tests.simulation.views import hidden_in
 
 if TYPE_CHECKING:
     from tests.simulation.run import Simulation
@@ -202,6 +203,8 @@ class Oracle:
         named |= {gained["feed"] for gained in page.get("gained", ())}
         if foreign := named - self._simulation.server.reading(login):
             self._simulation.fail("I4", f"{login} was sent feeds {sorted(foreign)}")
+        if unmasked := hidden_in(page, self._simulation.server.masked_feeds()):
+            self._simulation.fail("I4", f"{login}, a helper, was sent {unmasked}")
 
     def listing_for(self, login: str) -> Listing:
         """What a person's phones hold when they hold everything."""

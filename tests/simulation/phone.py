@@ -163,6 +163,10 @@ class SimulatedPhone:
         before = self.in_view(*keys)
         known = {made(entry): words_of(entry.content()) for entry in self.entries()}
         done = write()
+        # What their own unsent edits of it hide by now, they saw when they made those.
+        for entry in self.entries():
+            if entry.unsent and entry.key in keys:
+                before |= self.sights.get(made(entry), set())
         for entry in self.entries():
             if known.get(made(entry)) != words_of(entry.content()) or made(entry) not in self.sights:
                 self.sights.setdefault(made(entry), set()).update(before, self.own_below(entry))

@@ -44,7 +44,7 @@ TREE = (
     ("building_9", "next_door", "building"),
     ("unit_9", "building_9", "unit"),
 )
-GRANTED = {"li": "community", "wang": "community", "zhao": "building_2", "qian": "building_3", LIAR: "building_9"}
+GRANTED = {"li": "community", "wang": "community", "zhao": "building_2", "qian": "grid_2", LIAR: "building_9"}
 """Everybody's first grant, as a worker."""
 
 

@@ -15,7 +15,7 @@ from tests.simulation.phone import SimulatedPhone
 from tests.simulation.place import GRANTED, LIAR
 from tests.simulation.plan import Action, Plan
 from tests.simulation.rest import check_at_rest
-from tests.simulation.server import Server
+from tests.simulation.server import HELPER, Server
 from tests.simulation.timeline import Clock, Timeline
 from tests.simulation.verdict import Verdict
 
@@ -192,6 +192,9 @@ class Simulation:
     def _do_grant_grid(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         self.server.grant(phone.login, dice.choice(GRIDS))
 
+    def _do_grant_helper(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
+        self.server.grant(phone.login, dice.choice((*AREAS, *GRIDS)), role=HELPER)
+
     def _do_end_grant(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         self.server.end_grant(phone.login, dice.choice((GRANTED[phone.login], *AREAS)))
 
@@ -234,6 +237,7 @@ class Simulation:
     def _restore(self, *, by_the_command: bool) -> None:
         before = self.oracle.restoring()
         if self.server.restore(by_the_command=by_the_command):
+            self.pushes_heard.clear()  # what it has forgotten, it may well take once more
             self.oracle.has_restored(before, silently=not by_the_command)
 
     # The end.
@@ -242,6 +246,9 @@ class Simulation:
         """Nothing fails any more; everybody syncs until nothing changes. How many rounds changed anything."""
         self.healing = True
         self._dying.clear()
+        begun = max(grant.since for held in self.server.grants.values() for grant in held)
+        # No role begins while everybody comes to rest: a clock that was put back has come as far again.
+        self.timeline.pass_by(max(0.0, (begun - self.clock.now()).total_seconds() + 1))
         for phone in self.phones:
             phone.turn_pages_of(max(PAGE_AT_LAST, self.plan.page))
         for rounds in range(MOST_ROUNDS):

@@ -17,7 +17,7 @@ from app.handover import hand_over
 from app.identity.sign_ins import begin_sign_in
 from app.problems import Problem
 from app.schema import begin_epoch
-from tests.simulation.place import BOSS, GRANTED, TREE, prepared
+from tests.simulation.place import BOSS, GRANTED, TREE, feeds_by_name, prepared
 from tests.simulation.store_faults import ServerDied
 from tests.simulation.timeline import Clock
 
@@ -30,6 +30,7 @@ class Grant(NamedTuple):
     area: str
     since: datetime
     until: datetime | None
+    role: str = "worker"
 
 
 class Reply(NamedTuple):
@@ -42,6 +43,7 @@ class Reply(NamedTuple):
     """What the oracle noted when it was made."""
 
 
+HELPER = "helper"
 NO_REPLY = Reply(0, "", b"")
 
 
@@ -161,7 +163,7 @@ class Server:
             if problem.code != "grant_overlaps":
                 raise
             return
-        self.grants[login].append(Grant(area, self.clock.now(), until))
+        self.grants[login].append(Grant(area, self.clock.now(), until, role))
 
     def end_grant(self, login: str, area: str) -> None:
         """Nobody has that role there any more."""
@@ -209,14 +211,20 @@ class Server:
 
     def reading(self, login: str) -> set[int]:
         """The feeds that this person may read at this moment, by the grants that were given."""
-        now, found = self.clock.now(), set()
+        now, found, feeds = self.clock.now(), set(), self.place.feeds | self.masked_feeds()
         for grant in self.grants[login]:
             if grant.since <= now and (grant.until is None or grant.until > now):
                 below, above = self._below(grant.area), self._above(grant.area)
-                for feed, (owner, audience) in self.place.feeds.items():
-                    if owner in below or (audience == "reference" and owner in above):
+                view = HELPER if grant.role == HELPER else "staff"
+                for feed, (owner, audience) in feeds.items():
+                    if (owner in below and audience == view) or (audience == "reference" and owner in below | above):
                         found.add(feed)
         return found
+
+    def masked_feeds(self) -> dict[int, tuple[str, str]]:
+        """The feeds of the helpers' view, which open when a helper first has a role there."""
+        rows = self.rows("SELECT id, owner_id, audience FROM feed WHERE audience = 'helper'")
+        return feeds_by_name([tuple(row) for row in rows], self.place.areas)
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         """Of the database as it is, past every layer of the application."""

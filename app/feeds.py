@@ -1,0 +1,85 @@
+"""Opening feeds: those that new areas own, and those of the helpers' view beside them.
+
+A masked feed is opened when somebody who reads that view first has a role there; until then nothing is written twice.
+A push that began before and ends after is told by `ViewOpened`, and begins again.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.areas import open_feeds
+from app.collections import COLLECTIONS
+from app.database import FeedStep, Listed, Transaction
+from app.follows import follow_new_feeds, masked_readers_over
+from app.listing import as_listed, head_of, new_tag
+from app.loading import load_feeds
+from app.tables import Feed, FeedEntry, Server
+from app.views import HELPER, seen_through
+from app.working import AREAS, Working
+from sync.canonical import spelled
+from sync.seams import Seams
+
+_AREA = COLLECTIONS["areas"].table
+_FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
+_ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
+_SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
+_MASKED = [name for name, collection in COLLECTIONS.items() if collection.helper_view]
+
+
+async def open_new_feeds(transaction: Transaction, seams: Seams, working: Working) -> None:
+    """The feeds of areas that this push created: whatever lists there needs them."""
+    records = working.records.values()
+    opened = [working.areas[r.id] for r in records if r.collection.name == AREAS and r.dirty and not r.stored]
+    if not opened:
+        return
+    feeds = await open_feeds(transaction, opened)
+    for area in opened:
+        if area.feed_area_id == area.id:
+            feeds += await open_masked_feeds(transaction, seams, area.path)
+    await follow_new_feeds(transaction, feeds)
+    await load_feeds(transaction, working)
+
+
+async def open_masked_feeds(transaction: Transaction, seams: Seams, path: str) -> list[int]:
+    """Of every building at or below this path that a helper has a role over, now or later: those not open yet."""
+    owner = sa.and_(_AREA.c.id == _FEED.c.owner_id, _AREA.c.path.startswith(path))
+    wanted = (_FEED.c.audience == "staff", _FEED.c.views == 0, masked_readers_over(_AREA.c.path, seams.now()))
+    which = sa.select(_FEED.c.home, _FEED.c.id, _FEED.c.owner_id).join(_AREA, owner).where(*wanted)
+    # Held until this commits: a push that waits for one of them finds the view open.
+    staff = await transaction.rows(which.order_by(_FEED.c.id).with_for_update(of=_FEED))
+    if not staff:
+        return []
+    counted = sa.update(_SERVER).values(feeds=_SERVER.c.feeds + len(staff)).returning(_SERVER.c.feeds)
+    [row] = await transaction.rows(counted)
+    opened = {feed.id: number for number, feed in enumerate(staff, row.feeds - len(staff) + 1)}
+    empty = {"audience": HELPER, "head": 0, "digest": 0, "horizon": 0, "tag": 0, "views": 0}
+    rows = [{"home": f.home, "id": opened[f.id], "owner_id": f.owner_id, **empty} for f in staff]
+    await transaction.insert(_FEED, rows)
+    await transaction.execute(sa.update(_FEED).where(_FEED.c.id.in_([*opened])).values(views=1))
+    # One building after the other: no more than one is in memory at a time.
+    for feed in staff:
+        await _fill(transaction, seams, feed, opened[feed.id])
+    return [*opened.values()]
+
+
+async def _fill(transaction: Transaction, seams: Seams, staff: Any, masked: int) -> None:
+    listed = (_ENTRY.c.home == staff.home, _ENTRY.c.feed_id == staff.id, _ENTRY.c.live)
+    columns = sa.select(_ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.rev, _ENTRY.c.body)
+    found = columns.where(*listed, _ENTRY.c.collection.in_(_MASKED)).order_by(_ENTRY.c.seq)
+    entries = [_as_seen(row, masked, step) for step, row in enumerate(await transaction.rows(found), 1)]
+    if entries:
+        digest = sum(entry.hash for entry in entries)
+        steps: Sequence[FeedStep] = [FeedStep(masked, len(entries), digest, new_tag(seams))]
+        await transaction.list_entries(staff.home, entries, steps, seams.now())
+
+
+def _as_seen(row: Any, feed: int, step: int) -> Listed:
+    held = json.loads(b"{" + row.body + b"}")
+    name, id_text = row.collection, str(row.record_id)
+    fields = spelled(seen_through(COLLECTIONS[name].helper_view, held["fields"]))
+    head = head_of(name, id_text, held["home"], row.rev)
+    number, body = as_listed(name, id_text, row.rev, head, fields)
+    return Listed(feed, step, name, row.record_id, row.rev, number, True, body)
