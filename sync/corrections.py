@@ -86,8 +86,9 @@ def queue_behind(phone: Phone, entry: Entry) -> None:
     """The same at the end of the outbox, with what waits upon it: the create that it depends on comes before it,
     however few fit into a push."""
     anew = queue_on_top(phone, entry)
-    upon = [other for other in phone.entries.over(anew.key) if other.place > anew.place and other.state == "waiting"]
-    for moved in (anew, *upon):
+    later = [other for other in phone.entries.over(anew.key) if other.place > anew.place and other.state == "waiting"]
+    # Not the create itself, which would be behind it once more.
+    for moved in (anew, *(other for other in later if other.op != "create")):
         phone.entries.remove(moved)
         phone.entries.put(moved.model_copy(update={"place": phone.entries.next_place()}))
 

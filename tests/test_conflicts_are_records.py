@@ -241,8 +241,8 @@ async def test_nobody_resolves_a_contested_area_to_where_they_have_no_say(
 ) -> None:
     ours, theirs = (str(world.areas[name]) for name in ("unit_2", "building_1"))
     conflict = await contested(li, wang, door, "area_id", ours=ours, theirs=theirs)
-    zhao = await phone_of(world, "zhao", area="building_1")
-    place = str(NEW_ID() if elsewhere == "nowhere" else world.areas["building_2"])
+    zhao = await phone_of(world, "zhao", area="building_2")
+    place = str(NEW_ID() if elsewhere == "nowhere" else world.areas["building_1"])
     outcome = await zhao.resolve(conflict, place, base=2, seen=1)
     assert (outcome["outcome"], outcome["problem"]["code"]) == ("refused", "reference_not_found")
     assert ((await li.get("conflicts", conflict))["state"], (await li.get("households", door))["area_id"]) == (

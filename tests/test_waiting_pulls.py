@@ -98,7 +98,7 @@ async def test_a_grant_that_ends_by_its_date_ends_the_wait(place: Place) -> None
 
 
 async def test_two_grants_over_the_same_feed_are_not_news(place: Place) -> None:
-    await place.world.grant("worker", "building_1")
+    await place.world.grant("worker", "building_1", "reader")
     waiting = place.waiting_pull(wait=3)
     await place.seconds.passes()
     await place.seconds.watched()
