@@ -185,9 +185,10 @@ def _conflicts_tell_what_is_held(simulation: "Simulation", kept: Kept) -> None:
 def _no_phone_conflicts_with_itself(simulation: "Simulation", kept: Kept) -> None:
     """O12: what a phone wrote is contested only where somebody else has written since its base.
 
-    Left out is what asks for other reasons: a past that was lost, files that were copied, grace, deletes.
+    Left out is what asks for other reasons: a past that was lost, files that were copied, grace (also of those who lost
+    a building by a handover), deletes.
     """
-    if simulation.oracle.restored:
+    if simulation.oracle.restored or simulation.server.handovers:
         return
     grants = simulation.server.grants
     ended = {login for login in grants if any(one.until for one in grants[login])}

@@ -112,6 +112,7 @@ class Server:
         """Nobody has any, and the tree is as it was planted."""
         self.grants: dict[str, list[Grant]] = {login: [] for login in (*GRANTED, BOSS)}
         self.parents = {name: parent for name, parent, _ in TREE}
+        self.handovers = 0
 
     def give_first_grants(self) -> None:
         """Everybody's first, and the administrator's."""
@@ -146,6 +147,7 @@ class Server:
                 raise
             return
         self.parents[area] = to
+        self.handovers += 1
 
     def grant(self, login: str, area: str, lasts: timedelta | None = None, role: str = "worker") -> None:
         """A role from now on, for ever or for a while; nothing where they have it."""
