@@ -1,4 +1,4 @@
-"""What people may do where. Beside granting.py and follows.py, which write them down, the sole reader of grants.
+"""What people may do where. Beside grants.py and follows.py, which write them down, the sole reader of grants.
 
 Access is decided when a record is written, by the feeds that list it; reading is following a feed.
 A grant's rows in `follow` carry its dates, so that it begins and ends by itself.
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.database import Transaction
+from app.dates import Moment, has_ended, in_force, lasting
 from app.tables import Feed, Follow, Grant
 
 GRACE = timedelta(days=30)
@@ -84,7 +85,7 @@ _GRANTS = (
 _ROLES = sa.select(_FOLLOW.c.feed_id, _FOLLOW.c.role, _FOLLOW.c.until).where(
     _FOLLOW.c.person_id == sa.bindparam("person"),
     _FOLLOW.c.since <= sa.bindparam("now"),
-    sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > sa.bindparam("grace_began")),
+    lasting(_FOLLOW, sa.bindparam("grace_began")),
 )
 
 
@@ -99,7 +100,7 @@ async def access_of(transaction: Transaction, person: UUID, clock: Callable[[], 
     present: dict[int, frozenset[str]] = {}
     ended: dict[int, frozenset[str]] = {}
     for row in rows:
-        roles = present if row.until is None or row.until > now else ended
+        roles = ended if has_ended(row, now) else present
         roles[row.feed_id] = roles.get(row.feed_id, frozenset()) | {row.role}
     return Access(present, ended)
 
@@ -123,7 +124,7 @@ def as_followed(rows: Sequence[Any]) -> list[Followed]:
     ]
 
 
-def following(person: UUID | sa.BindParameter[UUID], now: datetime | sa.BindParameter[datetime]) -> sa.Select[Any]:
+def following(person: UUID | sa.BindParameter[UUID], now: Moment) -> sa.Select[Any]:
     """(home, feed) of what a person follows now, as a subquery for what else is read through feeds."""
     return sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id).where(_FOLLOW.c.person_id == person, _in_force(now))
 
@@ -143,8 +144,8 @@ def followed_in_sum(readers: sa.Select[Any]) -> sa.Select[Any]:
     return counted.outerjoin(_FEED, feed).group_by(followed.c.id)
 
 
-def _in_force(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
-    return sa.and_(_FOLLOW.c.since <= now, sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now))
+def _in_force(now: Moment) -> sa.ColumnElement[bool]:
+    return in_force(_FOLLOW, now)
 
 
 async def paths_under(
@@ -158,7 +159,6 @@ async def paths_under(
         await transaction.fetch(_GRANTS, person=person)
     now = clock()
     area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
-    held = (_GRANT.c.since <= now, sa.or_(_GRANT.c.until.is_(None), _GRANT.c.until > now))
     under = sa.select(_AREA.c.path).select_from(_GRANT).join(_AREA, area).order_by(_GRANT.c.id)
-    mine = under.where(_GRANT.c.person_id == person, _GRANT.c.role.in_(roles), *held)
+    mine = under.where(_GRANT.c.person_id == person, _GRANT.c.role.in_(roles), in_force(_GRANT, now))
     return [row.path for row in await transaction.rows(mine)]

@@ -1,6 +1,6 @@
-"""The tree of places: what an area's place in it decides, and the feeds it opens."""
+"""The tree of places: and what an area's place in it decides."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,12 +10,9 @@ import sqlalchemy as sa
 from app.collections import COLLECTIONS
 from app.database import Transaction
 from app.prepared import among
-from app.tables import Feed, Server
 from sync.wire import Fields
 
 _AREA = COLLECTIONS["areas"].table
-_FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
-_SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -106,23 +103,3 @@ async def find_area(transaction: Transaction, code: str) -> Area | None:
     statement = sa.select(_AREA).where(_AREA.c.code == code, _AREA.c.deleted_at.is_(None))
     row = await transaction.first(statement.order_by(sa.func.length(_AREA.c.path), _AREA.c.id))
     return as_area(row) if row else None
-
-
-async def open_feeds(transaction: Transaction, areas: Sequence[Area]) -> list[int]:
-    """The feeds that new areas own: for staff at the tree's feed level, for reference at communities and the root.
-
-    Nobody follows them yet.
-    """
-    wanted = [(area.home, area.id, "staff") for area in areas if area.feed_area_id == area.id]
-    wanted += [(area.id, area.id, "reference") for area in areas if area.reference_area_id == area.id]
-    if not wanted:
-        return []
-    counted = sa.update(_SERVER).values(feeds=_SERVER.c.feeds + len(wanted)).returning(_SERVER.c.feeds)
-    [row] = await transaction.rows(counted)
-    feeds = [
-        {"home": home, "id": number, "owner_id": owner, "audience": audience}
-        | {"head": 0, "digest": 0, "horizon": 0, "tag": 0, "views": 0}
-        for number, (home, owner, audience) in enumerate(wanted, row.feeds - len(wanted) + 1)
-    ]
-    await transaction.insert(_FEED, feeds)
-    return [feed["id"] for feed in feeds]  # type: ignore[misc]

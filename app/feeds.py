@@ -7,10 +7,11 @@ A push that began before and ends after is told by `ViewOpened`, and begins agai
 import json
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.areas import open_feeds
+from app.areas import Area
 from app.collections import COLLECTIONS
 from app.database import FeedStep, Listed, Transaction
 from app.follows import follow_new_feeds, masked_readers_over
@@ -35,12 +36,19 @@ async def open_new_feeds(transaction: Transaction, seams: Seams, working: Workin
     opened = [working.areas[r.id] for r in records if r.collection.name == AREAS and r.dirty and not r.stored]
     if not opened:
         return
-    feeds = await open_feeds(transaction, opened)
+    feeds = await _open_owned(transaction, opened)
     for area in opened:
         if area.feed_area_id == area.id:
             feeds += await open_masked_feeds(transaction, seams, area.path)
     await follow_new_feeds(transaction, feeds)
     await load_feeds(transaction, working)
+
+
+async def _open_owned(transaction: Transaction, areas: Sequence[Area]) -> list[int]:
+    """The feeds that new areas own: for staff at the tree's feed level, for reference at communities and the root."""
+    wanted = [(area.home, area.id, "staff") for area in areas if area.feed_area_id == area.id]
+    wanted += [(area.id, area.id, "reference") for area in areas if area.reference_area_id == area.id]
+    return await _insert(transaction, wanted)
 
 
 async def open_masked_feeds(transaction: Transaction, seams: Seams, path: str) -> list[int]:
@@ -52,17 +60,28 @@ async def open_masked_feeds(transaction: Transaction, seams: Seams, path: str) -
     staff = await transaction.rows(which.order_by(_FEED.c.id).with_for_update(of=_FEED))
     if not staff:
         return []
-    counted = sa.update(_SERVER).values(feeds=_SERVER.c.feeds + len(staff)).returning(_SERVER.c.feeds)
-    [row] = await transaction.rows(counted)
-    opened = {feed.id: number for number, feed in enumerate(staff, row.feeds - len(staff) + 1)}
-    empty = {"audience": HELPER, "head": 0, "digest": 0, "horizon": 0, "tag": 0, "views": 0}
-    rows = [{"home": f.home, "id": opened[f.id], "owner_id": f.owner_id, **empty} for f in staff]
-    await transaction.insert(_FEED, rows)
-    await transaction.execute(sa.update(_FEED).where(_FEED.c.id.in_([*opened])).values(views=1))
+    opened = await _insert(transaction, [(feed.home, feed.owner_id, HELPER) for feed in staff])
+    await transaction.execute(sa.update(_FEED).where(_FEED.c.id.in_([feed.id for feed in staff])).values(views=1))
     # One building after the other: no more than one is in memory at a time.
-    for feed in staff:
-        await _fill(transaction, seams, feed, opened[feed.id])
-    return [*opened.values()]
+    for feed, masked in zip(staff, opened, strict=True):
+        await _fill(transaction, seams, feed, masked)
+    return opened
+
+
+async def _insert(transaction: Transaction, wanted: Sequence[tuple[UUID, UUID, str]]) -> list[int]:
+    """Empty feeds of these (home, owner, audience), numbered by the server. Nobody follows them yet."""
+    if not wanted:
+        return []
+    counted = sa.update(_SERVER).values(feeds=_SERVER.c.feeds + len(wanted)).returning(_SERVER.c.feeds)
+    [row] = await transaction.rows(counted)
+    numbers = range(row.feeds - len(wanted) + 1, row.feeds + 1)
+    empty = {"head": 0, "digest": 0, "horizon": 0, "tag": 0, "views": 0}
+    feeds = [
+        {"home": home, "id": number, "owner_id": owner, "audience": audience, **empty}
+        for number, (home, owner, audience) in zip(numbers, wanted, strict=True)
+    ]
+    await transaction.insert(_FEED, feeds)
+    return [*numbers]
 
 
 async def _fill(transaction: Transaction, seams: Seams, staff: Any, masked: int) -> None:

@@ -4,7 +4,7 @@ Days and times have `…_from` and `…_to`, both inclusive; a set is asked for 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, get_args
 from uuid import UUID
@@ -66,14 +66,23 @@ def _exactly(kind: type, annotation: Any) -> Any:
 def matching(snapshot: Transaction, table: sa.Table, fields: Mapping[str, FieldSpec], asked: BaseModel) -> list[Any]:
     """The conditions on the collection's own table that were asked for."""
     found: list[sa.ColumnElement[bool]] = []
-    for spec in fields.values():
+    for spec, end, value in _asked_for(fields, asked):
         column = table.c[spec.name]
+        if end:
+            found.append(column >= value if end == "_from" else column <= value)
+        else:
+            found.append(snapshot.holds(column, str(value)) if spec.kind is set else column == value)
+    return found
+
+
+def filtered_by(fields: Mapping[str, FieldSpec], asked: BaseModel) -> set[str]:
+    """The fields that decide what is found."""
+    return {spec.name for spec, _, _ in _asked_for(fields, asked)}
+
+
+def _asked_for(fields: Mapping[str, FieldSpec], asked: BaseModel) -> Iterator[tuple[FieldSpec, str, Any]]:
+    for spec in fields.values():
         for end in ("", "_from", "_to") if spec.filter else ():
             value = getattr(asked, spec.name + end, None)
-            if value is None:
-                continue
-            if end:
-                found.append(column >= value if end == "_from" else column <= value)
-            else:
-                found.append(snapshot.holds(column, str(value)) if spec.kind is set else column == value)
-    return found
+            if value is not None:
+                yield spec, end, value

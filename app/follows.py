@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.database import Transaction
+from app.dates import in_force, lasting
 from app.roles import READ_MASKED, READ_STAFF
 from app.tables import Feed, Follow, Grant
 from app.views import HELPER
@@ -41,9 +42,9 @@ _OF_FEED = sa.and_(_FEED.c.home == _FOLLOW.c.home, _FEED.c.id == _FOLLOW.c.feed_
 
 def masked_readers_over(path: Any, now: datetime) -> sa.ColumnElement[bool]:
     """Has somebody who reads the helpers' view a role over what lies at this path, now or later?"""
-    lasts = sa.or_(_GRANT.c.until.is_(None), _GRANT.c.until > now)
     theirs = sa.select(1).select_from(_GRANT).join(_GRANTED, _OF_GRANT)
-    return sa.exists(theirs.where(_GRANT.c.role.in_(READ_MASKED), lasts, path.startswith(_GRANTED.c.path)))
+    here = path.startswith(_GRANTED.c.path)
+    return sa.exists(theirs.where(_GRANT.c.role.in_(READ_MASKED), lasting(_GRANT, now), here))
 
 
 async def follow_granted(transaction: Transaction, grant: UUID) -> None:
@@ -83,17 +84,12 @@ def given() -> sa.ColumnElement[bool]:
     return sa.exists(sa.select(1).where(*theirs).correlate(_FOLLOW))
 
 
-def lasting(table: sa.FromClause, now: datetime) -> sa.ColumnElement[bool]:
-    """Rows that haven't ended, whether or not they have begun."""
-    return sa.or_(table.c.until.is_(None), table.c.until > now)
-
-
 async def follow_moved(transaction: Transaction, path: str, now: datetime) -> None:
     """What lies at or below this path came from elsewhere: rows that no longer hold end, those that now do begin.
 
     Grants that have ended begin nothing: nobody gets the grace of what they never had.
     """
-    still = sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now)
+    still = lasting(_FOLLOW, now)
     touched = sa.or_(_OWNER.c.path.startswith(path), _GRANTED.c.path.startswith(path))
     known = sa.select(_FOLLOW.c.person_id, _FOLLOW.c.home, _FOLLOW.c.feed_id, _FOLLOW.c.grant_id)
     known = known.join(_FEED, _OF_FEED).join(_OWNER, _OWNER.c.id == _FEED.c.owner_id)
@@ -103,14 +99,13 @@ async def follow_moved(transaction: Transaction, path: str, now: datetime) -> No
     await transaction.execute(sa.update(_FOLLOW).where(over).values(until=now))
     same = (_FOLLOW.c.person_id == _GRANT.c.person_id, _FOLLOW.c.grant_id == _GRANT.c.id)
     held = sa.exists(sa.select(1).where(*same, _FOLLOW.c.home == _FEED.c.home, _FOLLOW.c.feed_id == _FEED.c.id, still))
-    lasts = sa.or_(_GRANT.c.until.is_(None), _GRANT.c.until > now)
     begins = sa.case((_GRANT.c.since > now, _GRANT.c.since), else_=sa.literal(now, _GRANT.c.since.type))
-    await _follow(transaction, touched, lasts, ~held, since=begins)
+    await _follow(transaction, touched, lasting(_GRANT, now), ~held, since=begins)
 
 
 async def followers_below(transaction: Transaction, path: str, now: datetime) -> set[tuple[UUID, int]]:
     """(person, feed) of whoever follows now what is owned at or below this path."""
-    lasts = (_FOLLOW.c.since <= now, sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > now))
     pairs = sa.select(_FOLLOW.c.person_id, _FOLLOW.c.feed_id).distinct().join(_FEED, _OF_FEED)
-    found = pairs.join(_OWNER, _OWNER.c.id == _FEED.c.owner_id).where(_OWNER.c.path.startswith(path), *lasts)
+    owned = pairs.join(_OWNER, _OWNER.c.id == _FEED.c.owner_id).where(_OWNER.c.path.startswith(path))
+    found = owned.where(in_force(_FOLLOW, now))
     return {(row.person_id, row.feed_id) for row in await transaction.rows(found)}

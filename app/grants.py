@@ -1,143 +1,162 @@
-"""/v1/grants: who has which role where, from when to when. Security administrators give and end them."""
+"""Giving and ending roles. Whoever gives one, here is decided whether it can be held."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+import sqlalchemy as sa
 
-from app.access import paths_under
-from app.context import Context, ContextDep
-from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
+from app.areas import Area, areas_by_id
+from app.collections import COLLECTIONS
+from app.context import Context
 from app.database import Transaction
-from app.granting import Seen, add_grant, end_one, require_area_under, seen_grants
-from app.identity.caller import CallerDep
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, link_to_next
-from app.problems import Problem
-from app.roles import READ_GRANTS, RoleName
+from app.dates import has_ended, lasting
+from app.feeds import open_masked_feeds
+from app.follows import follow_granted
+from app.problems import wrong_field
+from app.roles import APART, READ_MASKED, ROLES, Where
+from app.tables import Follow, Grant, Person
 
-router = APIRouter(tags=["grants"])
-
-SECURITY = frozenset({"security"})
-Time = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f\u007f]+$")]
-GrantId = Annotated[UUID, Path(description="授权编号 · The grant's id")]
-
-
-class NewGrant(BaseModel):
-    """Who is to have which role where, from when to when, and why."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    person_id: UUID = Field(description="人员编号 · Whose")
-    area_id: UUID = Field(description="区域编号 · Over which area, and all that lies in it")
-    role: RoleName = Field(description="角色 · Which role")
-    since: Time | None = Field(None, description="开始时间，默认现在 · From when; now unless told")
-    until: Time | None = Field(None, description="结束时间，到时自动失效 · Until when; it ends by itself")
-    reason: Reason | None = Field(None, description="依据 · Why: a decision, a rota, a letter's number")
+_GRANT: sa.Table = Grant.__table__  # type: ignore[attr-defined]
+_FOLLOW: sa.Table = Follow.__table__  # type: ignore[attr-defined]
+_AREA = COLLECTIONS["areas"].table
+_PERSON: sa.Table = Person.__table__  # type: ignore[attr-defined]
 
 
-class GrantView(BaseModel):
-    """One grant. An ended one stays, for thirty days of grace and for whoever asks later."""
+async def add_grant(
+    transaction: Transaction,
+    context: Context,
+    *,
+    person_id: UUID,
+    area_id: UUID,
+    role: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    reason: str | None = None,
+) -> UUID:
+    """Gives a role over an area and all that lies in it, from now unless `since` says otherwise.
 
-    id: UUID = Field(description="授权编号 · The grant's id")
-    person_id: UUID = Field(description="人员编号 · Whose")
-    area_id: UUID = Field(description="区域编号 · Over which area")
-    role: RoleName = Field(description="角色 · Which role")
-    since: datetime = Field(description="开始时间 · From when")
-    until: datetime | None = Field(description="结束时间 · Until when; null while it has no end")
-    reason: str | None = Field(max_length=200, description="依据 · Why")
-
-
-class GrantList(BaseModel):
-    """The newest first; `next` is the `before` of the page after it."""
-
-    grants: list[GrantView] = Field(max_length=MOST_ON_A_PAGE, description="授权 · The grants")
-    next: UUID | None = Field(description="下一页 · `before` of the page after this one; null at the end")
-
-
-class AskedGrants(NewestFirst):
-    """Which grants."""
-
-    person_id: UUID | None = Field(None, description="只看此人 · Of this person only")
-    area_id: UUID | None = Field(None, description="只看此区域 · Over this very area only")
-
-
-@router.get(
-    "/v1/grants",
-    summary="授权列表 · Grants",
-    responses=succeeds(200, "Link") | answers(SIGNED_IN, STORED, "bad_request"),
-    dependencies=[Depends(each_once)],
-)
-async def list_grants(
-    request: Request, response: Response, caller: CallerDep, context: ContextDep, asked: Annotated[AskedGrants, Query()]
-) -> GrantList:
-    """本人的授权；书记和管理员还能看到所辖区域内的授权，已结束的也在内。
-
-    One's own grants; secretaries and administrators see those over their areas too, the ended ones included.
+    Raises reference_not_found (nobody, or no such area), role_unfit, end_needed, dates_backward, grant_overlaps
+    and roles_kept_apart.
     """
-    async with context.database.snapshot() as snapshot:
-        paths = await paths_under(snapshot, caller.person_id, READ_GRANTS, context.seams.now)
-        which = {"person_id": asked.person_id, "area_id": asked.area_id}
-        seen = Seen(caller.person_id, paths)
-        found = await seen_grants(snapshot, seen, before=asked.before, most=asked.limit + 1, **which)
-    rows = found[: asked.limit]
-    following = rows[-1].id if len(found) > len(rows) else None
-    response.headers.update(link_to_next(request, "before", following))
-    return GrantList(grants=[GrantView.model_validate(row, from_attributes=True) for row in rows], next=following)
+    since = since or context.seams.now()
+    # Locked: of two grants given at once the second must see the first.
+    who = sa.select(_PERSON.c.id).where(_PERSON.c.id == person_id, _PERSON.c.disabled_at.is_(None))
+    if await transaction.first(who.with_for_update()) is None:
+        raise wrong_field("reference_not_found", "person_id")
+    area = (await areas_by_id(transaction, None, [area_id])).get(area_id)
+    if area is None:
+        raise wrong_field("reference_not_found", "area_id")
+    _require_fitting(role, area, since, until)
+    await _require_free(transaction, person_id, area_id, role, since, until)
+    grant: dict[str, Any] = {
+        "id": context.seams.new_id(),
+        "person_id": person_id,
+        "area_home": area.home,
+        "area_id": area_id,
+        "role": role,
+        "since": since,
+        "until": until,
+        "reason": reason,
+    }
+    await transaction.insert(_GRANT, [grant])
+    if role in READ_MASKED:
+        await open_masked_feeds(transaction, context.seams, area.path)
+    await follow_granted(transaction, grant["id"])
+    return UUID(str(grant["id"]))
 
 
-@router.post(
-    "/v1/grants",
-    status_code=201,
-    summary="授予角色 · Give a role",
-    responses=succeeds(201)
-    | answers(
-        *(SIGNED_IN, STORED, PARSED_BODY, "bad_json", "not_permitted", "reference_not_found"),
-        *("role_unfit", "end_needed", "dates_backward", "grant_overlaps", "roles_kept_apart"),
-    ),
-)
-async def post_grant(body: NewGrant, caller: CallerDep, context: ContextDep) -> GrantView:
-    """由安全管理员授予；不能授予自己。手机在下一次拉取时得到新的范围。
-
-    Given by a security administrator of the area, and never to oneself. Phones gain what it shows with their next pull.
-    """
-    return await context.database.run(lambda t: _give(t, context, caller.person_id, body))
+async def end_grant(
+    transaction: Transaction, context: Context, *, person_id: UUID, area_id: UUID, role: str | None = None
+) -> int:
+    """Ends a person's present grants over an area; how many there were."""
+    which = [_GRANT.c.person_id == person_id, _GRANT.c.area_id == area_id]
+    if role is not None:
+        which.append(_GRANT.c.role == role)
+    return await end_grants(transaction, context.seams.now, *which)
 
 
-@router.delete(
-    "/v1/grants/{grant_id}",
-    status_code=204,
-    response_class=Response,
-    summary="结束授权 · End a grant",
-    responses=succeeds(204) | answers(SIGNED_IN, STORED, "bad_request", "not_permitted", "not_found"),
-)
-async def delete_grant(grant_id: GrantId, caller: CallerDep, context: ContextDep) -> None:
-    """立即结束。手机下一次拉取后不再保留该范围的数据；此前写下的三十天内仍会收下，交由现任处理。
-
-    Ends it now. Phones drop what it showed with their next complete pull; what was written under it is still taken
-    for thirty days, as candidates for whoever has the area now.
-    """
-    await context.database.run(lambda t: _end(t, context, caller.person_id, grant_id))
+async def end_grants(transaction: Transaction, clock: Callable[[], datetime], *which: sa.ColumnElement[bool]) -> int:
+    """Ends these where they haven't ended; how many there were. What they followed stays as ended."""
+    columns = sa.select(_GRANT.c.id, _GRANT.c.until).where(*which)
+    rows = await transaction.rows(columns.order_by(_GRANT.c.id).with_for_update())
+    # They end when the pushes that held them are over, not when this began to wait for those.
+    now = clock()
+    ids = [row.id for row in rows if not has_ended(row, now)]
+    follows = lasting(_FOLLOW, now)
+    await transaction.execute(sa.update(_GRANT).where(_GRANT.c.id.in_(ids)).values(until=now))
+    await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.grant_id.in_(ids), follows).values(until=now))
+    return len(ids)
 
 
-async def _give(transaction: Transaction, context: Context, giver: UUID, body: NewGrant) -> GrantView:
-    paths = await paths_under(transaction, giver, SECURITY, context.seams.now, hold=True)
-    if not paths or giver == body.person_id:
-        raise Problem("not_permitted")
-    await require_area_under(transaction, body.area_id, paths)
-    id = await add_grant(transaction, context, **body.model_dump())
-    [row] = await seen_grants(transaction, Seen(None, paths), id=id)
-    return GrantView.model_validate(row, from_attributes=True)
+async def end_one(transaction: Transaction, clock: Callable[[], datetime], grant: UUID) -> None:
+    """Ends this one, unless it has ended."""
+    await end_grants(transaction, clock, _GRANT.c.id == grant)
 
 
-async def _end(transaction: Transaction, context: Context, ender: UUID, id: UUID) -> None:
-    clock = context.seams.now
-    seen = Seen(ender, await paths_under(transaction, ender, READ_GRANTS, clock))
-    if not await seen_grants(transaction, seen, id=id):
-        raise Problem("not_found")
-    mine = Seen(None, await paths_under(transaction, ender, SECURITY, clock, hold=True))
-    if not await seen_grants(transaction, mine, id=id):
-        raise Problem("not_permitted")
-    await end_one(transaction, clock, id)
+class Seen(NamedTuple):
+    """Which grants somebody may see: their own, and those over areas below these paths."""
+
+    person: UUID | None
+    paths: Sequence[str]
+
+
+async def seen_grants(
+    transaction: Transaction,
+    seen: Seen,
+    *,
+    id: UUID | None = None,
+    person_id: UUID | None = None,
+    area_id: UUID | None = None,
+    before: UUID | None = None,
+    most: int = 1,
+) -> Sequence[Any]:
+    """The newest of those that may be seen and fit every condition that is given."""
+    below = [_AREA.c.path.startswith(path) for path in seen.paths]
+    mine = _GRANT.c.person_id == seen.person if seen.person else sa.false()
+    same = {"id": id, "person_id": person_id, "area_id": area_id}
+    asked = [_GRANT.c[name] == value for name, value in same.items() if value is not None]
+    if before is not None:
+        asked.append(_GRANT.c.id < before)
+    area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
+    found = sa.select(_GRANT).join(_AREA, area).where(sa.or_(mine, *below), *asked)
+    return await transaction.rows(found.order_by(_GRANT.c.id.desc()).limit(most))
+
+
+async def require_area_under(transaction: Transaction, area_id: UUID, paths: Sequence[str]) -> None:
+    """Raises reference_not_found unless the area lies below one of these."""
+    area = (await areas_by_id(transaction, None, [area_id])).get(area_id)
+    if area is None or not any(area.path.startswith(path) for path in paths):
+        raise wrong_field("reference_not_found", "area_id")
+
+
+def _require_fitting(role: str, area: Area, since: datetime, until: datetime | None) -> None:
+    if place_of(area) not in ROLES[role].over:
+        raise wrong_field("role_unfit", "area_id")
+    if until is None and ROLES[role].ends:
+        raise wrong_field("end_needed", "until")
+    if until is not None and until <= since:
+        raise wrong_field("dates_backward", "until")
+
+
+def place_of(area: Area) -> Where:
+    """Where the area lies, seen from the communities of its tree."""
+    if area.level == area.home_level:
+        return Where.COMMUNITY
+    return Where.ABOVE if area.home == area.id else Where.WITHIN
+
+
+async def _require_free(
+    transaction: Transaction, person: UUID, area: UUID, role: str, since: datetime, until: datetime | None
+) -> None:
+    """No second grant of the same at the same time, and no two of the administrators that are kept apart."""
+    meanwhile = [lasting(_GRANT, since)]
+    if until is not None:
+        meanwhile.append(_GRANT.c.since < until)
+    columns = sa.select(_GRANT.c.role, _GRANT.c.area_id)
+    held = await transaction.rows(columns.where(_GRANT.c.person_id == person, *meanwhile))
+    if any((one.role, one.area_id) == (role, area) for one in held):
+        raise wrong_field("grant_overlaps", "since")
+    if role in APART and any(one.role in APART - {role} for one in held):
+        raise wrong_field("roles_kept_apart", "role")

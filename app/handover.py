@@ -20,7 +20,7 @@ from app.context import Context
 from app.database import Transaction
 from app.feeds import open_masked_feeds
 from app.follows import follow_moved, followers_below
-from app.problems import Problem
+from app.problems import Problem, require_taken, wrong_field
 from app.receive import receive
 from app.tables import Feed, FeedEntry, Replica
 from app.writes import Write, as_arrived
@@ -88,7 +88,8 @@ async def _hand_over(
     # 1. The tree stands still from its root down: of two handovers one is over before the other looks.
     moved, parent = await _both(transaction, area, to, paths)
     subtree = await transaction.rows(_below(moved.path).order_by(_AREA.c.id).with_for_update())
-    _require_possible(moved, parent, next(row for row in subtree if row.id == area).parent_id)
+    held = next(row for row in subtree if row.id == area)
+    _require_possible(moved, parent, held.parent_id)
     now = context.seams.now()
     before = await followers_below(transaction, moved.path, now)
     # 2. Its place, and that of all below it.
@@ -102,13 +103,10 @@ async def _hand_over(
     after = await followers_below(transaction, path, now)
     # 4. The area itself, through the one write path, which ends in the feeds' locks.
     report = await _report(transaction, path, len(subtree), before - after, after - before, counting=counting)
-    held = next(row for row in subtree if row.id == area)
     write = Write(COLLECTIONS["areas"], moved.home, area, "update", held.rev, {"parent_id": str(to)})
     incoming = Incoming(moved.home, [as_arrived(context, write)])
-    received = await receive(transaction, context, Actor(person, hands_over=True), incoming)
-    for outcome in received.outcomes:
-        if outcome.problem is not None:
-            raise Problem(outcome.problem.code, errors=outcome.problem.errors)
+    done = await receive(transaction, context, Actor(person, hands_over=True), incoming)
+    require_taken(done.outcomes)
     return report
 
 
@@ -122,7 +120,7 @@ async def _both(transaction: Transaction, area: UUID, to: UUID, paths: Sequence[
     if area not in seen:
         raise Problem("not_found")
     if to not in seen:
-        raise Problem("reference_not_found", errors=[{"pointer": "/to", "code": "reference_not_found"}])
+        raise wrong_field("reference_not_found", "to")
     return seen[area], seen[to]
 
 
@@ -134,20 +132,16 @@ def _below(path: str) -> sa.Select[Any]:
 def _require_possible(moved: Area, parent: Area, now_in: UUID | None) -> None:
     """Feeds and homes stay what they are: that bounds where an area can go."""
     if parent.path.startswith(moved.path):
-        raise _wrong("handover_cycle")
+        raise wrong_field("handover_cycle", "to")
     if now_in == parent.id:
-        raise _wrong("handover_to_itself")
+        raise wrong_field("handover_to_itself", "to")
     if parent.feed_area_id is not None or moved.feed_area_id not in (None, moved.id):
-        raise _wrong("handover_too_deep")
+        raise wrong_field("handover_too_deep", "to")
     # What lies in a community stays in it; a community, or what lies above, stays above communities.
     within = moved.home != moved.id
     above = parent.home == parent.id and parent.level != parent.home_level
     if moved.path[:34] != parent.path[:34] or (parent.home != moved.home if within else not above):
-        raise _wrong("handover_across")
-
-
-def _wrong(code: str) -> Problem:
-    return Problem(code, errors=[{"pointer": "/to", "code": code}])
+        raise wrong_field("handover_across", "to")
 
 
 async def _report(

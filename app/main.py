@@ -8,7 +8,16 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app import grants, handover_routes, health, mutations, people_routes, record_routes, replicas, sync_routes
+from app import (
+    grant_routes,
+    handover_routes,
+    health,
+    mutation_routes,
+    people_routes,
+    record_routes,
+    replica_routes,
+    sync_routes,
+)
 from app.admission import Admission
 from app.bounds import Bounds
 from app.context import Context
@@ -30,11 +39,11 @@ from sync import seams
 ROUTERS = (
     sync_routes.router,
     identity.router,
-    replicas.router,
-    mutations.router,
+    replica_routes.router,
+    mutation_routes.router,
     handover_routes.router,
     people_routes.router,
-    grants.router,
+    grant_routes.router,
     record_routes.router,
     health.router,
 )

@@ -10,7 +10,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.incoming import Arrived
-from app.problems import Problem
+from app.problems import Problem, require_taken
 from app.receive import receive
 from app.writes import Write, as_arrived
 from sync.wire import Fields
@@ -85,7 +85,5 @@ async def _flush(context: Context, home: UUID, batch: list[Arrived]) -> None:
 
 async def _create(transaction: Transaction, context: Context, home: UUID, batch: Sequence[Arrived]) -> list[Any]:
     done = await receive(transaction, context, OPERATOR, Incoming(home, batch))
-    for outcome in done.outcomes:
-        if outcome.problem is not None:
-            raise Problem(outcome.problem.code, errors=outcome.problem.errors)
+    require_taken(done.outcomes)
     return done.outcomes

@@ -1,10 +1,12 @@
 """Lists in pages: what a page is asked with, and how it tells where the next one begins (RFC 8288)."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.problems import Problem
@@ -19,6 +21,16 @@ class NewestFirst(BaseModel):
 
     before: UUID | None = Field(None, description="上一页的 `next` · `next` of the page before")
     limit: int = Field(50, ge=1, le=MOST_ON_A_PAGE, description="每页条数 · How many")
+
+
+def page_of(
+    found: Sequence[Any], request: Request, response: Response, asked: NewestFirst
+) -> tuple[Sequence[Any], UUID | None]:
+    """Of `limit + 1` rows that were looked for, those on this page, and the next one's `before`; `Link` leads to it."""
+    rows = found[: asked.limit]
+    following = rows[-1].id if len(found) > len(rows) else None
+    response.headers.update(link_to_next(request, "before", following))
+    return rows, following
 
 
 def link_to_next(request: Request, place: str, next: UUID | None) -> dict[str, str]:

@@ -13,7 +13,7 @@ from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.database import Transaction
 from app.identity.caller import CallerDep
 from app.identity.passwords import LONGEST, SHORTEST, hash_password
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, link_to_next
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
 from app.people import LONGEST_LOGIN, add_person, disable_person, is_login, people_seen
 from app.problems import Problem
 from app.roles import APART
@@ -82,9 +82,7 @@ async def list_people(
     async with context.database.snapshot() as snapshot:
         await _require(snapshot, context, caller.person_id, APART)
         found = await people_seen(snapshot, asked.before, asked.limit + 1)
-    rows = found[: asked.limit]
-    following = rows[-1].id if len(found) > len(rows) else None
-    response.headers.update(link_to_next(request, "before", following))
+    rows, following = page_of(found, request, response, asked)
     return PersonList(people=[PersonView.model_validate(row, from_attributes=True) for row in rows], next=following)
 
 

@@ -5,14 +5,14 @@ A problem travels as RFC 9457 `application/problem+json`: clients switch on `cod
 JSON pointers. It never repeats what the caller sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 from starlette.responses import Response
 
 from app.languages import Language
-from sync.wire import MOST_ERRORS, ProblemBody
+from sync.wire import MOST_ERRORS, Outcome, ProblemBody
 
 
 class Entry(NamedTuple):
@@ -138,3 +138,15 @@ class Problem(Exception):
             headers["Retry-After"] = str(self.details.get("retry_after", 2))
         body = self.as_body(language).model_dump_json(exclude_defaults=True, exclude={"type"})
         return Response(body, self.http_status, headers, "application/problem+json")
+
+
+def wrong_field(code: str, field: str) -> Problem:
+    """A problem that lies in one field of the request's body."""
+    return Problem(code, errors=[{"pointer": f"/{field}", "code": code}])
+
+
+def require_taken(outcomes: Iterable[Outcome]) -> None:
+    """For writes that are all taken or none is: raises the problem of the first that was refused."""
+    for outcome in outcomes:
+        if outcome.problem is not None:
+            raise Problem(outcome.problem.code, errors=outcome.problem.errors)

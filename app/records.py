@@ -4,7 +4,6 @@ It goes through the feeds a person follows, so that a route can show nothing a p
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +18,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import Context
 from app.database import Transaction
-from app.filters import matching
+from app.filters import filtered_by, matching
 from app.problems import Problem
 from app.tables import Feed, FeedEntry, History
 from app.views import HELPER, seen_through, whole
@@ -125,9 +124,8 @@ def _looked_in(person: UUID, now: datetime, collection: Collection, asked: Any) 
     mine = following(person, now).subquery()
     feed = sa.and_(_FEED.c.home == mine.c.home, _FEED.c.id == mine.c.feed_id)
     feeds = sa.select(mine.c.home, mine.c.feed_id, _FEED.c.audience).join(_FEED, feed)
-    named = asked.model_fields_set - {"after", "limit"}
     shown = {name for name, mask in collection.helper_view.items() if mask is whole}
-    if all(re.sub("_(from|to)$", "", name) in shown or name in shown for name in named):
+    if filtered_by(collection.fields, asked) <= shown:
         return feeds
     return feeds.where(_FEED.c.audience != HELPER)
 

@@ -53,5 +53,4 @@ READ_STAFF, READ_MASKED = (
     frozenset(name for name, role in ROLES.items() if audience in role.reads) for audience in ("staff", "helper")
 )
 READ_GRANTS = frozenset({"admin", "secretary", "security", "audit"})
-READ_PEOPLE = APART
 RoleName = StrEnum("RoleName", [(name.upper(), name) for name in ROLES])  # type: ignore[misc]

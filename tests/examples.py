@@ -14,7 +14,7 @@ from uuid import UUID
 import httpx
 
 from app.context import Context
-from app.granting import add_grant
+from app.grants import add_grant
 from app.identity.passwords import hash_password
 from app.main import create_app
 from app.operator import add_area

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
-from app.granting import add_grant
+from app.grants import add_grant
 from app.operator import Item, create_all
 from app.people import add_person
 from app.roles import ROLES

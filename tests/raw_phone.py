@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 
-from app.granting import add_grant
+from app.grants import add_grant
 from app.identity.passwords import hash_password
 from app.operator import Item, create_all
 from app.people import add_person

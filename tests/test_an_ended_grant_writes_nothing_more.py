@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.context import Context
-from app.granting import end_grant
+from app.grants import end_grant
 from app.tables import Grant, History
 from tests.raw_phone import Answer, RawPhone, phone_of
 from tests.world import NEW_ID, World, bearer, household, mutation, new_world

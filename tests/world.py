@@ -9,7 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from app.context import Context
-from app.granting import add_grant, end_grant
+from app.grants import add_grant, end_grant
 from app.identity.passwords import hash_password
 from app.identity.sign_ins import begin_sign_in
 from app.main import create_app

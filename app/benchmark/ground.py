@@ -12,7 +12,7 @@ from app.context import Context
 from app.database import Transaction
 from app.demo.community import as_household, list_codes
 from app.demo.doors import invent_flats
-from app.granting import add_grant
+from app.grants import add_grant
 from app.identity.sign_ins import begin_sign_in
 from app.identity.tokens import access_token, claims_of
 from app.operator import Item, create_all

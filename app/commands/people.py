@@ -9,7 +9,7 @@ from app.areas import Area, find_area
 from app.commands.session import refuse, with_context
 from app.context import Context
 from app.database import Transaction
-from app.granting import add_grant, end_grant
+from app.grants import add_grant, end_grant
 from app.identity.passwords import LONGEST, SHORTEST, hash_password
 from app.people import add_person, find_person
 

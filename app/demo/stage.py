@@ -15,7 +15,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Database, Transaction
 from app.demo.community import COMMUNITY, Community
-from app.granting import add_grant
+from app.grants import add_grant
 from app.identity.passwords import hash_password
 from app.opening import CannotOpen, open_context, open_database, require_version
 from app.operator import Item, create_all

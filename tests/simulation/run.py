@@ -17,7 +17,7 @@ from tests.simulation.plan import Action, Plan
 from tests.simulation.rest import check_at_rest
 from tests.simulation.server import HELPER, Server
 from tests.simulation.timeline import Clock, Timeline
-from tests.simulation.verdict import Verdict
+from tests.simulation.verdict import Verdict, broke_in
 
 MOST_ROUNDS = 8
 PAGE_AT_LAST = 7
@@ -75,6 +75,10 @@ class Simulation:
                 check_at_rest(self)
         except Broken:
             pass
+        except Exception as error:
+            if (where := broke_in(error)) is None:
+                raise
+            self.faults.append(f"O9: {type(error).__name__} in {where}")
         finally:
             self.close()
         return Verdict(

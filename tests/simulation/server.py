@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from app.compact import compact
-from app.granting import add_grant, end_grant
+from app.grants import add_grant, end_grant
 from app.handover import hand_over
 from app.identity.sign_ins import begin_sign_in
 from app.problems import Problem

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import sqlalchemy as sa
 
-from app.granting import end_grant
+from app.grants import end_grant
 from app.opening import open_database
 from app.settings import Settings
 from app.tables import Feed

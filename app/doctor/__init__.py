@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.database import Database, Transaction
-from app.drift_of_feeds import drifted_feeds
-from app.drift_of_follows import drifted_follows
-from app.drift_of_places import drifted_areas, drifted_entries, drifted_records, listed_records
+from app.doctor.feeds import drifted_feeds
+from app.doctor.follows import drifted_follows
+from app.doctor.places import drifted_areas, drifted_entries, drifted_records, listed_records
 from app.listing import as_listed, head_of
 from app.views import seen_through
 from sync.canonical import spelled

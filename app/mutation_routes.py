@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, JsonValue
 from app.context import ContextDep
 from app.contract import SIGNED_IN, STORED, answers, succeeds
 from app.identity.caller import CallerDep
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, link_to_next
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
 from app.tables import ReceivedMutation
 from sync.wire import MOST_PUSH_BYTES, Op, OutcomeName
 
@@ -76,9 +76,7 @@ async def list_mutations(
     newest = sa.select(_RECEIVED).where(*mine).order_by(_RECEIVED.c.received_at.desc(), _RECEIVED.c.id.desc())
     async with context.database.snapshot() as snapshot:
         found = await snapshot.rows(newest.limit(asked.limit + 1))
-    rows = found[: asked.limit]
-    following = rows[-1].id if len(found) > len(rows) else None
-    response.headers.update(link_to_next(request, "before", following))
+    rows, following = page_of(found, request, response, asked)
     return MutationList(mutations=[_as_view(row) for row in rows], next=following)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.follows import given, lasting, should_follow
+from app.dates import lasting
+from app.follows import given, should_follow
 from app.tables import Feed, Follow
 
 _FOLLOW: sa.Table = Follow.__table__  # type: ignore[attr-defined]

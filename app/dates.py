@@ -1,0 +1,23 @@
+"""Rows with dates: in force from `since` on and until `until`, which may be open."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+Moment = datetime | sa.BindParameter[datetime]
+
+
+def lasting(rows: sa.FromClause, now: Moment) -> sa.ColumnElement[bool]:
+    """Those that haven't ended, whether or not they have begun."""
+    return sa.or_(rows.c.until.is_(None), rows.c.until > now)
+
+
+def in_force(rows: sa.FromClause, now: Moment) -> sa.ColumnElement[bool]:
+    """Those that have begun and haven't ended."""
+    return sa.and_(rows.c.since <= now, lasting(rows, now))
+
+
+def has_ended(row: Any, now: datetime) -> bool:
+    """Has this one?"""
+    return row.until is not None and row.until <= now
