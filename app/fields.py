@@ -1,6 +1,6 @@
 """The fields of a collection: from annotation and policy to validation, column and wire value."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -12,7 +12,7 @@ from annotated_types import MaxLen
 from pydantic import Field as PydanticField
 from pydantic import JsonValue, StringConstraints, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
-from sqlmodel import UTCDateTime
+from sqlmodel import SQLModel, UTCDateTime
 
 from app.tables import Json
 from app.views import Mask, SeenByHelpers
@@ -213,3 +213,40 @@ COLUMN_TYPES: dict[type, Any] = {
     set: Json,
     object: Json,
 }
+
+
+MERGED_INTO = "merged_into"
+"""The column that tells of a record that was merged which one stayed. It leads there at once, never over another."""
+
+
+def table_of(
+    name: str, specs: Mapping[str, FieldSpec], lists_in: str, extra: list[sa.Column[Any]], *, merges: bool
+) -> sa.Table:
+    """A collection's table: its fields, and the columns that every record has."""
+    own = [sa.Column(n, COLUMN_TYPES[s.kind], nullable=not s.required) for n, s in specs.items()]
+    area = [] if "area_id" in specs else [sa.Column("area_id", sa.Uuid, nullable=False)]
+    into = sa.Column(MERGED_INTO, sa.Uuid)
+    led = sa.Index(f"{name}_merged_index", "home", MERGED_INTO, **_where(into.is_not(None)))
+    return sa.Table(
+        name,
+        SQLModel.metadata,
+        sa.Column("home", sa.Uuid, primary_key=True),
+        sa.Column("id", sa.Uuid, primary_key=True),
+        *own,
+        *area,
+        *extra,
+        *([into, led] if merges else []),
+        sa.Column("rev", sa.Integer, nullable=False),
+        sa.Column("field_revs", Json, nullable=False),
+        sa.Column("deleted_at", UTCDateTime),
+        sa.Column("created_at", UTCDateTime, nullable=False),
+        sa.Column("created_by", sa.Uuid),
+        sa.Column("updated_at", UTCDateTime, nullable=False),
+        sa.Column("updated_by", sa.Uuid),
+        sa.Index(f"{name}_{lists_in}_index", "home", lists_in),
+    )
+
+
+def _where(condition: sa.ColumnElement[bool]) -> dict[str, Any]:
+    """An index over these rows alone, on either store."""
+    return {"postgresql_where": condition, "sqlite_where": condition}

@@ -12,8 +12,9 @@ from app.areas import areas_by_id
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.database import Transaction
-from app.fields import as_uuid
+from app.fields import MERGED_INTO, as_uuid
 from app.incoming import Arrived
+from app.join import referring
 from app.prepared import among
 from app.tables import REFUSED_CREATE, Feed, FeedEntry, History, ReceivedMutation
 from app.working import (
@@ -51,8 +52,17 @@ async def load(
     write |= {(s.collection, s.record) for m in mutations for s in m.seen or () if s.collection in COLLECTIONS}
     references = _references(mutations, conflicts)
     read = {key for key in references if key[0] != AREAS}
+    merged = {(a.mutation.collection, a.mutation.record) for a in arrived if a.mutation and a.into}
+    write |= {(a.mutation.collection, a.into) for a in arrived if a.mutation and a.into}
     for collection in COLLECTIONS.values():
+        write |= await referring(transaction, home, collection, merged)
         await _lock(transaction, working, collection, write, read - write)
+        if stayed := _note_aliases(working, collection):
+            # Who writes to what was merged writes to what stayed; what only refers to it holds that as well.
+            write |= {into for alias, into in stayed.items() if alias in write}
+            read |= {*stayed.values()} - write
+            there = {*working.records}
+            await _lock(transaction, working, collection, write - there, read - there)
     # In order, because new records are numbered in it: the same push gives the same pages in every process.
     for key in sorted(write | read):
         working.record(*key)
@@ -62,6 +72,16 @@ async def load(
     changed = {(m.collection, m.record) for m in mutations if m.op != "create"}
     await _load_refused_creates(transaction, working, access, changed | read)
     return working
+
+
+def _note_aliases(working: Working, collection: Collection) -> dict[Key, Key]:
+    """Of this collection's loaded records those that were merged, and where each leads."""
+    if not collection.same:
+        return {}
+    loaded = [record for record in working.records.values() if record.collection is collection]
+    stayed = {r.key: (collection.name, into) for r in loaded if (into := r.own.get(MERGED_INTO))}
+    working.aliases |= stayed
+    return stayed
 
 
 def _references(mutations: Iterable[Mutation], conflicts: dict[UUID, Any]) -> set[Key]:
@@ -122,7 +142,7 @@ def _locking(name: str, *, shared: bool) -> sa.Select[Any]:
     if name == CONFLICTS:
         which = sa.or_(which, sa.and_(among(table.c.of_record, "targets"), table.c.state == "open"))
     # Of what is only referred to, no more is asked than where it lists.
-    listing = {"id", "rev", "deleted_at", "area_id", COLLECTIONS[name].lists_in}
+    listing = {"id", "rev", "deleted_at", "area_id", COLLECTIONS[name].lists_in, MERGED_INTO}
     columns = [column for column in table.c if not shared or column.name in listing]
     statement = sa.select(*columns).where(table.c.home == sa.bindparam("home"), which)
     return statement.order_by(table.c.id).with_for_update(read=shared)
@@ -194,6 +214,8 @@ def _floors(working: Working, mutations: Iterable[Mutation]) -> dict[Key, int]:
             key = (str(conflict.fields["of_collection"]), UUID(str(conflict.fields["of_record"])))
             base = resolution_base(mutation)
         record = working.find(*key)
+        if key in working.aliases:
+            floors[working.aliases[key]] = 0  # there its base says nothing
         if record and record.held and (mutation.seen is not None or record.held.rev != base or record.held.deleted):
             unknown = mutation.seen is not None or base > record.held.rev or record.held.deleted
             floors[key] = min(floors.get(key, base), 0 if unknown else base)
@@ -250,7 +272,8 @@ def _remember(working: Working, row: Any) -> None:
         after = as_uuid(value.get("after")) if isinstance(value, dict) else None
         target.past.sent[row.id] = Sent(after or row.after, row.answer.get("rev"), said)
     elif record:
-        record.past.sent[row.id] = Sent(row.after, row.answer.get("rev"), fields)
+        for one in (record, working.survivor(record)):
+            one.past.sent[row.id] = Sent(row.after, row.answer.get("rev"), fields)
     else:
         # A resolution of a conflict that is closed by now: its write stands in the record's history.
         for other in working.records.values():

@@ -18,6 +18,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import Context
 from app.database import Transaction
+from app.fields import MERGED_INTO
 from app.filters import filtered_by, matching
 from app.problems import Problem
 from app.tables import Feed, FeedEntry, History
@@ -52,7 +53,9 @@ class HistoryRow(BaseModel):
     """One rev: which fields became what, and what they were."""
 
     rev: int = Field(ge=1, description="版本 · The rev it became")
-    op: Literal["create", "update", "delete", "revive", "recover"] = Field(description="操作 · What happened to it")
+    op: Literal["create", "update", "delete", "revive", "recover", "merge"] = Field(
+        description="操作 · What happened to it"
+    )
     at: datetime = Field(description="时间 · When, by the server's clock")
     by: UUID | None = Field(description="何人 · Whose mutation it was; null for the operator's")
     mutation: UUID = Field(description="修改编号 · By which mutation")
@@ -63,9 +66,27 @@ class HistoryRow(BaseModel):
 async def get_record(snapshot: Transaction, context: Context, person: UUID, collection: Collection, id: UUID) -> Stored:
     """The record as this person may see it. What is foreign doesn't exist: `not_found`."""
     stored = await find_record(snapshot, context, person, collection, id)
-    if stored is None or stored.deleted:
+    if stored is None:
+        raise Problem("not_found")
+    if stored.deleted:
+        await require_unmerged(snapshot, context, person, collection, stored.home, id)
         raise Problem("not_found")
     return stored
+
+
+async def require_unmerged(
+    snapshot: Transaction, context: Context, person: UUID, collection: Collection, home: UUID, id: UUID
+) -> None:
+    """Raises `merged`, with where it went, of a record that was merged into one that this person may see."""
+    if not collection.same:
+        return
+    table = collection.table
+    row = await snapshot.first(sa.select(table.c[MERGED_INTO]).where(table.c.home == home, table.c.id == id))
+    if row is None or row.merged_into is None:
+        return
+    survivor = await find_record(snapshot, context, person, collection, row.merged_into)
+    if survivor is not None and not survivor.deleted:
+        raise Problem("merged", into=str(row.merged_into))
 
 
 async def find_record(

@@ -132,7 +132,7 @@ def newer_candidate_replaces_the_older() -> list[Patch]:
 
 def conflict_forgets_what_is_held() -> list[Patch]:
     """While a conflict is open its `held` stays what it was."""
-    return [instead("app.effects._follow_conflicts", lambda *arguments, **options: None)]
+    return [instead("app.effects.follow_conflicts", lambda *arguments, **options: None)]
 
 
 def history_has_a_gap() -> list[Patch]:
