@@ -1,5 +1,6 @@
 """What the routes of a collection can answer, from its declaration and the route's name."""
 
+from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.contract import (
     PARSED_BODY,
@@ -21,7 +22,7 @@ _CHANGED: Codes = (*_LOCKED, "not_permitted")
 _CREATED: Codes = (*_SEEN, *_WRITTEN, "unknown_field", "reference_not_found", "id_invalid", "id_taken")
 _RESOLVED: Codes = (*_WRITTEN, *_LOCKED)
 _PUT: Codes = (*_CREATED, *_CHANGED)
-_MERGED: Codes = ("merge_into_itself", "merge_across", "merge_too_large", "reference_not_found", "not_storable")
+_MERGED: Codes = ("bad_json", "merge_into_itself", "merge_across", "reference_not_found", "not_storable")
 
 _CODES: dict[str, Codes] = {
     "list_all": ("bad_request",),
@@ -56,8 +57,7 @@ def answers_of(collection: Collection, route: str) -> Responses:
         found[201] = {**found[201], "model": collection.read}
     codes = _CODES[route]
     own = _own(collection, route) if "invalid" in codes else ()
-    led = ("merged",) if collection.same and "not_found" in codes and route != "history" else ()
-    return found | answers(SIGNED_IN, STORED, codes, own, led)
+    return found | answers(SIGNED_IN, STORED, codes, own, _of_merged(collection, route))
 
 
 def _own(collection: Collection, route: str) -> Codes:
@@ -72,3 +72,11 @@ def _own(collection: Collection, route: str) -> Codes:
     if changes and "steps" in policies:
         codes.append("impossible_step")
     return tuple(codes)
+
+
+def _of_merged(collection: Collection, route: str) -> Codes:
+    """What only records have reason to refuse that can be merged."""
+    if not collection.same or "not_found" not in _CODES[route] or route == "history":
+        return ()
+    referred_to = any(collection.name in other.references.values() for other in COLLECTIONS.values())
+    return ("merged", "merge_too_large") if route == "merge" and referred_to else ("merged",)

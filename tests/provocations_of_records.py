@@ -94,6 +94,8 @@ async def once_changed(stage: Stage) -> httpx.Response:
 async def reference_not_found(stage: Stage) -> httpx.Response:
     if stage.collection is None:
         return await stage.ask_with(area_id=str(stage.world.areas["district"]))
+    if stage.name.endswith("_merge"):
+        return await stage.ask_with(into=str(NEW_ID()))
     if stage.name == "hand_area_over":
         return await stage.ask_with(to=str(NEW_ID()))
     if stage.collection.name == "conflicts":

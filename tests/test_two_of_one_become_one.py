@@ -8,7 +8,6 @@ import pytest
 
 from app import join
 from app.doctor import findings
-from tests.phones import Phone, Time, new_phone
 from tests.raw_phone import Answer, RawPhone, phone_of, second_community
 from tests.two_people import door, li, wang, world
 from tests.world import NEW_ID, World, household, mutation

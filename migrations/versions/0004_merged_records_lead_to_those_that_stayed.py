@@ -33,7 +33,6 @@ def upgrade() -> None:
         )
 
 
-
 def downgrade() -> None:
     with op.batch_alter_table("residents", schema=None) as batch_op:
         batch_op.drop_index(
@@ -50,4 +49,3 @@ def downgrade() -> None:
             sqlite_where=sa.text("merged_into IS NOT NULL"),
         )
         batch_op.drop_column("merged_into")
-
