@@ -1,6 +1,6 @@
 """The fields of a collection: from annotation and policy to validation, column and wire value."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -220,13 +220,15 @@ MERGED_INTO = "merged_into"
 
 
 def table_of(
-    name: str, specs: Mapping[str, FieldSpec], lists_in: str, extra: list[sa.Column[Any]], *, merges: bool
+    name: str,
+    specs: Mapping[str, FieldSpec],
+    lists_in: str,
+    extra: Sequence[sa.schema.SchemaItem],
+    same: Sequence[tuple[str, ...]],
 ) -> sa.Table:
     """A collection's table: its fields, and the columns that every record has."""
     own = [sa.Column(n, COLUMN_TYPES[s.kind], nullable=not s.required) for n, s in specs.items()]
     area = [] if "area_id" in specs else [sa.Column("area_id", sa.Uuid, nullable=False)]
-    into = sa.Column(MERGED_INTO, sa.Uuid)
-    led = sa.Index(f"{name}_merged_index", "home", MERGED_INTO, **_where(into.is_not(None)))
     return sa.Table(
         name,
         SQLModel.metadata,
@@ -235,7 +237,7 @@ def table_of(
         *own,
         *area,
         *extra,
-        *([into, led] if merges else []),
+        *(_of_same(name, same) if same else ()),
         sa.Column("rev", sa.Integer, nullable=False),
         sa.Column("field_revs", Json, nullable=False),
         sa.Column("deleted_at", UTCDateTime),
@@ -247,6 +249,11 @@ def table_of(
     )
 
 
-def _where(condition: sa.ColumnElement[bool]) -> dict[str, Any]:
-    """An index over these rows alone, on either store."""
-    return {"postgresql_where": condition, "sqlite_where": condition}
+def _of_same(name: str, same: Sequence[tuple[str, ...]]) -> Iterator[sa.schema.SchemaItem]:
+    """What finds records that look alike, and aliases of one that was merged."""
+    for rule in same:
+        yield sa.Index(f"{name}_{'_'.join(rule)}_index", "home", *rule)
+    into = sa.Column(MERGED_INTO, sa.Uuid)
+    yield into
+    merged = into.is_not(None)
+    yield sa.Index(f"{name}_merged_index", "home", MERGED_INTO, postgresql_where=merged, sqlite_where=merged)

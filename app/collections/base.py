@@ -10,7 +10,7 @@ what `helper=` shows them (views.py), otherwise nothing. With `filter=True` its 
 for ids, codes and choices, never for what names a person, since addresses are written down along the way.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
@@ -212,12 +212,12 @@ def collection(
     refuses: tuple[str, ...] = (),
     same: tuple[tuple[str, ...], ...] = (),
     rule: Callable[[Fields], list[Error]] | None = None,
-    columns: Callable[[], list[sa.Column[Any]]] = list,
+    columns: Callable[[], Sequence[sa.schema.SchemaItem]] = list,
 ) -> Callable[[Model], Model]:
     """Declares the class a collection.
 
     `about` is its line in the documentation; what `same` names makes two records look like one; `rule` looks at a
-    whole record; `columns` are the server's own.
+    whole record; `columns` are the server's own, and indexes.
     """
 
     def declare(model: Model) -> Model:
@@ -228,7 +228,7 @@ def collection(
             title=title,
             about=about,
             refuses=refuses,
-            table=table_of(name, specs, lists_in, columns(), merges=bool(same)),
+            table=table_of(name, specs, lists_in, columns(), same),
             fields=specs,
             create=create_model_of(model),
             put=put_model_of(model),
