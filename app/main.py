@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app import (
+    enclave_routes,
     grant_routes,
     handover_routes,
     health,
@@ -42,6 +43,7 @@ ROUTERS = (
     replica_routes.router,
     mutation_routes.router,
     handover_routes.router,
+    enclave_routes.router,
     people_routes.router,
     grant_routes.router,
     record_routes.router,

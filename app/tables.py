@@ -69,6 +69,20 @@ class Grant(SQLModel, table=True):
     reason: str | None = None
 
 
+class Enclave(SQLModel, table=True):
+    """An area that administratively lies elsewhere 插花地, from when to when, and why."""
+
+    id: UUID = Field(primary_key=True)
+    area_home: UUID
+    area_id: UUID = Field(index=True)
+    """As it is served: its place in the tree."""
+    administrative_home: UUID
+    administrative_id: UUID = Field(index=True)
+    since: datetime
+    until: datetime | None = None
+    reason: str | None = None
+
+
 class Follow(SQLModel, table=True):
     """Who reads which feed from when to when, by which grant. Ended rows stay: they carry the grace."""
 
