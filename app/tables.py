@@ -148,6 +148,16 @@ class Feed(SQLModel, table=True):
     """Of a staff feed: how many other views of what it lists have feeds of their own."""
 
 
+class Rebuild(SQLModel, table=True):
+    """How far a collection's entries are as the newest release shows them, in order of (home, id)."""
+
+    collection: str = Field(primary_key=True)
+    fingerprint: str
+    home: UUID | None = None
+    record_id: UUID | None = None
+    done: bool = False
+
+
 class FeedMark(SQLModel, table=True):
     """One random tag per push and feed: proof of the feed's past up to seq."""
 
