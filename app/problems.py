@@ -57,6 +57,8 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "merge_into_itself": Entry(422, "记录不能并入自身", "A record can't be merged into itself"),
     "merge_across": Entry(422, "只能合并同一社区的记录", "Only records of one community can be merged"),
     "merge_too_large": Entry(409, "引用它的记录过多，请反向合并", "Too much refers to it; merge the other one into it"),
+    "enclave_unfit": Entry(422, "须为另一社区的整栋楼房", "An enclave is whole buildings, in another community"),
+    "enclave_overlaps": Entry(409, "该区域已是插花地，请先结束", "It is an enclave already, or partly; end that first"),
     "role_unfit": Entry(422, "该角色不能授予这一级区域", "This role can't be held over an area of this level"),
     "end_needed": Entry(422, "该角色须有结束时间", "This role must have an end"),
     "dates_backward": Entry(422, "结束时间早于开始时间", "It ends before it begins"),
