@@ -207,9 +207,7 @@ class Simulation:
 
     def _do_merge(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         one, into = dice.sample([people.household(number) for number in range(self.plan.records)], 2)
-        body = json.dumps({"into": str(into)}).encode()
-        path = f"/v1/households/{one}/merge"
-        if self.server.ask("POST", path, body, self.server.sign_in(phone.login)).status >= 500:
+        if self.server.merge(phone.login, one, into).status >= 500:
             self.fail("O9", "a merge broke")
 
     def _do_revoke(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
