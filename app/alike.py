@@ -51,7 +51,9 @@ async def note_duplicates(transaction: Transaction, bench: Bench) -> None:
     if not touched:
         return
     # 1. What was noted of them before.
-    noted = await _noted(transaction, working, [r for r in touched.values() if r.stored])
+    before = [record.id for record in touched.values() if record.stored]
+    hints = await _hints(transaction, working, _OF_RECORDS, before) if before else []
+    noted = {_pair_of(hint.fields): hint for hint in hints}
     # 2. Their feeds stand still: of two phones that bring one person at once, the second finds the first one's.
     alike = _alike_here(working, touched.values())
     if alike:
@@ -61,7 +63,9 @@ async def note_duplicates(transaction: Transaction, bench: Bench) -> None:
         if likeness in alike and (likeness.collection, id) not in touched:
             alike[likeness].add(id)
     wanted = _pairs(alike, touched) | _still_alike(alike, noted)
-    # 4. What is new is noted, what no longer holds is withdrawn.
+    # 4. What is new is noted, what no longer holds is withdrawn. A restored server may have it from a phone already.
+    if new := {_id_of(pair): pair for pair in wanted if pair not in noted}:
+        noted |= {new[hint.id]: hint for hint in await _hints(transaction, working, _BY_ID, [*new])}
     mutation = next(row["mutation_id"] for record in working.records.values() for row in record.history)
     for pair, likenesses in wanted.items():
         _note(bench, noted.pop(pair, None), pair, likenesses, mutation)
@@ -77,37 +81,31 @@ Pair = tuple[str, UUID, UUID]
 def _touched(working: Working) -> Iterator[Record]:
     """Records of which what makes them look alike, or where they are listed, is otherwise than before."""
     for record in [*working.records.values()]:
-        collection = record.collection
-        telling = {collection.lists_in}.union(*collection.same)
-        if collection.same and (record.moved or any(_tells(row, telling) for row in record.history)):
+        if record.collection.same and (record.moved or any(_tells(record.collection, row) for row in record.history)):
             yield record
             # What looked like a record that was merged may look like the one that stayed.
             if (into := record.own.get(MERGED_INTO)) and record.dirty:
-                yield working.record(collection.name, into)
+                yield working.record(record.collection.name, into)
 
 
-def _tells(row: dict[str, Any], telling: set[str]) -> bool:
+def _tells(collection: Collection, row: dict[str, Any]) -> bool:
+    telling = {collection.lists_in}.union(*collection.same)
     return row["op"] != "update" or not telling.isdisjoint(row["fields"])
 
 
-_NOTED_OF = (
-    sa.select(_NOTED.table)
-    .where(
-        _NOTED.table.c.home == sa.bindparam("home"),
-        sa.or_(among(_NOTED.table.c.record, "ids"), among(_NOTED.table.c.other, "ids")),
-    )
-    .order_by(_NOTED.table.c.id)
-    .with_for_update()
-)
+_HINT = _NOTED.table.c
+_HINTS = sa.select(_NOTED.table).where(_HINT.home == sa.bindparam("home")).order_by(_HINT.id).with_for_update()
+_OF_RECORDS = _HINTS.where(sa.or_(among(_HINT.record, "ids"), among(_HINT.other, "ids")))
+_BY_ID = _HINTS.where(among(_HINT.id, "ids"))
 
 
-async def _noted(transaction: Transaction, working: Working, records: Sequence[Record]) -> dict[Pair, Record]:
-    if not records:
-        return {}
-    rows = await transaction.fetch(_NOTED_OF, home=working.home, ids=[record.id for record in records])
+async def _hints(
+    transaction: Transaction, working: Working, which: sa.Select[Any], ids: Sequence[UUID]
+) -> list[Record]:
+    rows = await transaction.fetch(which, home=working.home, ids=ids)
     hints = [working.find(DUPLICATES, row.id) or as_loaded(working, _NOTED, row) for row in rows]
     await load_entries(transaction, working, [hint for hint in hints if not hint.entries])
-    return {_pair_of(hint.fields): hint for hint in hints}
+    return hints
 
 
 def _pair_of(fields: Fields) -> Pair:

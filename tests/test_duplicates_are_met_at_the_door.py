@@ -1,7 +1,7 @@
 """Two workers register one person, or one door, offline: the next sync says so to both, and to nobody else."""
 
 import asyncio
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 
@@ -168,6 +168,21 @@ async def test_of_two_phones_at_the_very_same_moment_one_hears_of_the_other(
     people = await asyncio.gather(*(registered(phone, door, id_number=NUMBER) for phone in phones))
     told = {id for key in await noted(li) for id in key}
     assert told == {str(id) for id in people}
+
+
+async def test_what_a_restored_server_had_from_a_phone_is_not_noted_again(
+    world: World, li: RawPhone, wang: RawPhone, door: UUID
+) -> None:
+    one, other = await registered(li, door, **BORN), await registered(wang, door, "王阿强", **BORN)
+    hint = uuid5(min(one, other), f"residents/{max(one, other)}")
+    fields = {"area_id": str(world.areas["unit_1"]), "of_collection": "residents", "alike": ["name", "birth_date"]}
+    fields |= {"record": str(min(one, other)), "other": str(max(one, other))}
+    seen = [{"collection": "duplicates", "record": str(hint), "home": str(world.home), "fields": fields}]
+    await li.apply("duplicates", hint, "update", 1, fields={"state": "dismissed"}, seen=seen)
+    await wang.apply("residents", other, "update", 1, fields={"name": "王强"})
+    assert (await noted(li))[pair(one, other)]["state"] == "dismissed"
+    late = await registered(wang, door, **BORN)
+    assert {*await noted(li)} == {pair(one, other), pair(one, late)}
 
 
 async def test_what_a_person_notes_stays_until_one_of_both_is_gone(world: World, li: RawPhone, door: UUID) -> None:
