@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from app.bench import Bench
 from app.collections import COLLECTIONS
+from app.collections.base import Collection
 from app.database import Transaction
 from app.effects import write
 from app.fields import MERGED_INTO, as_wire
