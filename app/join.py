@@ -55,7 +55,7 @@ def join(bench: Bench, mutation: Mutation, into: UUID) -> Outcome:
         write(bench, survivor, decision, mutation.id, op="update")
         follow_conflicts(bench, survivor, decision, mutation.id, but=None)
     asked = [
-        ask_about(bench, survivor, name, contest, *_writer_of(loser, name), [], mutation.id)
+        ask_about(bench, survivor, name, contest, *_writer_of(loser, name, mutation), [], mutation.id)
         for name, contest in decision.contested.items()
     ]
     asked += _hand_on_conflicts(bench, loser, survivor, mutation)
@@ -65,10 +65,10 @@ def join(bench: Bench, mutation: Mutation, into: UUID) -> Outcome:
     return Outcome(id=str(mutation.id), outcome=outcome, rev=survivor.held.rev, conflicts=conflicts)
 
 
-def _writer_of(record: Record, name: str) -> tuple[UUID | None, UUID]:
-    """Who wrote what the field holds, and by which mutation."""
-    row = next(row for row in reversed(record.past.written) if name in row.fields)
-    return row.person, row.mutation
+def _writer_of(record: Record, name: str, merge: Mutation) -> tuple[UUID | None, UUID]:
+    """Who wrote what the field holds, and by which mutation; a field that is younger than the record has no writer."""
+    rows = (row for row in reversed(record.past.written) if name in row.fields)
+    return next(((row.person, row.mutation) for row in rows), (None, merge.id))
 
 
 def _hand_on_conflicts(bench: Bench, loser: Record, survivor: Record, mutation: Mutation) -> list[UUID]:
