@@ -6,7 +6,6 @@ more than two are alike, each is noted with the oldest of the others.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -137,33 +136,33 @@ async def _hold_feeds(transaction: Transaction, working: Working) -> None:
 
 
 async def _alike_there(transaction: Transaction, home: UUID, alike: Iterable[Likeness]) -> list[tuple[Likeness, UUID]]:
-    """Stored records that have in common what these have: one statement a rule."""
+    """Stored records that have in common what these have: a statement a rule, and where there are any, another."""
     by_rule: dict[tuple[str, Rule], list[Likeness]] = defaultdict(list)
     for likeness in alike:
         by_rule[likeness.collection, likeness.rule].append(likeness)
     found: list[tuple[Likeness, UUID]] = []
     for (name, rule), likenesses in by_rule.items():
-        columns = [COLLECTIONS[name].as_columns(dict(zip(rule, one.values, strict=True))) for one in likenesses]
-        wanted = {field: [*{column[field] for column in columns}] for field in rule}
-        feeds = [*{one.feed for one in likenesses}]
-        for row in await transaction.fetch(_listed_with(name, rule), home=home, feeds=feeds, **wanted):
-            values = tuple(as_wire(row._mapping[field]) for field in rule)
-            found.append((Likeness(name, rule, row.feed_id, values), row.id))
+        rows = await transaction.rows(_having(home, COLLECTIONS[name], rule, likenesses))
+        values = {row.id: tuple(as_wire(row._mapping[field]) for field in rule) for row in rows}
+        for row in await transaction.rows(_standing(home, name, values)) if values else ():
+            found.append((Likeness(name, rule, row.feed_id, values[row.record_id]), row.record_id))
     return found
 
 
-@cache
-def _listed_with(name: str, rule: Rule) -> sa.Select[Any]:
-    table = COLLECTIONS[name].table
-    listed = (_ENTRY.c.home == table.c.home, _ENTRY.c.collection == name, _ENTRY.c.record_id == table.c.id)
-    columns = sa.select(table.c.id, *(table.c[field] for field in rule), _ENTRY.c.feed_id)
-    which = columns.join(_ENTRY, sa.and_(*listed, _ENTRY.c.live)).where(
-        table.c.home == sa.bindparam("home"),
-        *(among(table.c[field], field) for field in rule),
-        table.c.deleted_at.is_(None),
-        among(_ENTRY.c.feed_id, "feeds"),
-    )
-    return which.order_by(table.c.id).limit(MOST_ALIKE)
+def _having(home: UUID, collection: Collection, rule: Rule, likenesses: Sequence[Likeness]) -> sa.Select[Any]:
+    table, fields = collection.table, [collection.table.c[field] for field in rule]
+    columns = [collection.as_columns(dict(zip(rule, one.values, strict=True))) for one in likenesses]
+    together = sa.tuple_(*fields).in_({tuple(column.values()) for column in columns})
+    # Of a row of values SQLite looks up none in an index; of a single one it does.
+    each = [field.in_({column[field.name] for column in columns}) for field in fields]
+    found = sa.select(table.c.id, *fields).where(table.c.home == home, *each, together, table.c.deleted_at.is_(None))
+    return found.limit(MOST_ALIKE)
+
+
+def _standing(home: UUID, name: str, ids: Iterable[UUID]) -> sa.Select[Any]:
+    """Where they are listed."""
+    listed = (_ENTRY.c.home == home, _ENTRY.c.collection == name, _ENTRY.c.record_id.in_(ids), _ENTRY.c.live)
+    return sa.select(_ENTRY.c.record_id, _ENTRY.c.feed_id).where(*listed)
 
 
 def _pairs(alike: dict[Likeness, set[UUID]], touched: dict[Key, Record]) -> dict[Pair, list[Likeness]]:
