@@ -16,23 +16,10 @@ def what_depends_keeps_its_place() -> list[Patch]:
     return [instead("sync.corrections.queue_behind", in_place)]
 
 
-def what_it_waits_for_goes_behind_it() -> list[Patch]:
-    """Found by seed 300014: what depends on a create is queued behind it, and the create behind that, for ever."""
-
-    def both(phone: Any, entry: Any) -> None:
-        from sync.corrections import queue_on_top  # noqa: PLC0415
-
-        anew = queue_on_top(phone, entry)
-        upon = [one for one in phone.entries.over(anew.key) if one.place > anew.place and one.state == "waiting"]
-        for moved in (anew, *upon):
-            phone.entries.remove(moved)
-            phone.entries.put(moved.model_copy(update={"place": phone.entries.next_place()}))
-
-    return [instead("sync.corrections.queue_behind", both)]
-
-
 def what_was_refused_comes_alive() -> list[Patch]:
-    """Found by seed 500598: a delete that was refused long ago is queued behind a newer create, and undoes it."""
+    """Found by seeds 300014 and 500598: what was refused long ago is queued behind a newer create; it undoes that, or
+    the two go round for ever.
+    """
 
     def whatever_its_state(entry: Any, code: str | None) -> bool:
         return code == "depends_on_refused"
@@ -41,5 +28,5 @@ def what_was_refused_comes_alive() -> list[Patch]:
 
 
 OF_CORRECTIONS: list[Bug] = [
-    what_depends_keeps_its_place, what_it_waits_for_goes_behind_it, what_was_refused_comes_alive,
+    what_depends_keeps_its_place, what_was_refused_comes_alive,
 ]  # fmt: skip

@@ -111,6 +111,12 @@ def _text(word: str, dice: Random) -> str:
     return f"{word}{dice.choice(NASTY)}。" if dice.random() < 0.06 else f"{word}。"
 
 
+def merge(server: Server, phone: SimulatedPhone, records: int, dice: Random) -> bool:
+    """Somebody finds that two doors are one; False where that broke the server."""
+    one, into = dice.sample([household(number) for number in range(records)], 2)
+    return server.merge(phone.login, one, into).status < 500
+
+
 def correct(phone: SimulatedPhone, word: str, dice: Random) -> None:
     """Somebody reads a refusal: writes it anew, or lets it go."""
     refusals = phone.replica.refusals()

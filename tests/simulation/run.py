@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from sync.seams import seeded
 from tests.simulation import adversary, people
+from tests.simulation.interleaved import interleave
 from tests.simulation.network import Conversation
 from tests.simulation.oracle import Oracle
 from tests.simulation.phone import SimulatedPhone
@@ -206,9 +207,11 @@ class Simulation:
         self.server.hand_over(dice.choice(AREAS[1:]), dice.choice((*GRIDS, "community")))
 
     def _do_merge(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
-        one, into = dice.sample([people.household(number) for number in range(self.plan.records)], 2)
-        if self.server.merge(phone.login, one, into).status >= 500:
+        if not people.merge(self.server, phone, self.plan.records, dice):
             self.fail("O9", "a merge broke")
+
+    def _do_interleave(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
+        interleave(self.server, phone.login, dice)
 
     def _do_revoke(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         replica = phone.memory().meta.replica
