@@ -41,7 +41,7 @@ class Noted(NamedTuple):
     """What is noted of a phone that pulls, and the feeds that its cursor names or that it follows now."""
 
     seen_at: datetime | None
-    holds: int | None
+    holdings_sum: int | None
     feeds: AbstractSet[int]
 
 
@@ -51,7 +51,7 @@ async def note(context: Context, replica: UUID, noted: Noted, *, complete: bool)
     A complete page's cursor names all that the phone holds, so that everything else has been dropped.
     """
     now = context.seams.now()
-    same = _sum_of(noted.feeds) == noted.holds
+    same = _sum_of(noted.feeds) == noted.holdings_sum
     if same and noted.seen_at is not None and abs(now - noted.seen_at) < NOTED_EVERY:
         return
 
@@ -60,7 +60,7 @@ async def note(context: Context, replica: UUID, noted: Noted, *, complete: bool)
         if not same:
             # Locked: of two pulls of one phone the second sees what the first has noted.
             await transaction.rows(sa.select(_REPLICA.c.id).where(_REPLICA.c.id == replica).with_for_update())
-            seen["holds"] = _sum_of(await _hold(transaction, replica, noted.feeds, now, complete=complete))
+            seen["holdings_sum"] = _sum_of(await _hold(transaction, replica, noted.feeds, now, complete=complete))
         await transaction.execute(sa.update(_REPLICA).where(_REPLICA.c.id == replica).values(seen))
 
     await context.database.run(write)
@@ -90,7 +90,7 @@ def _sum_of(feeds: AbstractSet[int]) -> int:
 async def phones_holding(context: Context, person: UUID, area: UUID, before: UUID | None, most: int) -> Sequence[Any]:
     """The newest phones that hold what is listed at or below this area, dropped it lately, or are to get it.
 
-    Each a row of the replica and `holdings`, `to_drop` and `dropped_at`. Raises not_permitted and not_found.
+    Each a row of the replica and `holds`, `to_drop` and `dropped_at`. Raises not_permitted and not_found.
     """
     async with context.database.snapshot() as snapshot:
         paths = await paths_under(snapshot, person, ADMINS, context.seams.now)
@@ -122,7 +122,7 @@ def _phones_below(path: str, now: datetime) -> sa.Select[Any]:
     following = _REPLICA.c.person_id.in_(sa.select(_FOLLOW.c.person_id).where(followed))
     return sa.select(
         _REPLICA,
-        counted.scalar_subquery().label("holdings"),
+        counted.scalar_subquery().label("holds"),
         counted.where(lost).scalar_subquery().label("to_drop"),
         dropped.scalar_subquery().label("dropped_at"),
     ).where(sa.or_(_REPLICA.c.id.in_(holding), sa.and_(following, _REPLICA.c.revoked_at.is_(None))))

@@ -32,7 +32,7 @@ _REPLICA: sa.Table = Replica.__table__  # type: ignore[attr-defined]
 _SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
 _STANDING = with_followed(
     signed_in(sa.bindparam("sign_in"))
-    .add_columns(_REPLICA.c.seen_at, _REPLICA.c.holds, _REPLICA.c.received, _SERVER.c.epoch)
+    .add_columns(_REPLICA.c.seen_at, _REPLICA.c.holdings_sum, _REPLICA.c.received, _SERVER.c.epoch)
     .join(_SERVER, sa.true())
 )
 """The token check, the epoch and the heads: all that an empty pull asks."""
@@ -110,7 +110,7 @@ async def _read(
     if len(followed) > MOST_FEEDS:
         raise Problem("too_many_feeds", most_feeds=MOST_FEEDS, feeds=len(followed))
     reading = await _compare(store, read, followed, body.reread, epoch)
-    noted = Noted(rows[0].seen_at, rows[0].holds, read.keys() | reading.feeds.keys())
+    noted = Noted(rows[0].seen_at, rows[0].holdings_sum, read.keys() | reading.feeds.keys())
     if body.cursor and reading.empty:
         return Answer(canonical_json({"unchanged": True, "epoch": epoch}), unchanged=True), noted
     # 3. One page, scanning only feeds that moved, in their order.

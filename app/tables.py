@@ -111,7 +111,7 @@ class Replica(SQLModel, table=True):
     unsent: int = 0
     unsent_since: datetime | None = None
     seen_at: datetime | None = None
-    holds: int | None = Field(default=None, sa_type=BigInteger)
+    holdings_sum: int | None = Field(default=None, sa_type=BigInteger)
     """What the feeds of its holdings amount to, so that a pull can tell that nothing about them is new."""
     created_at: datetime
     revoked_at: datetime | None = None
