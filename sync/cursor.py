@@ -81,13 +81,14 @@ def decode(text: str, server: UUID, key: bytes) -> Positions:
     if not hmac.compare_digest(raw[1:start], _signature(body, key)):
         raise BadCursor("cursor_forged")
     numbers = _varints(body[16:])
-    return Positions(server, _feeds_of(numbers), complete=len(numbers) % 4 == 0)
+    complete = len(numbers) % 4 == 0
+    return Positions(server, _feeds_of(numbers if complete else numbers[:-1]), complete)
 
 
 def _feeds_of(numbers: list[int]) -> dict[int, Position]:
     feeds: dict[int, Position] = {}
     feed = 0
-    for step, seq, floor, tag in zip(*[iter(numbers)] * 4, strict=False):
+    for step, seq, floor, tag in zip(*[iter(numbers)] * 4, strict=True):
         feed += step
         feeds[feed] = Position(seq, floor, tag)
     return feeds
