@@ -4,9 +4,9 @@ A holding is a feed of which a phone may have copies: it was given to this phone
 it is without it. It shows that by presenting the cursor of a complete page that doesn't name the feed. Such a cursor is
 on a phone only when that page has taken effect there, which drops the copies of whatever it no longer names; the cursor
 of an incomplete page, or none, shows nothing. What this proves is what the phone says of its own store: not that nobody
-has copied it, nor that a phone put back from an older copy doesn't have it again, which its next pull tells. A phone
-that registers anew is another one here, and the old one stays as it was last seen. What a person typed
-themselves stays theirs, and isn't counted.
+has copied it. A phone that was put back from an older copy, or took an answer after it had asked again, may hold more;
+its next pull tells. A phone that registers anew is another one here, and the old one stays as it was last seen. What a
+person typed themselves stays theirs, and isn't counted.
 """
 
 import hashlib

@@ -77,7 +77,7 @@ async def page_of(context: Context, claims: Claims, body: PullBody) -> Answer:
     # 1. How far has this replica read?
     read = _positions_of(body.cursor, context.server_id, context.subkey("cursor"))
     answer, noted = await _read_at_one_moment(context, claims, body, read.feeds)
-    # 5. What this phone may hold from now on is written down before it hears the answer.
+    # What this phone may hold from now on is written down before it hears the answer.
     await note(context, phone.replica_id, noted, complete=read.complete)
     return answer
 
