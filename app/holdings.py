@@ -99,30 +99,38 @@ async def phones_holding(context: Context, person: UUID, area: UUID, before: UUI
         row = await snapshot.first(sa.select(_AREA.c.path).where(_AREA.c.id == area, _AREA.c.deleted_at.is_(None)))
         if row is None or not any(row.path.startswith(path) for path in paths):
             raise Problem("not_found")
-        newest = _phones_below(row.path, context.seams.now())
-        if before is not None:
-            newest = newest.where(_REPLICA.c.id < before)
-        return await snapshot.rows(newest.order_by(_REPLICA.c.id.desc()).limit(most))
+        return await snapshot.rows(_phones_below(row.path, context.seams.now(), before, most))
 
 
-def _phones_below(path: str, now: datetime) -> sa.Select[Any]:
+def _phones_below(path: str, now: datetime, before: UUID | None, most: int) -> sa.Select[Any]:
     owner = sa.and_(_AREA.c.id == _FEED.c.owner_id, _AREA.c.path.startswith(path))
-    listed = sa.select(_FEED.c.id).join(_AREA, owner).cte("listed")
-    there = sa.select(listed.c.id)
-    followed = _FOLLOW.c.feed_id.in_(there) & in_force(_FOLLOW, now)
-    # 1. Of a phone, from its holdings there.
-    same = sa.and_(_FOLLOW.c.person_id == _REPLICA.c.person_id, _FOLLOW.c.feed_id == _HOLDING.c.feed_id)
-    lost = ~sa.exists(sa.select(1).where(same, in_force(_FOLLOW, now)).correlate(_REPLICA, _HOLDING))
-    theirs = (_HOLDING.c.replica_id == _REPLICA.c.id, _HOLDING.c.feed_id.in_(there))
-    counted = sa.select(sa.func.count()).select_from(_HOLDING).where(*theirs, _HOLDING.c.dropped_at.is_(None))
-    dropped = sa.select(sa.func.max(_HOLDING.c.dropped_at)).where(*theirs, lost)
-    # 2. Which phones: those that hold it or did lately, and those whose people follow it.
+    listed = sa.select(_FEED.c.home, _FEED.c.id).join(_AREA, owner).cte("listed")
+    # 1. Which phones: those that hold it or did lately, and those whose people follow it.
     lately = sa.or_(_HOLDING.c.dropped_at.is_(None), _HOLDING.c.dropped_at > now - GRACE)
-    holding = sa.select(_HOLDING.c.replica_id).where(_HOLDING.c.feed_id.in_(there), lately)
-    following = _REPLICA.c.person_id.in_(sa.select(_FOLLOW.c.person_id).where(followed))
-    return sa.select(
-        _REPLICA,
-        counted.scalar_subquery().label("holds"),
-        counted.where(lost).scalar_subquery().label("to_drop"),
-        dropped.scalar_subquery().label("dropped_at"),
-    ).where(sa.or_(_REPLICA.c.id.in_(holding), sa.and_(following, _REPLICA.c.revoked_at.is_(None))))
+    held = sa.select(_HOLDING.c.replica_id).join(listed, listed.c.id == _HOLDING.c.feed_id).where(lately)
+    feed = sa.and_(_FOLLOW.c.home == listed.c.home, _FOLLOW.c.feed_id == listed.c.id)
+    followers = sa.select(_FOLLOW.c.person_id).join(listed, feed).where(in_force(_FOLLOW, now))
+    following = sa.and_(_REPLICA.c.person_id.in_(followers), _REPLICA.c.revoked_at.is_(None))
+    phones = sa.select(_REPLICA).where(sa.or_(_REPLICA.c.id.in_(held), following))
+    if before is not None:
+        phones = phones.where(_REPLICA.c.id < before)
+    chosen = phones.order_by(_REPLICA.c.id.desc()).limit(most).cte("chosen")
+    # 2. What each of them has of it.
+    same = sa.and_(_FOLLOW.c.person_id == chosen.c.person_id, feed, in_force(_FOLLOW, now))
+    lost = ~sa.exists(sa.select(1).select_from(_FOLLOW).where(same).correlate(chosen, listed))
+    kept = _HOLDING.c.dropped_at.is_(None)
+    counts = (
+        sa.select(
+            _HOLDING.c.replica_id,
+            sa.func.sum(sa.case((kept, 1), else_=0)).label("holds"),
+            sa.func.sum(sa.case((kept & lost, 1), else_=0)).label("to_drop"),
+            sa.func.max(sa.case((lost, _HOLDING.c.dropped_at))).label("dropped_at"),
+        )
+        .join(chosen, chosen.c.id == _HOLDING.c.replica_id)
+        .join(listed, listed.c.id == _HOLDING.c.feed_id)
+        .group_by(_HOLDING.c.replica_id)
+        .subquery()
+    )
+    of_it = [sa.func.coalesce(counts.c[name], 0).label(name) for name in ("holds", "to_drop")]
+    each = sa.select(chosen, *of_it, counts.c.dropped_at).outerjoin(counts, counts.c.replica_id == chosen.c.id)
+    return each.order_by(chosen.c.id.desc())
