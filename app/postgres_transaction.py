@@ -25,6 +25,7 @@ from app.database import (
     ViewOpened,
     values_of,
 )
+from app.viewing import naming
 
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 
@@ -46,11 +47,14 @@ class Row(asyncpg.Record):
 class PostgresReader(Reader):
     """Speaks with the driver itself: what SQLAlchemy adds to a statement costs more than the statement."""
 
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
+    def __init__(self, driver: Any, named: tuple[str, ...] | None = None) -> None:
+        """Each statement that is driven says for whom it reads, where that is `named`."""
+        self.driver, self.named = driver, named
 
     async def drive(self, statement: str, *parameters: Any) -> list[Any]:
         """One statement in PostgreSQL's words; the driver keeps it prepared."""
+        if self.named:
+            statement, parameters = naming(statement, len(parameters)), (*parameters, *self.named)
         rows: list[Any] = await self.driver.fetch(statement, *parameters, record_class=Row)
         return rows
 

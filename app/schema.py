@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 import migrations
 from app.database import Database, Transaction
 from app.tables import Server
+from app.wall import lower_wall, raise_wall
 from sync.seams import Seams
 
 MIGRATE_LOCK = 0x5149414F
@@ -27,13 +28,20 @@ _SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
 async def migrate(database: Database) -> None:
     """Up to head, as one transaction: it is there whole, or not at all."""
     async with database.transaction() as transaction:
-        await transaction.connection.run_sync(lambda connection: move(connection, "head"))
+        await transaction.connection.run_sync(_to_head)
+
+
+def _to_head(connection: sa.Connection) -> None:
+    move(connection, "head")
+    if connection.dialect.name == "postgresql":
+        raise_wall(connection)
 
 
 def move(connection: sa.Connection, revision: str) -> None:
     """Up to a revision, or down to it; `base` is an empty database. Commits nothing."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATE_LOCK)))
+        lower_wall(connection)
     config = alembic_config(connection)
     (command.downgrade if revision == "base" else command.upgrade)(config, revision)
 
@@ -49,7 +57,7 @@ def alembic_config(connection: sa.Connection | None = None) -> Config:
 
 async def schema_is_at_head(database: Database) -> bool:
     """Does the database have exactly the tables that this code expects?"""
-    async with database.snapshot() as snapshot:
+    async with database.snapshot("server") as snapshot:
         return await snapshot.connection.run_sync(_current) == _heads()
 
 

@@ -172,7 +172,7 @@ class Matrix:
         """The first grant, or the newest phone, of somebody; one that nobody has where they have none."""
         table, person = model.__table__, self.world.people.get(login)
         order = table.c.since.desc() if model is Grant else table.c.id.desc()
-        async with self.world.context.database.snapshot() as snapshot:
+        async with self.world.context.database.snapshot("server") as snapshot:
             row = await snapshot.first(sa.select(table.c.id).where(table.c.person_id == person).order_by(order))
         return UUID(str(row.id)) if row else NEW_ID()
 

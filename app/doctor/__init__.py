@@ -41,10 +41,10 @@ async def findings(database: Database) -> AsyncIterator[Finding]:
         **drifted_records(),
     }
     for name, drifted in checks.items():
-        async with database.snapshot() as snapshot:
+        async with database.snapshot("server") as snapshot:
             yield await _counted(snapshot, name, drifted)
     for name, collection in COLLECTIONS.items():
-        async with database.snapshot() as snapshot:
+        async with database.snapshot("server") as snapshot:
             yield await _misspelt(snapshot, f"entry_content.{name}", collection)
 
 
