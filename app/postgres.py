@@ -47,7 +47,7 @@ class Postgres(Database):
             max_size=pool_size,
             init=_set_codec,
             reset=_leave_as_is,
-            server_settings={**_PLANNER, "role": READER},
+            server_settings={**_PLANNER, **_GLANCING},
         )
         self._glances: asyncpg.Pool | None = None
 
@@ -112,6 +112,8 @@ class Postgres(Database):
 
 _PLANNER = {"jit": "off", "enable_bitmapscan": "off", "enable_seqscan": "off"}
 """What is read is found by an index, in its order. A plan made while a table was young says otherwise, and stays."""
+_GLANCING = {"role": READER, "plan_cache_mode": "force_generic_plan"}
+"""Reads through the wall, with which a statement takes longer to plan than to run: each is planned once."""
 
 
 async def _driver_of(connection: AsyncConnection) -> Any:
