@@ -8,7 +8,7 @@ postgres.py and sqlite.py.
 import abc
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeVar
 from uuid import UUID
@@ -132,6 +132,10 @@ class Transaction(Reader):
     def savepoint(self) -> AbstractAsyncContextManager[Any]:
         """What fails inside is undone; what came before stays."""
         return self.connection.begin_nested()
+
+    def seen_by(self, person: Person) -> AbstractAsyncContextManager[None]:
+        """What is read inside is read for somebody, although the transaction writes."""
+        return nullcontext()
 
     @abc.abstractmethod
     def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:

@@ -18,6 +18,7 @@ from app.database import (
     Found,
     Listed,
     Moved,
+    Person,
     Reader,
     Rows,
     Scanned,
@@ -25,7 +26,7 @@ from app.database import (
     ViewOpened,
     values_of,
 )
-from app.viewing import naming
+from app.viewing import naming, reading_for
 
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 
@@ -95,6 +96,12 @@ class PostgresTransaction(PostgresReader, Transaction):
             await self.say("ROLLBACK TO here; RELEASE here")
             raise
         await self.say("RELEASE here")
+
+    @asynccontextmanager
+    async def seen_by(self, person: Person) -> AsyncIterator[None]:
+        await self.say(reading_for(person))
+        yield
+        await self.say("RESET ROLE")
 
     def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:
         return sa.type_coerce(column, JSONB).contains([member])
