@@ -36,7 +36,7 @@ async def open_context(settings: Settings, seams: Seams) -> Context:
             await migrate(database)
         elif not await schema_is_at_head(database):
             raise CannotOpen("The database is not at this version's schema. Run `qiaomen migrate` first.")
-        if gaps := await gaps_in_wall(database):
+        elif gaps := await gaps_in_wall(database):
             raise CannotOpen(f"Row-level security is not in force ({', '.join(gaps)}). Run `qiaomen migrate`.")
         key = find_key(settings, seams)
         return Context(database, seams, key, await ensure_server_row(database, seams))

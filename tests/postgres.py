@@ -79,6 +79,7 @@ class Server:
 
     def execute(self, statement: str) -> None:
         """As whoever the server is ours to, in no database of ours."""
+
         async def run() -> None:
             connection = await asyncpg.connect(self._url("postgres"))
             try:
