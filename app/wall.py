@@ -35,37 +35,35 @@ def _followed(home: str, feed: str) -> str:
     return f"({home}, {feed}) IN (SELECT mine.home, mine.feed_id FROM follow AS mine WHERE {_in_force('mine')})"
 
 
-def _listed(table: str, collection: str, id: str, more: str = "true") -> str:
-    """Does one of those feeds list this record? (feed_entry is walled itself.)"""
+def _listed(table: str, homes: str, collection: str, id: str, more: str) -> str:
+    """Does one of those feeds, in these homes, list the record? (feed_entry is walled itself.)
+
+    OFFSET keeps the planner from reading every entry of the collection once, where each row can look its own up.
+    """
     of_it = f"entry.collection = {collection} AND entry.record_id = {table}.{id} AND {more}"
-    return f"EXISTS (SELECT FROM feed_entry AS entry WHERE entry.home = {table}.home AND {of_it})"
+    return f"EXISTS (SELECT FROM feed_entry AS entry WHERE entry.home {homes} AND {of_it} OFFSET 0)"
 
 
-def _listed_above(table: str, collection: str, id: str, more: str = "true") -> str:
-    """As _listed; what lies above communities is listed in the home of its root."""
-    homes = f"ARRAY(SELECT DISTINCT mine.home FROM follow AS mine WHERE {_in_force('mine')})"
-    of_it = f"entry.collection = {collection} AND entry.record_id = {table}.{id} AND {more}"
-    return f"EXISTS (SELECT FROM feed_entry AS entry WHERE entry.home = ANY ({homes}) AND {of_it})"
+_FOLLOWED_HOMES = f"= ANY (ARRAY(SELECT DISTINCT mine.home FROM follow AS mine WHERE {_in_force('mine')}))"
+"""What lies above communities is listed in the home of its root."""
 
 
 def _of(collection: Collection) -> str:
-    name, table = f"'{collection.name}'", collection.table.name
-    return (
-        _listed_above(table, name, "id")
-        if collection.audience == "reference"
-        else _listed(table, name, "id", "entry.live")
-    )
+    table, reference = collection.table.name, collection.audience == "reference"
+    homes, more = (_FOLLOWED_HOMES, "true") if reference else (f"= {table}.home", "entry.live")
+    return _listed(table, homes, f"'{collection.name}'", "id", more)
 
 
 _REFERENCE = ", ".join(f"'{c.name}'" for c in COLLECTIONS.values() if c.audience == "reference")
 # A feed that a record has left lists it at the rev with which it left: what it became later is not this feed's.
-_PAST = ("history", "history.collection", "record_id", "entry.rev >= history.rev")
+_PAST = ("history.collection", "record_id", "entry.rev >= history.rev")
 WALLED = {
     "follow": f"person_id = {_VIEWER}",
     "feed": _followed("home", "id"),
     "feed_mark": _followed("home", "feed_id"),
     "feed_entry": _followed("home", "feed_id"),
-    "history": f"{_listed(*_PAST)} OR collection IN ({_REFERENCE}) AND {_listed_above(*_PAST)}",
+    "history": f"{_listed('history', '= history.home', *_PAST)} "
+    f"OR collection IN ({_REFERENCE}) AND {_listed('history', _FOLLOWED_HOMES, *_PAST)}",
     "received_mutation": f"person_id = {_VIEWER}",
     "grant": f"person_id = {_VIEWER} OR EXISTS (SELECT FROM {_AREAS} AS area, qiaomen_overseen() AS over (above) "
     "WHERE area.home = area_home AND area.id = area_id AND starts_with(area.path, over.above))",

@@ -234,6 +234,16 @@ async def test_what_pulls_read_is_found_by_its_index_after_its_viewer_was_named(
     assert (plan[0], places) == ("Nested Loop", sorted(places))
 
 
+@pytest.mark.parametrize("name", COLLECTIONS)
+async def test_a_row_is_looked_up_among_the_entries_and_not_the_entries_read_for_it(name: str, matrix: Matrix) -> None:
+    table = COLLECTIONS[name].table.name
+    async with matrix.world.context.database.snapshot("nobody") as snapshot:
+        plan = [row[0] for row in await snapshot.rows(sa.text(f"EXPLAIN (COSTS OFF) SELECT id FROM {table}"))]
+    found = plan[place_of(plan, "on feed_entry entry") + 1]
+    assert "Index Cond: ((home = " in found
+    assert f"(record_id = {table}.id)" in found
+
+
 def place_of(plan: list[str], words: str) -> int:
     return next(number for number, line in enumerate(plan) if words in line)
 
