@@ -40,7 +40,7 @@ async def open_new_feeds(transaction: Transaction, seams: Seams, working: Workin
     for area in opened:
         if area.feed_area_id == area.id:
             feeds += await open_masked_feeds(transaction, seams, area.path)
-    await follow_new_feeds(transaction, feeds)
+    await follow_new_feeds(transaction, feeds, seams.now())
     await load_feeds(transaction, working)
 
 

@@ -1,4 +1,5 @@
-"""Who follows which feed: written down when a grant is given, a feed is opened or an area is handed over.
+"""Who follows which feed: written down when a grant is given, a feed is opened, an area is handed over, or it becomes
+or ceases to be an enclave.
 
 A row carries its grant's dates, so that reading needs no more than the rows. Ended rows stay: they carry the grace.
 """
@@ -14,7 +15,7 @@ from app.collections import COLLECTIONS
 from app.database import Transaction
 from app.dates import in_force, lasting
 from app.roles import READ_MASKED, READ_STAFF
-from app.tables import Feed, Follow, Grant
+from app.tables import Enclave, Feed, Follow, Grant, Server
 from app.views import HELPER
 
 READER = "reader"
@@ -22,60 +23,96 @@ READER = "reader"
 _GRANT: sa.Table = Grant.__table__  # type: ignore[attr-defined]
 _FOLLOW: sa.Table = Follow.__table__  # type: ignore[attr-defined]
 _FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
+_SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
+_ENCLAVE: sa.Table = Enclave.__table__  # type: ignore[attr-defined]
 _AREA = COLLECTIONS["areas"].table
 _GRANTED, _OWNER = _AREA.alias("granted"), _AREA.alias("owner")
-_BELOW = _OWNER.c.path.startswith(_GRANTED.c.path)
+_ENCLAVED, _ADMINISTRATIVE = _AREA.alias("enclaved"), _AREA.alias("administrative")
+_OF_GRANT = sa.and_(_GRANTED.c.home == _GRANT.c.area_home, _GRANTED.c.id == _GRANT.c.area_id)
+_OF_OWNER = _FEED.c.owner_id == _OWNER.c.id
 _READS = sa.or_(
     _FEED.c.audience == "reference",
     sa.and_(_FEED.c.audience == "staff", _GRANT.c.role.in_(READ_STAFF)),
     sa.and_(_FEED.c.audience == HELPER, _GRANT.c.role.in_(READ_MASKED)),
 )
-_REACHES = sa.or_(
-    sa.and_(_BELOW, _READS),
-    sa.and_(_GRANTED.c.path.startswith(_OWNER.c.path), _FEED.c.audience == "reference"),
-)
-"""A grant follows every feed that its role reads and whose owner lies in its area; and as a reader the reference
-feeds of the areas that its own lies in."""
-_OF_GRANT = sa.and_(_GRANTED.c.home == _GRANT.c.area_home, _GRANTED.c.id == _GRANT.c.area_id)
-_OF_FEED = sa.and_(_FEED.c.home == _FOLLOW.c.home, _FEED.c.id == _FOLLOW.c.feed_id)
+_KEY = ("person_id", "home", "feed_id", "grant_id")
 
 
-def masked_readers_over(path: Any, now: datetime) -> sa.ColumnElement[bool]:
-    """Has somebody who reads the helpers' view a role over what lies at this path, now or later?"""
-    theirs = sa.select(1).select_from(_GRANT).join(_GRANTED, _OF_GRANT)
-    here = path.startswith(_GRANTED.c.path)
-    return sa.exists(theirs.where(_GRANT.c.role.in_(READ_MASKED), lasting(_GRANT, now), here))
+def _enclaves() -> sa.Join:
+    """Enclaves with both their areas."""
+    enclaved = sa.and_(_ENCLAVED.c.home == _ENCLAVE.c.area_home, _ENCLAVED.c.id == _ENCLAVE.c.area_id)
+    home, id = _ENCLAVE.c.administrative_home, _ENCLAVE.c.administrative_id
+    administrative = sa.and_(_ADMINISTRATIVE.c.home == home, _ADMINISTRATIVE.c.id == id)
+    return _ENCLAVE.join(_ENCLAVED, enclaved).join(_ADMINISTRATIVE, administrative)
 
 
-async def follow_granted(transaction: Transaction, grant: UUID) -> None:
-    """A new grant follows what it reads."""
-    await _follow(transaction, _GRANT.c.id == grant)
+def _reached(now: datetime) -> sa.Subquery:
+    """Where each grant reaches, from when to when: its own area, and the enclaves that administratively lie there."""
+    own = sa.select(_GRANT.c.id.label("grant_id"), _GRANTED.c.path, _GRANT.c.since, _GRANT.c.until)
+    since = sa.case((_ENCLAVE.c.since > _GRANT.c.since, _ENCLAVE.c.since), else_=_GRANT.c.since)
+    until = sa.case(
+        (sa.or_(_GRANT.c.until.is_(None), _ENCLAVE.c.until < _GRANT.c.until), _ENCLAVE.c.until), else_=_GRANT.c.until
+    )
+    there = _GRANT.join(_GRANTED, _OF_GRANT).join(_enclaves(), _ADMINISTRATIVE.c.path.startswith(_GRANTED.c.path))
+    enclaves = sa.select(_GRANT.c.id, _ENCLAVED.c.path, since, until).select_from(there)
+    some_time = sa.or_(until.is_(None), since < until)
+    return own.join(_GRANTED, _OF_GRANT).union_all(enclaves.where(lasting(_ENCLAVE, now), some_time)).subquery()
 
 
-async def follow_new_feeds(transaction: Transaction, feeds: Some[int]) -> None:
-    """Feeds that were just opened are followed by whoever already has a grant over their owner."""
-    await _follow(transaction, _FEED.c.id.in_(feeds))
+def should_follow(now: datetime) -> sa.Select[Any]:
+    """The rows of every grant, ended ones too, as the tree and its enclaves are now.
 
-
-async def _follow(transaction: Transaction, *which: sa.ColumnElement[bool], since: Any = _GRANT.c.since) -> None:
-    """Writes the rows of some grants or feeds, set-based."""
-    rows = await transaction.rows(should_follow(since).where(*which))
-    await transaction.upsert(_FOLLOW, [dict(row._mapping) for row in rows])
-
-
-def should_follow(since: Any = _GRANT.c.since) -> sa.Select[Any]:
-    """The rows of every grant, ended ones too, as the tree is now."""
+    A grant follows every feed that its role reads and whose owner lies where it reaches; and as a reader the reference
+    feeds of the areas in which that lies. What it reaches in two ways has one row, as long as both together.
+    """
+    reached = _reached(now)
+    below = _OWNER.c.path.startswith(reached.c.path)
+    above = reached.c.path.startswith(_OWNER.c.path)
+    endless = sa.func.max(sa.case((reached.c.until.is_(None), 1), else_=0)) == 1
     columns = (
         _GRANT.c.person_id,
         _FEED.c.home,
         _FEED.c.id.label("feed_id"),
         _GRANT.c.id.label("grant_id"),
-        sa.case((_BELOW, _GRANT.c.role), else_=READER).label("role"),
-        since.label("since"),
-        _GRANT.c.until,
+        sa.case((sa.func.max(sa.case((below, 1), else_=0)) == 1, _GRANT.c.role), else_=READER).label("role"),
+        sa.func.min(reached.c.since).label("since"),
+        sa.case((~endless, sa.func.max(reached.c.until))).label("until"),
     )
-    granted = sa.select(*columns).join(_GRANTED, _OF_GRANT).join(_OWNER, sa.true())
-    return granted.join(_FEED, _FEED.c.owner_id == _OWNER.c.id).where(_REACHES)
+    where = sa.select(*columns).select_from(_GRANT.join(reached, reached.c.grant_id == _GRANT.c.id))
+    owned = where.join(_OWNER, sa.or_(below, above)).join(_FEED, _OF_OWNER)
+    reads = sa.or_(sa.and_(below, _READS), sa.and_(above, _FEED.c.audience == "reference"))
+    return owned.where(reads).group_by(*columns[:4], _GRANT.c.role)
+
+
+async def hold_follows(transaction: Transaction) -> None:
+    """Nobody else changes who follows what until this commits.
+
+    That depends on grants, areas, enclaves and feeds alike: of two who change one of these, the second must see what
+    the first did. It is held before areas and feeds, and after grants.
+    """
+    await transaction.rows(sa.select(_SERVER.c.id).with_for_update())
+
+
+def masked_readers_over(path: Any, now: datetime) -> sa.ColumnElement[bool]:
+    """Has somebody who reads the helpers' view a role over what lies at this path, now or later?"""
+    reached = _reached(now)
+    theirs = sa.select(1).select_from(_GRANT.join(reached, reached.c.grant_id == _GRANT.c.id))
+    here = path.startswith(reached.c.path)
+    return sa.exists(theirs.where(_GRANT.c.role.in_(READ_MASKED), lasting(reached, now), here))
+
+
+async def follow_granted(transaction: Transaction, grant: UUID, now: datetime) -> None:
+    """A new grant follows what it reads."""
+    await _follow(transaction, should_follow(now).where(_GRANT.c.id == grant))
+
+
+async def follow_new_feeds(transaction: Transaction, feeds: Some[int], now: datetime) -> None:
+    """Feeds that were just opened are followed by whoever already has a grant over their owner."""
+    await _follow(transaction, should_follow(now).where(_FEED.c.id.in_(feeds)))
+
+
+async def _follow(transaction: Transaction, rows: sa.Select[Any]) -> None:
+    await transaction.upsert(_FOLLOW, [dict(row._mapping) for row in await transaction.rows(rows)])
 
 
 def given() -> sa.ColumnElement[bool]:
@@ -85,27 +122,46 @@ def given() -> sa.ColumnElement[bool]:
 
 
 async def follow_moved(transaction: Transaction, path: str, now: datetime) -> None:
-    """What lies at or below this path came from elsewhere: rows that no longer hold end, those that now do begin.
+    """Who reaches what lies at or below this path has changed: rows that no longer hold end, those that now do begin.
 
     Grants that have ended begin nothing: nobody gets the grace of what they never had.
     """
-    still = lasting(_FOLLOW, now)
-    touched = sa.or_(_OWNER.c.path.startswith(path), _GRANTED.c.path.startswith(path))
-    known = sa.select(_FOLLOW.c.person_id, _FOLLOW.c.home, _FOLLOW.c.feed_id, _FOLLOW.c.grant_id)
-    known = known.join(_FEED, _OF_FEED).join(_OWNER, _OWNER.c.id == _FEED.c.owner_id)
-    known = known.join(_GRANT, _GRANT.c.id == _FOLLOW.c.grant_id).join(_GRANTED, _OF_GRANT)
-    key = sa.tuple_(_FOLLOW.c.person_id, _FOLLOW.c.home, _FOLLOW.c.feed_id, _FOLLOW.c.grant_id)
-    over = key.in_(known.where(touched, still, ~_REACHES))
-    await transaction.execute(sa.update(_FOLLOW).where(over).values(until=now))
-    same = (_FOLLOW.c.person_id == _GRANT.c.person_id, _FOLLOW.c.grant_id == _GRANT.c.id)
-    held = sa.exists(sa.select(1).where(*same, _FOLLOW.c.home == _FEED.c.home, _FOLLOW.c.feed_id == _FEED.c.id, still))
-    begins = sa.case((_GRANT.c.since > now, _GRANT.c.since), else_=sa.literal(now, _GRANT.c.since.type))
-    await _follow(transaction, touched, lasting(_GRANT, now), ~held, since=begins)
+    touched = _touched(path)
+    due = should_follow(now).where(_FEED.c.id.in_(touched), lasting(_GRANT, now)).subquery()
+    # 1. What is followed and no longer due.
+    key = sa.tuple_(*(_FOLLOW.c[name] for name in _KEY))
+    over = (_FOLLOW.c.feed_id.in_(touched), lasting(_FOLLOW, now), key.not_in(sa.select(*(due.c[n] for n in _KEY))))
+    await transaction.execute(sa.update(_FOLLOW).where(*over).values(until=now))
+    # 2. What is due and not followed, or not as long, or in another role.
+    same = sa.and_(*(_FOLLOW.c[name] == due.c[name] for name in _KEY), lasting(_FOLLOW, now))
+    begins = sa.case((due.c.since > now, due.c.since), else_=sa.literal(now, due.c.since.type))
+    kept = sa.case((_FOLLOW.c.since <= begins, _FOLLOW.c.since), else_=begins)
+    columns = [kept.label("since") if column.name == "since" else column for column in due.c]
+    other = sa.or_(
+        _FOLLOW.c.since.is_(None),
+        _FOLLOW.c.since > begins,
+        _FOLLOW.c.until.is_distinct_from(due.c.until),
+        _FOLLOW.c.role != due.c.role,
+    )
+    await _follow(transaction, sa.select(*columns).outerjoin(_FOLLOW, same).where(other))
+
+
+def _touched(path: str) -> sa.Select[Any]:
+    """The feeds of what lies at or below this path, and of the enclaves that do, or that are administered there."""
+    moved = sa.or_(_ENCLAVED.c.path.startswith(path), _ADMINISTRATIVE.c.path.startswith(path))
+    in_enclave = sa.or_(
+        _OWNER.c.path.startswith(_ENCLAVED.c.path),
+        sa.and_(_FEED.c.audience == "reference", _ENCLAVED.c.path.startswith(_OWNER.c.path)),
+    )
+    through = sa.exists(sa.select(1).select_from(_enclaves()).where(moved, in_enclave))
+    feeds = sa.select(_FEED.c.id).join(_OWNER, _OF_OWNER).where(sa.or_(_OWNER.c.path.startswith(path), through))
+    return sa.select(feeds.subquery().c.id)
 
 
 async def followers_below(transaction: Transaction, path: str, now: datetime) -> set[tuple[UUID, int]]:
     """(person, feed) of whoever follows now what is owned at or below this path."""
-    pairs = sa.select(_FOLLOW.c.person_id, _FOLLOW.c.feed_id).distinct().join(_FEED, _OF_FEED)
-    owned = pairs.join(_OWNER, _OWNER.c.id == _FEED.c.owner_id).where(_OWNER.c.path.startswith(path))
+    feed = sa.and_(_FEED.c.home == _FOLLOW.c.home, _FEED.c.id == _FOLLOW.c.feed_id)
+    pairs = sa.select(_FOLLOW.c.person_id, _FOLLOW.c.feed_id).distinct().join(_FEED, feed)
+    owned = pairs.join(_OWNER, _OF_OWNER).where(_OWNER.c.path.startswith(path))
     found = owned.where(in_force(_FOLLOW, now))
     return {(row.person_id, row.feed_id) for row in await transaction.rows(found)}

@@ -1,16 +1,17 @@
 """/v1/grants: who has which role where, from when to when. Security administrators give and end them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.access import paths_under
 from app.context import Context, ContextDep
 from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.database import Transaction
+from app.dates import Reason, Time
 from app.grants import Seen, add_grant, end_one, require_area_under, seen_grants
 from app.identity.caller import CallerDep
 from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
@@ -20,8 +21,6 @@ from app.roles import READ_GRANTS, RoleName
 router = APIRouter(tags=["grants"])
 
 SECURITY = frozenset({"security"})
-Time = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f\u007f]+$")]
 GrantId = Annotated[UUID, Path(description="授权编号 · The grant's id")]
 
 

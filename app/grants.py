@@ -13,7 +13,7 @@ from app.context import Context
 from app.database import Transaction
 from app.dates import has_ended, lasting
 from app.feeds import open_masked_feeds
-from app.follows import follow_granted
+from app.follows import follow_granted, hold_follows
 from app.problems import wrong_field
 from app.roles import APART, READ_MASKED, ROLES, Where
 from app.tables import Follow, Grant, Person
@@ -45,6 +45,7 @@ async def add_grant(
     who = sa.select(_PERSON.c.id).where(_PERSON.c.id == person_id, _PERSON.c.disabled_at.is_(None))
     if await transaction.first(who.with_for_update()) is None:
         raise wrong_field("reference_not_found", "person_id")
+    await hold_follows(transaction)
     area = (await areas_by_id(transaction, None, [area_id])).get(area_id)
     if area is None:
         raise wrong_field("reference_not_found", "area_id")
@@ -63,7 +64,7 @@ async def add_grant(
     await transaction.insert(_GRANT, [grant])
     if role in READ_MASKED:
         await open_masked_feeds(transaction, context.seams, area.path)
-    await follow_granted(transaction, grant["id"])
+    await follow_granted(transaction, grant["id"], context.seams.now())
     return UUID(str(grant["id"]))
 
 
@@ -81,6 +82,7 @@ async def end_grants(transaction: Transaction, clock: Callable[[], datetime], *w
     """Ends these where they haven't ended; how many there were. What they followed stays as ended."""
     columns = sa.select(_GRANT.c.id, _GRANT.c.until).where(*which)
     rows = await transaction.rows(columns.order_by(_GRANT.c.id).with_for_update())
+    await hold_follows(transaction)
     # They end when the pushes that held them are over, not when this began to wait for those.
     now = clock()
     ids = [row.id for row in rows if not has_ended(row, now)]

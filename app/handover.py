@@ -19,7 +19,7 @@ from app.collections.base import ADMINS
 from app.context import Context
 from app.database import Transaction
 from app.feeds import open_masked_feeds
-from app.follows import follow_moved, followers_below
+from app.follows import follow_moved, followers_below, hold_follows
 from app.problems import Problem, require_taken, wrong_field
 from app.receive import receive
 from app.tables import Feed, FeedEntry, Replica
@@ -85,7 +85,8 @@ async def _hand_over(
     paths = await paths_under(transaction, person, ADMINS, context.seams.now, hold=True)
     if not paths:
         raise Problem("not_permitted")
-    # 1. The tree stands still from its root down: of two handovers one is over before the other looks.
+    # 1. The tree stands still: of two handovers one is over before the other looks.
+    await hold_follows(transaction)
     moved, parent = await _both(transaction, area, to, paths)
     subtree = await transaction.rows(_below(moved.path).order_by(_AREA.c.id).with_for_update())
     held = next(row for row in subtree if row.id == area)
@@ -111,10 +112,8 @@ async def _hand_over(
 
 
 async def _both(transaction: Transaction, area: UUID, to: UUID, paths: Sequence[str]) -> tuple[Area, Area]:
-    """The area and its new parent, as they are once the root of their tree is held."""
+    """The area and its new parent."""
     wanted = sa.select(_AREA).where(_AREA.c.id.in_([area, to]), _AREA.c.deleted_at.is_(None))
-    roots = {UUID(hex=row.path[1:33]) for row in await transaction.rows(wanted)}
-    await transaction.rows(sa.select(_AREA.c.id).where(_AREA.c.id.in_(roots)).order_by(_AREA.c.id).with_for_update())
     found = {row.id: as_area(row) for row in await transaction.rows(wanted)}
     seen = {id: one for id, one in found.items() if any(one.path.startswith(path) for path in paths)}
     if area not in seen:

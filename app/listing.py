@@ -47,13 +47,17 @@ Listing = list[tuple[UUID, Sequence[Listed], Sequence[FeedStep]]]
 
 def listing_of(seams: Seams, working: Working) -> Listing:
     """Every changed record's entry, spelled; numbers are counted from the heads, which only the lock will tell."""
+    changed = [r for r in working.records.values() if r.held and (r.dirty or r.moved)]
+    return spelled_anew(seams, working, [(r, feeds) for r in changed if (feeds := working.feeds_of(r))])
+
+
+def spelled_anew(seams: Seams, working: Working, changed: Iterable[tuple[Record, dict[int, str]]]) -> Listing:
+    """Each record's entry in these feeds, and its departure from those of its entries that are in no feed of them."""
     by_home: dict[UUID, list[tuple[Record, dict[int, str]]]] = defaultdict(list)
-    for record in working.records.values():
-        if not record.held or not (record.dirty or record.moved):
-            continue
-        if (area := working.area_of(record)) and (feeds := working.feeds_of(record)):
-            owner = area.owner(record.collection.audience)
-            by_home[owner[0] if owner else working.home].append((record, feeds))
+    for record, feeds in changed:
+        area = working.area_of(record)
+        owner = area.owner(record.collection.audience) if area else None
+        by_home[owner[0] if owner else working.home].append((record, feeds))
     return [(home, *_steps(seams, working, listed)) for home, listed in sorted(by_home.items())]
 
 

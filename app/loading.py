@@ -13,6 +13,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.database import Transaction
 from app.fields import as_uuid
+from app.follows import hold_follows
 from app.incoming import Arrived
 from app.prepared import among
 from app.tables import REFUSED_CREATE, Feed, FeedEntry, History, ReceivedMutation
@@ -137,6 +138,8 @@ async def _load_areas(
         ids |= {id for s in mutation.seen or () if (id := as_uuid(s.fields.get("area_id")))}
     # What a new area lies in can't be handed over meanwhile: its own path begins with that one's.
     hold = any(mutation.collection == AREAS and mutation.op == "create" for mutation in mutations)
+    if hold:
+        await hold_follows(transaction)
     working.areas = await areas_by_id(transaction, working.home, ids, hold=hold)
     await load_feeds(transaction, working)
 

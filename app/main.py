@@ -1,5 +1,6 @@
 """Assembles the application, nothing else."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app import (
+    enclave_routes,
     grant_routes,
     handover_routes,
     health,
@@ -28,9 +30,10 @@ from app.headers import SecurityHeaders
 from app.identity import routes as identity
 from app.identity.budget import Budget
 from app.identity.guesses import Guesses
-from app.logs import LibraryLogs, RequestLog, configure_logs
+from app.logs import LibraryLogs, Log, RequestLog, configure_logs
 from app.opening import open_context
 from app.origins import CORS_OPTIONS
+from app.rebuild import rebuild_views
 from app.settings import Settings, settings
 from app.waiting import Waiting
 from sync import seams
@@ -42,6 +45,7 @@ ROUTERS = (
     replica_routes.router,
     mutation_routes.router,
     handover_routes.router,
+    enclave_routes.router,
     people_routes.router,
     grant_routes.router,
     record_routes.router,
@@ -92,8 +96,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTED_AFTER)
+    rebuilding = asyncio.create_task(_rebuild(context))
     try:
         yield state
     finally:
         app.state.waiting.stop()
+        rebuilding.cancel()
+        await asyncio.gather(rebuilding, return_exceptions=True)
         await context.database.close()
+
+
+async def _rebuild(context: Context) -> None:
+    """Beside serving. What fails is done at the next start."""
+    try:
+        if listed := await rebuild_views(context):
+            Log.info("views_rebuilt", count=listed)
+    except Exception as error:
+        Log.error("views_not_rebuilt", error_kind=type(error).__name__)

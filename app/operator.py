@@ -28,7 +28,9 @@ class Item(TypedDict):
     fields: Fields
 
 
-async def add_area(context: Context, *, code: str, name: str, level: str, parent_code: str | None = None) -> UUID:
+async def add_area(
+    context: Context, *, code: str | None, name: str, level: str, parent_code: str | None = None
+) -> UUID:
     """A new area of the tree; without a parent, the root of a new one. Raises reference_not_found."""
     id = context.seams.new_id()
 

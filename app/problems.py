@@ -53,6 +53,8 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "handover_cycle": Entry(422, "不能移交到自身之内", "An area can't be handed over into itself"),
     "handover_across": Entry(422, "只能在同一社区内移交", "Only within one community; communities, within one tree"),
     "handover_too_deep": Entry(422, "只能移交楼栋及以上的区域", "Only a level that owns feeds, or one above it"),
+    "enclave_unfit": Entry(422, "须为另一社区的整栋楼房", "An enclave is whole buildings, in another community"),
+    "enclave_overlaps": Entry(409, "该区域已是插花地，请先结束", "It is an enclave already, or partly; end that first"),
     "role_unfit": Entry(422, "该角色不能授予这一级区域", "This role can't be held over an area of this level"),
     "end_needed": Entry(422, "该角色须有结束时间", "This role must have an end"),
     "dates_backward": Entry(422, "结束时间早于开始时间", "It ends before it begins"),

@@ -69,6 +69,20 @@ class Grant(SQLModel, table=True):
     reason: str | None = None
 
 
+class Enclave(SQLModel, table=True):
+    """An area that administratively lies elsewhere 插花地, from when to when, and why."""
+
+    id: UUID = Field(primary_key=True)
+    area_home: UUID
+    area_id: UUID = Field(index=True)
+    """As it is served: its place in the tree."""
+    administrative_home: UUID
+    administrative_id: UUID = Field(index=True)
+    since: datetime
+    until: datetime | None = None
+    reason: str | None = None
+
+
 class Follow(SQLModel, table=True):
     """Who reads which feed from when to when, by which grant. Ended rows stay: they carry the grace."""
 
@@ -132,6 +146,16 @@ class Feed(SQLModel, table=True):
     """The newest mark's tag: the one at the head."""
     views: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     """Of a staff feed: how many other views of what it lists have feeds of their own."""
+
+
+class Rebuild(SQLModel, table=True):
+    """How far a collection's entries are as the newest release shows them, in order of (home, id)."""
+
+    collection: str = Field(primary_key=True)
+    fingerprint: str
+    home: UUID | None = None
+    record_id: UUID | None = None
+    done: bool = False
 
 
 class FeedMark(SQLModel, table=True):

@@ -66,7 +66,8 @@ WALLED = {
     f"OR collection IN ({_REFERENCE}) AND {_listed('history', _FOLLOWED_HOMES, *_PAST)}",
     "received_mutation": f"person_id = {_VIEWER}",
     "grant": f"person_id = {_VIEWER} OR EXISTS (SELECT FROM {_AREAS} AS area, qiaomen_overseen() AS over (above) "
-    "WHERE area.home = area_home AND area.id = area_id AND starts_with(area.path, over.above))",
+    'WHERE area.home = "grant".area_home AND area.id = "grant".area_id AND starts_with(area.path, over.above))',
+    "enclave": "id IN (SELECT qiaomen_enclaves())",
     **{collection.table.name: _of(collection) for collection in COLLECTIONS.values()},
 }
 """Table → what a row must be for its viewer to see it."""
@@ -76,11 +77,15 @@ _FUNCTIONS = (
     "RETURN nullif(current_setting('qiaomen.person', true), '')::uuid",
     "CREATE OR REPLACE FUNCTION qiaomen_now() RETURNS timestamptz LANGUAGE sql STABLE "
     "RETURN nullif(current_setting('qiaomen.now', true), '')::timestamptz",
-    # As its owner, who sees all grants: a policy on grants can't ask itself.
+    # As their owner, who sees all: a policy on grants can't ask itself, and of an enclave's areas one lies elsewhere.
     "CREATE OR REPLACE FUNCTION qiaomen_overseen() RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER "
     f'SET search_path FROM CURRENT AS $$ SELECT area.path FROM "grant" AS mine JOIN {_AREAS} AS area '
     f"ON area.home = mine.area_home AND area.id = mine.area_id "
     f"WHERE {_in_force('mine')} AND mine.role IN ({', '.join(map(repr, sorted(READ_GRANTS)))}) $$",
+    "CREATE OR REPLACE FUNCTION qiaomen_enclaves() RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER "
+    f"SET search_path FROM CURRENT AS $$ SELECT enclave.id FROM enclave JOIN {_AREAS} AS area "
+    "ON (area.home, area.id) IN ((area_home, enclave.area_id), (administrative_home, administrative_id)) "
+    "JOIN qiaomen_overseen() AS over (above) ON starts_with(area.path, over.above) $$",
 )
 _ROLE = f"""
 DO $$ BEGIN
@@ -146,4 +151,4 @@ async def gaps_in_wall(database: Database) -> list[str]:
 
 
 def _digest(shown: str) -> str:
-    return hashlib.sha256(shown.encode()).hexdigest()[:16]
+    return hashlib.sha256("".join([shown, *_FUNCTIONS]).encode()).hexdigest()[:16]

@@ -89,10 +89,15 @@ def _settle(phone: Phone, entry: Entry, outcome: Outcome, answer: PushAnswer, se
         phone.entries.put(entry.model_copy(update=done | kept))
     elif code == corrections.MUTATION_REUSED:
         corrections.queue_again(phone, entry, entry.after)
-    elif code == corrections.DEPENDS_ON_REFUSED and corrections.waits_for_a_create(phone, entry):
+    elif _may_wait(entry, code) and corrections.waits_for_a_create(phone, entry):
         corrections.queue_behind(phone, entry)
     else:
         _put_refused(phone, entry.model_copy(update={"acked_at": answer.server_time}), outcome)
+
+
+def _may_wait(entry: Entry, code: str | None) -> bool:
+    """What its person was told is refused waits for them, whatever else they have made since."""
+    return code == corrections.DEPENDS_ON_REFUSED and entry.state != "refused"
 
 
 def _put_refused(phone: Phone, entry: Entry, outcome: Outcome) -> None:

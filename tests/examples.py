@@ -32,12 +32,16 @@ TREE = [
     ("420107005008001", "420107005008", "grid", "第一网格"),
     ("420107005008001-1", "420107005008001", "building", "1号楼"),
     ("420107005008001-1-1", "420107005008001-1", "unit", "1单元"),
+    ("420106", None, "district", "武昌区"),
+    ("420106002021", "420106", "community", "欧景苑社区"),
+    ("420106002021-xx", "420106002021", "estate", "新湘小区"),
 ]
 PEOPLE = {
-    "secretary": ("420107005008", "admin"),
-    "li": ("420107005008001", "worker"),
-    "system": ("420107", "system"),
-    "security": ("420107", "security"),
+    "secretary": [("420107005008", "admin")],
+    "li": [("420107005008001", "worker")],
+    "city": [("420107", "admin"), ("420106", "admin")],
+    "system": [("420107", "system")],
+    "security": [("420107", "security")],
 }
 SECRET = {"access_token", "refresh_token", "password"}
 
@@ -48,11 +52,11 @@ async def inhabited(context: Context) -> dict[str, UUID]:
     for code, parent, level, name in TREE:
         areas[code] = await add_area(context, code=code, name=name, level=level, parent_code=parent)
     hashed = await hash_password(PASSWORD, bytes(16))
-    for login, (code, role) in PEOPLE.items():
+    for login, roles in PEOPLE.items():
         async with context.database.transaction() as transaction:
             person = await add_person(transaction, context.seams, login, hashed)
-            place = {"person_id": person, "area_id": areas[code]}
-            await add_grant(transaction, context, role=role, **place)
+            for code, role in roles:
+                await add_grant(transaction, context, person_id=person, area_id=areas[code], role=role)
     return areas
 
 
@@ -224,8 +228,19 @@ async def welcome(morning: Morning) -> None:
     building = {"id": morning.areas["420107005008001-1"], "who": "secretary"}
     await morning.say("hand_area_over", "先试算 · First only tried", {"to": to}, **building)
     await morning.say("hand_area_over", "执行 · Then done", {"to": to, "dry_run": False}, **building)
+    await share(morning)
     await morning.say("delete_grant", "立即结束 · It ends now", who="security", status=204, grant_id=given["id"])
     await morning.say("delete_person", "停用账号 · The account too", who="system", status=204, person_id=made["id"])
+
+
+async def share(morning: Morning) -> None:
+    """An estate that is served from one district and lies on paper in the other."""
+    served = {"area_id": str(morning.areas["420106002021-xx"]), "reason": "插花地共管协议 2026-1"}
+    served["administrative_id"] = str(morning.areas["420107005008"])
+    summary = "武昌服务、青山管辖 · Served from one district, on paper in the other"
+    enclave = await morning.say("post_enclave", summary, served, who="city", status=201)
+    await morning.say("list_enclaves", "所辖的插花地 · Of one's areas", who="secretary")
+    await morning.say("delete_enclave", "立即结束 · It ends now", who="secretary", status=204, enclave_id=enclave["id"])
 
 
 async def go_on(morning: Morning) -> None:

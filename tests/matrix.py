@@ -12,17 +12,19 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
+from app.enclaves import add_enclave
 from app.grants import add_grant
 from app.operator import Item, create_all
 from app.people import add_person
 from app.roles import ROLES
 from app.settings import Settings
-from app.tables import Grant
+from app.tables import Enclave, Grant
 from tests.conftest import KEY, opened
 from tests.maker import values_of
 from tests.raw_phone import Answer, RawPhone
 from tests.world import NEW_ID, World, mutation, new_world
 
+ENCLAVE: Any = Enclave.__table__  # type: ignore[attr-defined]
 Right = Literal["no", "seen", "some", "yes"]
 """As if it were not; may be looked at; in part, see test_helpers_see_only_what_they_need.py; may be done."""
 
@@ -111,6 +113,7 @@ class Matrix:
     """(collection, id) → where it was made."""
     made_of: dict[tuple[str, str], Answer] = field(default_factory=dict)
     makers: list[RawPhone] = field(default_factory=list)
+    enclaves: dict[tuple[str, str], UUID] = field(default_factory=dict)
     answers: dict[Any, Any] = field(default_factory=dict)
     cells: Counter[str] = field(default_factory=Counter)
 
@@ -175,6 +178,28 @@ class Matrix:
         async with self.world.context.database.snapshot("server") as snapshot:
             row = await snapshot.first(sa.select(table.c.id).where(table.c.person_id == person).order_by(order))
         return UUID(str(row.id)) if row else NEW_ID()
+
+    async def enclave(self, area: str, administrative: str) -> UUID:
+        """One that begins in nine days and so shows nobody anything; the one there is, or a new one."""
+        if id := self.enclaves.get((area, administrative)):
+            async with self.world.context.database.snapshot("server") as snapshot:
+                lasts = (ENCLAVE.c.id == id, ENCLAVE.c.until.is_(None))
+                if await snapshot.first(sa.select(ENCLAVE.c.id).where(*lasts)):
+                    return id
+        since = self.world.context.seams.now() + timedelta(days=9)
+        areas = {"area_id": self.world.areas[area], "administrative_id": self.world.areas[administrative]}
+        async with self.world.context.database.transaction() as transaction:
+            row = await add_enclave(
+                transaction,
+                self.world.context,
+                self.world.people["boss"],
+                **areas,
+                since=since,
+                until=None,
+                reason=None,
+            )
+        id = self.enclaves[area, administrative] = UUID(str(row.id))
+        return id
 
 
 @pytest.fixture(scope="module", name="matrix")

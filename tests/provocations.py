@@ -189,6 +189,15 @@ async def grant_overlaps(stage: Stage) -> httpx.Response:
     return await stage.ask()
 
 
+async def enclave_unfit(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(area_id=str(stage.world.areas["unit_1"]))
+
+
+async def enclave_overlaps(stage: Stage) -> httpx.Response:
+    await stage.ask()
+    return await stage.ask()
+
+
 async def handover_to_itself(stage: Stage) -> httpx.Response:
     return await stage.ask_with(to=str(stage.world.areas["grid"]))
 
@@ -220,6 +229,7 @@ PROVOCATIONS: dict[str, Provocation] = {
             *(token_expired, replica_revoked, person_disabled, not_signed_in, token_foreign, refresh_reused),
             *(replica_needed, too_many_requests, too_many_guesses, overloaded, body_too_slow, not_ready, bad_request),
             *(login_taken, role_unfit, end_needed, dates_backward, grant_overlaps, roles_kept_apart),
+            *(enclave_unfit, enclave_overlaps),
             *(handover_to_itself, handover_cycle, handover_too_deep, handover_across),
             *(cursor_foreign, cursor_forged, cursor_unreadable, too_many_feeds, server_older, server_restored),
         )

@@ -10,6 +10,7 @@ import pytest
 
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
+from app.operator import add_area
 from tests.contract import Answer
 from tests.maker import Maker
 from tests.raw_phone import RawPhone, phone_of
@@ -71,6 +72,8 @@ async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: s
         stage.good = form if stage.is_form else OTHERS.get(name, {})
         if name in ROLES:
             await _with_somebody(stage)
+        if path.startswith("/v1/enclaves"):
+            await _with_another_community(stage)
     elif collection.name == "conflicts":
         door = UUID((await make.create(COLLECTIONS["households"]))["id"])
         stage.id = UUID(await contested(make.phone, await stage.another(), door))
@@ -109,6 +112,19 @@ async def _with_somebody(stage: Stage) -> None:
         stage.id = UUID(held.json()["grants"][0]["id"])
     elif stage.name == "post_person":
         stage.good = {"json": {"login": f"new_{NEW_ID()}", "password": PASSWORD}}
+
+
+async def _with_another_community(stage: Stage) -> None:
+    """In which a building administratively lies, or can."""
+    world, code = stage.world, NEW_ID().hex
+    there = await add_area(world.context, code=code, name="other", level="community", parent_code="district")
+    house = await add_area(world.context, code=None, name="house", level="building", parent_code="grid")
+    world.areas[code] = there
+    await world.grant(stage.login, code, "admin")
+    stage.good = {"json": {"area_id": str(house), "administrative_id": str(there)}}
+    if stage.name == "delete_enclave":
+        made = await world.http.post("/v1/enclaves", **stage.good, headers=stage.make.phone.headers)
+        stage.id, stage.good = UUID(made.json()["id"]), {}
 
 
 async def _good(stage: Stage, collection: Collection, route: str, record: Answer) -> Answer:

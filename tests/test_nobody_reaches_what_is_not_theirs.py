@@ -19,7 +19,7 @@ from app.document import operations
 from app.tables import Grant, History, Replica
 from tests.contract import document, path_of
 from tests.maker import INHERITED
-from tests.matrix import AREAS, DOORS, PLACES, Caller, Matrix, Right, matrix_for_a_module
+from tests.matrix import AREAS, DOORS, PLACES, Caller, Matrix, Right, ancestry, matrix_for_a_module
 from tests.raw_phone import Answer
 from tests.scene import url_for_a_module
 from tests.stage import OVERRIDE
@@ -53,7 +53,7 @@ def verbs_of(collection: Collection) -> list[str]:
 
 
 MATRIX = {f"{name}_{verb}": (c, verb) for name, c in COLLECTIONS.items() for verb in verbs_of(c)}
-OTHERS = {"hand_area_over", "delete_grant", "delete_person", "delete_replica"}
+OTHERS = {"hand_area_over", "delete_enclave", "delete_grant", "delete_person", "delete_replica"}
 BY_ID = {o["operationId"] for o in operations(document()) if "{" in path_of(o["operationId"])[1]}
 
 
@@ -161,6 +161,17 @@ async def of_handover(matrix: Matrix, caller: Caller, place: str) -> Asked:
     return Asked(id, "yes" if may else "seen" if seen else "no", {"json": body})
 
 
+async def of_enclave(matrix: Matrix, caller: Caller, place: str) -> Asked:
+    """Whoever administers where it is served, or where it lies on paper."""
+    if place in ("parent", "nonexistent"):
+        return Asked(NEW_ID(), "no", {})
+    building = next(area for area in ancestry(DOORS[place]) if area.startswith("building"))
+    other = "community" if place == "other community" else "community_2"
+    id = await matrix.enclave(building, other)
+    may = caller.has({"admin", "system"}, building) or caller.has({"admin", "system"}, other)
+    return Asked(id, "yes" if may else "no", {})
+
+
 async def of_grant(matrix: Matrix, caller: Caller, place: str) -> Asked:
     """One's own are seen by everybody, those of one's areas by who administers or audits them; security ends them."""
     area = "unit_1" if place == "own" else "district" if place == "parent" else DOORS.get(place, "nowhere")
@@ -187,6 +198,7 @@ async def of_replica(matrix: Matrix, caller: Caller, place: str) -> Asked:
 
 OF_OTHERS: Any = {
     "hand_area_over": of_handover,
+    "delete_enclave": of_enclave,
     "delete_grant": of_grant,
     "delete_person": of_person,
     "delete_replica": of_replica,

@@ -19,7 +19,7 @@ def drifted_follows(now: datetime) -> dict[str, sa.Select[Any]]:
     A row that has ended may be of what its grant no longer reaches: it carries the grace. One that began later than
     its grant began with a handover, so that only what hasn't begun yet must begin with the grant.
     """
-    due = should_follow().cte("due")
+    due = should_follow(now).cte("due")
     key = ("person_id", "home", "feed_id", "grant_id")
     same = sa.and_(*(_FOLLOW.c[name] == due.c[name] for name in key))
     row, lasts = sa.select(_FOLLOW.c.grant_id, _FOLLOW.c.feed_id), lasting(_FOLLOW, now)

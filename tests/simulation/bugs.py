@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from tests.simulation.bugs_of_access import OF_ACCESS
+from tests.simulation.bugs_of_corrections import OF_CORRECTIONS
 from tests.simulation.bugs_of_interleaving import INTERLEAVING
 from tests.simulation.bugs_of_phones import OF_PHONES
 from tests.simulation.bugs_of_pulls import OF_PULLS
 from tests.simulation.bugs_of_pushes import OF_PUSHES
 from tests.simulation.planting import Bug
 
-BUGS: dict[str, Bug] = {bug.__name__: bug for bug in (*OF_PHONES, *OF_PUSHES, *OF_PULLS, *OF_ACCESS)}
+BUGS: dict[str, Bug] = {bug.__name__: bug for bug in (*OF_PHONES, *OF_CORRECTIONS, *OF_PUSHES, *OF_PULLS, *OF_ACCESS)}
 
 
 @contextmanager

@@ -95,21 +95,21 @@ def grants_by_the_phones_clock() -> list[Patch]:
 def grants_reach_one_building_too_far() -> list[Patch]:
     """A grant over a building follows the feeds of those beside it."""
 
-    async def wider(follow: Any, transaction: Any, which: Any) -> None:
+    async def wider(follow_granted: Any, transaction: Any, grant: UUID, now: datetime) -> None:
         from app.follows import _FEED, _FOLLOW, _GRANT  # noqa: PLC0415
 
-        await follow(transaction, which)
+        await follow_granted(transaction, grant, now)
         found = await transaction.rows(
             sa.select(
                 *(_GRANT.c.person_id, _FEED.c.home, _FEED.c.id.label("feed_id"), _GRANT.c.id.label("grant_id")),
                 *(_GRANT.c.role, _GRANT.c.since, _GRANT.c.until),
             )
             .join(_FEED, _FEED.c.id <= 3)
-            .where(which)
+            .where(_GRANT.c.id == grant)
         )
         await transaction.upsert(_FOLLOW, [dict(row._mapping) for row in found])
 
-    return [wrapped("app.follows._follow", wider)]
+    return [wrapped("app.grants.follow_granted", wider)]
 
 
 def handover_leaves_it_to_the_old() -> list[Patch]:

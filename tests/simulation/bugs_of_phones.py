@@ -258,32 +258,6 @@ def half_a_transaction() -> list[Patch]:
     return [instead("sync.store.SqliteStore.transaction", lambda store: Kept(store))]  # noqa: PLW0108 - a class binds no self
 
 
-def what_depends_keeps_its_place() -> list[Patch]:
-    """Found by seed 2122: with one edit a push, what depends on a create behind it goes round for ever."""
-
-    def in_place(phone: Any, entry: Any) -> None:
-        from sync.corrections import queue_on_top  # noqa: PLC0415
-
-        queue_on_top(phone, entry)
-
-    return [instead("sync.corrections.queue_behind", in_place)]
-
-
-def what_it_waits_for_goes_behind_it() -> list[Patch]:
-    """Found by seed 300014: what depends on a create is queued behind it, and the create behind that, for ever."""
-
-    def both(phone: Any, entry: Any) -> None:
-        from sync.corrections import queue_on_top  # noqa: PLC0415
-
-        anew = queue_on_top(phone, entry)
-        upon = [one for one in phone.entries.over(anew.key) if one.place > anew.place and one.state == "waiting"]
-        for moved in (anew, *upon):
-            phone.entries.remove(moved)
-            phone.entries.put(moved.model_copy(update={"place": phone.entries.next_place()}))
-
-    return [instead("sync.corrections.queue_behind", both)]
-
-
 OF_PHONES: list[Bug] = [
     base_set_at_send_time, no_after_chain, squash_forgets_the_first, lost_feed_drops_the_outbox,
     lost_feed_keeps_its_copies, lost_feed_stays_in_seen, revoked_phone_keeps_its_copies,
@@ -291,6 +265,5 @@ OF_PHONES: list[Bug] = [
     deletes_are_not_applied, acknowledged_edits_are_lifted_at_once, half_a_reading_lifts_acknowledged_edits,
     in_flight_is_forgotten, sent_is_taken_for_received, refusals_are_dropped, any_200_is_an_answer,
     epoch_is_not_looked_at, log_is_not_sent_again, log_of_another_replica_stays, acknowledged_edits_leave_the_log,
-    pull_tells_no_count, queued_again_on_top_of_the_old_id, half_a_transaction, what_depends_keeps_its_place,
-    what_it_waits_for_goes_behind_it,
+    pull_tells_no_count, queued_again_on_top_of_the_old_id, half_a_transaction,
 ]  # fmt: skip

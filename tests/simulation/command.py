@@ -31,6 +31,8 @@ from tests.simulation.verdict import Verdict
 NAMES = sorted(BUGS | INTERLEAVING)
 BUDGET = 200
 """Seeds in which each planted fault has to show."""
+TOLD_EVERY = 1000
+"""Seeds: a night is long."""
 TRACES = Path(__file__).with_name("traces")
 A, B = TypeVar("A"), TypeVar("B")
 SLOWEST = "the application's own SQL and JSON, on one thread a process"
@@ -114,6 +116,8 @@ def _told(verdicts: "Iterator[Verdict] | list[Verdict]", began: float, limit: st
         if verdict.faults:
             failed.append(verdict)
             _tell_failure(verdict)
+        if count % TOLD_EVERY == 0:
+            print(f"{count:,} seeds so far, {len(failed)} failed", file=sys.stderr, flush=True)
     print(f"{count:,} seeds, {requests:,} requests, {injected.total():,} faults injected, {len(failed)} failed")
     rounds.sort()
     if healing:

@@ -288,7 +288,7 @@ class Oracle:
         for query in ("SELECT fields, was FROM history", "SELECT candidates, held FROM conflicts"):
             for row in rows(query):
                 found |= words_of([*row])
-        for row in rows("SELECT payload FROM received_mutation WHERE outcome = 'refused'"):
+        for row in rows("SELECT payload FROM received_mutation WHERE outcome = 'refused' AND payload IS NOT NULL"):
             found |= words_of(bytes(row[0]).decode("utf-8", "replace"))
         return found
 

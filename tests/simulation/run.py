@@ -250,9 +250,7 @@ class Simulation:
         """Nothing fails any more; everybody syncs until nothing changes. How many rounds changed anything."""
         self.healing = True
         self._dying.clear()
-        begun = max(grant.since for held in self.server.grants.values() for grant in held)
-        # No role begins while everybody comes to rest: a clock that was put back has come as far again.
-        self.timeline.pass_by(max(0.0, (begun - self.clock.now()).total_seconds() + 1))
+        self._pass_what_begins_and_ends()
         for phone in self.phones:
             phone.turn_pages_of(max(PAGE_AT_LAST, self.plan.page))
         for rounds in range(MOST_ROUNDS):
@@ -271,6 +269,15 @@ class Simulation:
                 return rounds
         self.fail("I2", f"no rest after {MOST_ROUNDS} rounds")
         return MOST_ROUNDS
+
+    def _pass_what_begins_and_ends(self) -> None:
+        """No role begins or ends while everybody comes to rest: a clock that was put back has come as far again."""
+        grants = [grant for held in self.server.grants.values() for grant in held]
+        quiet = max(self.clock.now(), *(grant.since for grant in grants))
+        for until in sorted(grant.until for grant in grants if grant.until):
+            if quiet <= until < quiet + timedelta(hours=1):
+                quiet = until
+        self.timeline.pass_by((quiet - self.clock.now()).total_seconds() + 1)
 
     def _traffic_is_what_was_needed(self) -> None:
         """O8: with nothing failing, hardly a request is made in vain."""
