@@ -87,29 +87,32 @@ _FUNCTIONS = (
     "ON (area.home, area.id) IN ((area_home, enclave.area_id), (administrative_home, administrative_id)) "
     "JOIN qiaomen_overseen() AS over (above) ON starts_with(area.path, over.above) $$",
 )
+# From PostgreSQL 16 on, whoever makes a role is a member that may not yet act as it.
+_MAY_ACT = (
+    f"SELECT FROM pg_roles AS reader WHERE rolname = '{READER}' AND pg_has_role(current_user, reader.oid, "
+    "CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)"
+)
 _ROLE = f"""
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{READER}') THEN CREATE ROLE {READER} NOLOGIN; END IF;
-    IF NOT pg_has_role(current_user, '{READER}', 'MEMBER') THEN
+    IF NOT EXISTS ({_MAY_ACT}) THEN
         EXECUTE format('GRANT {READER} TO %I', current_user);
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO {READER}', current_schema);
 END $$
 """
-_GAPS = sa.text("""
+_GAPS = sa.text(f"""
 SELECT wanted.name FROM unnest(CAST(:names AS text[]), CAST(:digests AS text[])) AS wanted(name, digest)
 WHERE NOT EXISTS (
     SELECT FROM pg_class AS walled JOIN pg_policy AS wall ON wall.polrelid = walled.oid
     WHERE walled.oid = to_regclass(quote_ident(wanted.name)) AND walled.relrowsecurity AND wall.polname = 'wall'
         AND obj_description(wall.oid, 'pg_policy') = wanted.digest)
-UNION ALL SELECT 'role' WHERE NOT EXISTS (
-    SELECT FROM pg_roles WHERE rolname = :reader AND NOT rolsuper AND NOT rolbypassrls
-        AND pg_has_role(current_user, oid, 'MEMBER'))
+UNION ALL SELECT 'role' WHERE NOT EXISTS ({_MAY_ACT} AND NOT rolsuper AND NOT rolbypassrls)
 """)
 
 
 class WallRefused(Exception):
-    """Whoever migrates may not make the role."""
+    """Why it can't be raised, in words for whoever migrates."""
 
 
 def raise_wall(connection: sa.Connection) -> None:
@@ -119,7 +122,10 @@ def raise_wall(connection: sa.Connection) -> None:
     except DBAPIError as error:
         if sqlstate_of(error) != "42501":
             raise
-        raise WallRefused from error
+        raise WallRefused(
+            f"This database role may not make `{READER}`. Let an administrator say once: "
+            f"CREATE ROLE {READER} NOLOGIN; GRANT {READER} TO the role in QIAOMEN_DATABASE_URL;"
+        ) from error
     for function in _FUNCTIONS:
         connection.execute(sa.text(function))
     for table, columns in OPEN.items():
@@ -145,7 +151,7 @@ def lower_wall(connection: sa.Connection) -> None:
 
 async def gaps_in_wall(database: Database) -> list[str]:
     """Tables on which it doesn't stand as it should, and `role` where nobody could read through it."""
-    wanted = {"names": [*WALLED], "digests": [_digest(shown) for shown in WALLED.values()], "reader": READER}
+    wanted = {"names": [*WALLED], "digests": [_digest(shown) for shown in WALLED.values()]}
     async with database.snapshot("server") as snapshot:
         return [str(row.name) for row in await snapshot.rows(_GAPS.bindparams(**wanted))]
 

@@ -15,12 +15,10 @@ from app.commands.session import told, with_context
 from app.connections import BoundedConnection
 from app.context import Context
 from app.main import create_app
-from app.opening import CannotOpen, open_database, require_version
+from app.opening import open_database, require_version
 from app.schema import begin_epoch, ensure_server_row
 from app.schema import migrate as migrate_database
 from app.settings import settings
-from app.viewing import READER
-from app.wall import WallRefused
 from sync import seams
 
 GRACEFUL_SECONDS = 25
@@ -37,13 +35,7 @@ def migrate() -> None:
         database = open_database(settings(), seams.real())
         try:
             await require_version(database)
-            try:
-                await migrate_database(database)
-            except WallRefused:
-                raise CannotOpen(
-                    f"This database role may not make `{READER}`. Let an administrator say once: "
-                    f"CREATE ROLE {READER} NOLOGIN; GRANT {READER} TO the role in QIAOMEN_DATABASE_URL;"
-                ) from None
+            await migrate_database(database)
             await ensure_server_row(database, database.seams)
         finally:
             await database.close()

@@ -12,6 +12,7 @@ from app.handlers import is_outage
 from app.opening import CannotOpen, open_context
 from app.problems import CATALOGUE, Problem
 from app.settings import Settings, settings
+from app.wall import WallRefused
 from sync import seams
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ def told(run: Callable[[], Awaitable[T]], loop_factory: Callable[[], asyncio.Abs
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(running())
-    except CannotOpen as reason:
+    except (CannotOpen, WallRefused) as reason:
         refuse(str(reason))
     except ValidationError as error:
         if error.title != Settings.__name__:
