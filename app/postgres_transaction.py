@@ -188,12 +188,15 @@ CROSS JOIN LATERAL (
 """
 
 # One statement, so one moment. Its first row says how many of the feeds are where they were seen: entries
-# beside a head that isn't theirs would make a page that the server never was at.
+# beside a head that isn't theirs would make a page that the server never was at. (OFFSET: each feed is looked up by its
+# key, and where feeds are in partitions, in its own.)
 _PAGE_ROWS = """
 SELECT NULL::bigint AS feed_id, count(*) AS seq, NULL::bytea AS body
-FROM feed
-JOIN unnest($1::uuid[], $2::bigint[], $4::bigint[], $5::bigint[]) AS seen(home, id, tag, horizon)
-    USING (home, id, tag, horizon)
+FROM unnest($1::uuid[], $2::bigint[], $4::bigint[], $5::bigint[]) AS seen(home, id, tag, horizon)
+CROSS JOIN LATERAL (
+    SELECT FROM feed
+    WHERE home = seen.home AND id = seen.id AND tag = seen.tag AND horizon = seen.horizon OFFSET 0
+) AS still
 UNION ALL (
     SELECT feed_id, seq, body FROM (
         SELECT feed_id, seq, body, length(body) AS size, sum(length(body)) OVER (ROWS UNBOUNDED PRECEDING) AS bytes

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from app.database import Database, Transaction
+from app.partitions import CannotCut, cut
 from app.tables import Server
 from app.wall import lower_wall, raise_wall
 from sync.seams import Seams
@@ -25,16 +26,22 @@ MIGRATE_LOCK = 0x5149414F
 _SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
 
 
-async def migrate(database: Database) -> None:
-    """Up to head, as one transaction: it is there whole, or not at all."""
+async def migrate(database: Database, partitions: int | None = None) -> None:
+    """Up to head, as one transaction: it is there whole, or not at all.
+
+    Raises WallRefused and, where `partitions` are asked for and can't be, CannotCut.
+    """
     async with database.transaction() as transaction:
-        await transaction.connection.run_sync(_to_head)
+        await transaction.connection.run_sync(_to_head, partitions)
 
 
-def _to_head(connection: sa.Connection) -> None:
+def _to_head(connection: sa.Connection, partitions: int | None) -> None:
     move(connection, "head")
     if connection.dialect.name == "postgresql":
+        cut(connection, partitions)
         raise_wall(connection)
+    elif partitions is not None:
+        raise CannotCut("Only PostgreSQL has partitions.")
 
 
 def move(connection: sa.Connection, revision: str) -> None:
