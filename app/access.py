@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from app.collections import COLLECTIONS
 from app.database import Transaction
 from app.dates import Moment, has_ended, in_force, lasting
+from app.follows import hold_follows
 from app.tables import Feed, Follow, Grant
 
 GRACE = timedelta(days=30)
@@ -163,3 +164,15 @@ async def paths_under(
     under = sa.select(_AREA.c.path).select_from(_GRANT).join(_AREA, area).order_by(_GRANT.c.id)
     mine = under.where(_GRANT.c.person_id == person, _GRANT.c.role.in_(roles), in_force(_GRANT, now))
     return [row.path for row in await transaction.rows(mine)]
+
+
+async def held_paths_under(
+    transaction: Transaction, person: UUID, roles: frozenset[str], clock: Callable[[], datetime]
+) -> list[str]:
+    """The same while nobody else changes who follows what, so that no area moves from under the person's role.
+
+    What is done under one of their grants is done before that ends.
+    """
+    await transaction.fetch(_GRANTS, person=person)
+    await hold_follows(transaction)
+    return await paths_under(transaction, person, roles, clock)

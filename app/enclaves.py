@@ -12,7 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import paths_under
+from app.access import held_paths_under
 from app.areas import Area, areas_by_id
 from app.collections import COLLECTIONS
 from app.collections.base import ADMINS
@@ -20,7 +20,7 @@ from app.context import Context
 from app.database import Transaction
 from app.dates import lasting
 from app.feeds import open_masked_feeds
-from app.follows import follow_moved, hold_follows
+from app.follows import follow_moved
 from app.problems import Problem, wrong_field
 from app.tables import Enclave
 
@@ -45,7 +45,7 @@ async def add_enclave(
     Who says so administers both. Raises not_permitted, reference_not_found, enclave_unfit, dates_backward and
     enclave_overlaps.
     """
-    paths = await paths_under(transaction, person, ADMINS, context.seams.now, hold=True)
+    paths = await held_paths_under(transaction, person, ADMINS, context.seams.now)
     if not paths:
         raise Problem("not_permitted")
     area, administrative = await _both(transaction, area_id, administrative_id, paths)
@@ -74,11 +74,10 @@ async def add_enclave(
 
 async def end_enclave(transaction: Transaction, context: Context, person: UUID, id: UUID) -> None:
     """Ends it now, unless it has ended. Who does administers the one place or the other. Raises not_found."""
-    paths = await paths_under(transaction, person, ADMINS, context.seams.now, hold=True)
+    paths = await held_paths_under(transaction, person, ADMINS, context.seams.now)
     [*found] = await enclaves_under(transaction, paths, id=id)
     if not found:
         raise Problem("not_found")
-    await hold_follows(transaction)
     now = context.seams.now()
     ending = (_ENCLAVE.c.id == id, lasting(_ENCLAVE, now))
     await transaction.execute(sa.update(_ENCLAVE).where(*ending).values(until=now))
@@ -104,8 +103,6 @@ async def enclaves_under(
 
 
 async def _both(transaction: Transaction, area: UUID, administrative: UUID, paths: Sequence[str]) -> tuple[Area, Area]:
-    """Both areas, as they are once no handover, grant or enclave can happen meanwhile."""
-    await hold_follows(transaction)
     found = await areas_by_id(transaction, None, {area, administrative})
     for id, field in ((area, "area_id"), (administrative, "administrative_id")):
         if id not in found or not any(found[id].path.startswith(path) for path in paths):

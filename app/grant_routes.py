@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.access import paths_under
+from app.access import held_paths_under, paths_under
 from app.context import Context, ContextDep
 from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.database import Transaction
@@ -120,7 +120,7 @@ async def delete_grant(grant_id: GrantId, caller: CallerDep, context: ContextDep
 
 
 async def _give(transaction: Transaction, context: Context, giver: UUID, body: NewGrant) -> GrantView:
-    paths = await paths_under(transaction, giver, SECURITY, context.seams.now, hold=True)
+    paths = await held_paths_under(transaction, giver, SECURITY, context.seams.now)
     if not paths or giver == body.person_id:
         raise Problem("not_permitted")
     await require_area_under(transaction, body.area_id, paths)

@@ -40,12 +40,12 @@ async def add_grant(
     Raises reference_not_found (nobody, or no such area), role_unfit, end_needed, dates_backward, grant_overlaps
     and roles_kept_apart.
     """
-    since = since or context.seams.now()
-    # Locked: of two grants given at once the second must see the first.
-    who = sa.select(_PERSON.c.id).where(_PERSON.c.id == person_id, _PERSON.c.disabled_at.is_(None))
-    if await transaction.first(who.with_for_update()) is None:
-        raise wrong_field("reference_not_found", "person_id")
+    # Of two grants given at once the second must see the first.
     await hold_follows(transaction)
+    since = since or context.seams.now()
+    who = sa.select(_PERSON.c.id).where(_PERSON.c.id == person_id, _PERSON.c.disabled_at.is_(None))
+    if await transaction.first(who) is None:
+        raise wrong_field("reference_not_found", "person_id")
     area = (await areas_by_id(transaction, None, [area_id])).get(area_id)
     if area is None:
         raise wrong_field("reference_not_found", "area_id")

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import paths_under
+from app.access import held_paths_under
 from app.areas import Area, as_area
 from app.batch import Actor, Incoming
 from app.collections import COLLECTIONS
@@ -19,7 +19,7 @@ from app.collections.base import ADMINS
 from app.context import Context
 from app.database import Transaction
 from app.feeds import open_masked_feeds
-from app.follows import follow_moved, followers_below, hold_follows
+from app.follows import follow_moved, followers_below
 from app.problems import Problem, require_taken, wrong_field
 from app.receive import receive
 from app.tables import Feed, FeedEntry, Replica
@@ -82,11 +82,10 @@ async def hand_over(context: Context, person: UUID, area: UUID, to: UUID, *, dry
 async def _hand_over(
     transaction: Transaction, context: Context, person: UUID, area: UUID, to: UUID, *, counting: bool
 ) -> Report:
-    paths = await paths_under(transaction, person, ADMINS, context.seams.now, hold=True)
+    # 1. The tree stands still: of two handovers one is over before the other looks.
+    paths = await held_paths_under(transaction, person, ADMINS, context.seams.now)
     if not paths:
         raise Problem("not_permitted")
-    # 1. The tree stands still: of two handovers one is over before the other looks.
-    await hold_follows(transaction)
     moved, parent = await _both(transaction, area, to, paths)
     subtree = await transaction.rows(_below(moved.path).order_by(_AREA.c.id).with_for_update())
     held = next(row for row in subtree if row.id == area)

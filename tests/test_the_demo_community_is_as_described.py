@@ -9,6 +9,7 @@ import pytest
 from stdnum.cn import ric
 
 from app.demo.community import Community, Item, invent_community
+from app.demo.interleaved import A_FEW, invent_interleaved
 
 TODAY = date(2026, 11, 21)
 SEED = 18
@@ -50,6 +51,18 @@ def in_the_notebook(community: Community) -> tuple[list[Item], list[Item]]:
     households = [item for item in community.households if item["fields"]["area_id"] in below]
     ids = {item["record"] for item in households}
     return households, [item for item in community.residents if item["fields"]["household_id"] in ids]
+
+
+def test_another_community_lies_in_three_districts_on_paper() -> None:
+    other = invent_interleaved(SEED, TODAY, "019d0000-0000-7000-8000-000000000000")
+    levels = Counter(area["fields"]["level"] for area in other.areas)
+    assert (levels["estate"], levels["community"], levels["district"]) == (3, 3, 2)
+    assert len(other.residents) == 8_536
+    units = {area["record"]: area["fields"]["parent_id"] for area in other.areas}
+    estates = Counter(units[str(units[str(door["fields"]["area_id"])])] for door in other.households)
+    assert {*estates} == {area["record"] for area in other.areas_of_level("estate")}
+    few = invent_interleaved(SEED, TODAY, other.root_id, most=A_FEW)
+    assert {units[str(units[str(door["fields"]["area_id"])])] for door in few.households} == {*estates}
 
 
 def test_it_has_the_reported_size(community: Community) -> None:

@@ -24,6 +24,7 @@ COUNTS = {
     # One grid's doors: the whole community takes as long again, and proves the same of the store.
     "postgres": "15 grids, 19 buildings, 312 households, 554 residents",
 }
+SUMS = {"sqlite": "16,770 residents, 欧景苑 8,536", "postgres": "704 residents, 欧景苑 150"}
 
 
 def command(*options: str) -> list[str]:
@@ -65,6 +66,7 @@ def test_four_phones_are_equal_at_the_end_of_the_day(
     assert len(equal) == 4
     assert len(set(equal)) == 1
     assert "10 条记录都在" in told.stdout
+    assert SUMS[store] in told.stdout
     # Everything lies in the folder it was given.
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
     assert (tmp_path / "demo" / "qiaomen.db").exists() == (store == "sqlite")
@@ -95,6 +97,7 @@ def test_it_serves_until_ctrl_c_and_its_accounts_are_usable(tmp_path: Path) -> N
                     assert http.post("/v1/auth/token", data=form).status_code == 200
             assert [(one["login"], one["role"]) for one in accounts["people"]] == [
                 *[("secretary", "admin"), ("wang", "worker"), ("li", "worker"), ("zhao", "worker")],
+                *[("zhou", "worker"), ("chen", "worker"), ("city", "admin")],
             ]
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 0

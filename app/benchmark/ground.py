@@ -98,6 +98,17 @@ async def sign_in_phones(ground: Ground, count: int, first: int = 0) -> list[Pho
     return await context.database.run(work)
 
 
+async def add_helper(ground: Ground, building: Building) -> None:
+    """Somebody who sees the building masked: from now on what is recorded there stands in two feeds."""
+    context = ground.context
+
+    async def work(transaction: Transaction) -> None:
+        person = await add_person(transaction, context.seams, f"helper-{context.seams.new_id()}", NO_PASSWORD)
+        await add_grant(transaction, context, person_id=person, area_id=building.id, role="helper")
+
+    await context.database.run(work)
+
+
 async def _sign_in(transaction: Transaction, context: Context, home: UUID, building: Building) -> Phone:
     world = context.seams
     person = await add_person(transaction, world, f"worker-{world.new_id()}", NO_PASSWORD)

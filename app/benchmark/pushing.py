@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from app.benchmark.asking import ask
 from app.benchmark.figures import Figure, Timed, beside
-from app.benchmark.ground import Phone, sign_in_phones
+from app.benchmark.ground import Phone, add_helper, sign_in_phones
 from app.benchmark.keepalive import Answer, BadAnswer, as_request
 from app.benchmark.preload import PUSH as BATCH
 from app.benchmark.servers import running_server
@@ -32,6 +32,21 @@ async def push(session: Session) -> list[Figure]:
         limit.append(await _insert_bare(session, phone, batches))
         ours.append(await push_visits(session, [phone], [batches]))
     return [beside("push", ours[1:], limit[1:], unit="records/s", at_least=0.12)]
+
+
+async def push_two_views(session: Session) -> list[Figure]:
+    """A phone in a building that helpers see too, so that each record stands in two feeds, in two views.
+
+    The limit is a phone next door, in a building that only staff see, in the same rounds.
+    """
+    plain, shared = await sign_in_phones(session.ground, 2, first=1)
+    await add_helper(session.ground, shared.building)
+    ours, limit = list[Timed](), list[Timed]()
+    for _ in range(session.scale.rounds + 1):
+        for phone, timed in ((plain, limit), (shared, ours)):
+            batches = [session.visits(phone, BATCH) for _ in range(session.scale.batches)]
+            timed.append(await push_visits(session, [phone], [batches]))
+    return [beside("push-two-views", ours[1:], limit[1:], unit="records/s", note="the limit is one view alone")]
 
 
 async def push_eight(session: Session) -> list[Figure]:

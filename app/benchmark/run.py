@@ -16,7 +16,7 @@ from app.benchmark.keepalive import BadAnswer
 from app.benchmark.kinto import delta_kinto
 from app.benchmark.memory import memory
 from app.benchmark.pulling import first_pull, first_pull_gzip
-from app.benchmark.pushing import push, push_eight
+from app.benchmark.pushing import push, push_eight, push_two_views
 from app.benchmark.session import FULL, QUICK, Session, open_session
 from app.benchmark.small_pulls import delta, empty_pull
 from app.benchmark.storm import storm
@@ -28,6 +28,7 @@ from sync import seams
 MEASURES: dict[str, Callable[[Session], Awaitable[list[Figure]]]] = {
     "push": push,
     "push-eight": push_eight,
+    "push-two-views": push_two_views,
     "conflicts": conflicts,
     "first-pull": first_pull,
     "first-pull-gzip": first_pull_gzip,

@@ -11,7 +11,10 @@ from tempfile import TemporaryDirectory
 import typer
 
 from app.commands.session import refuse, told
-from app.demo.community import invent_community
+from app.context import Context
+from app.demo.both_sides import share_land
+from app.demo.community import Community, invent_community
+from app.demo.interleaved import A_FEW, RESIDENTS, invent_interleaved
 from app.demo.lossy import LossyNetwork
 from app.demo.processes import HOST, NotServing, is_free, serving
 from app.demo.script import Untrue
@@ -81,7 +84,9 @@ async def _show(options: Options) -> None:
                 write_accounts(options.accounts, url, people)
             async with LossyNetwork(port) as network:
                 by_login = {one.login: one for one in people}
-                await tell(Story(directory, url, network, by_login, world, options.plant))
+                story = Story(directory, url, network, by_login, world, options.plant)
+                await tell(story)
+                await share_land(story, A_FEW if options.small else RESIDENTS)
             say(f"\n■ 完成 · Done in {world.monotonic() - began:.1f} s. {directory}")
             _say_people(people)
             if not options.once:
@@ -100,14 +105,23 @@ async def _fill(options: Options, chosen: Settings, world: Seams) -> list[Accoun
         began = world.monotonic()
         await load(context, community)
         seconds = world.monotonic() - began
-        counts = await counts_of(context)
-        words = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        say(f"  数据库计数 counted in the database: {words}; 用时 loaded in {seconds:.1f} s")
-        if counts != expected_of(community):
-            raise Untrue("the database holds other counts than were loaded")
+        await _count(context, f"用时 loaded in {seconds:.1f} s", community)
+        most = A_FEW if options.small else RESIDENTS
+        other = invent_interleaved(options.seed, today, community.root_id, most=most)
+        say("■ 欧景苑（虚构）· Another, which three districts have on paper")
+        await load(context, other)
+        await _count(context, "合计 in all", community, other)
         return await add_accounts(context)
     finally:
         await context.database.close()
+
+
+async def _count(context: Context, how: str, *communities: Community) -> None:
+    counts = await counts_of(context)
+    words = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    say(f"  数据库计数 counted in the database: {words}; {how}")
+    if counts != expected_of(*communities):
+        raise Untrue("the database holds other counts than were loaded")
 
 
 def _settings(options: Options, directory: Path, world: Seams) -> Settings:

@@ -15,6 +15,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Database, Transaction
 from app.demo.community import COMMUNITY, Community
+from app.demo.interleaved import DISTRICTS, ON_PAPER
 from app.grants import add_grant
 from app.identity.passwords import hash_password
 from app.opening import CannotOpen, open_context, open_database, require_version
@@ -31,8 +32,11 @@ CAST = (
     ("wang", "worker", GRID),
     ("li", "worker", GRID),
     ("zhao", "worker", GRID),
+    ("zhou", "worker", "420106002021-xx"),
+    ("chen", "worker", ON_PAPER["420106002021-xx"]),
+    ("city", "admin", " ".join(DISTRICTS)),
 )
-"""Login, role and the code of the area. A grid's workers share its doors."""
+"""Login, role and the code of the area, or several. A grid's workers share its doors; Zhou and Chen an estate."""
 PASSWORD_BYTES = 10
 
 
@@ -84,13 +88,13 @@ async def counts_of(context: Context) -> dict[str, int]:
         }
 
 
-def expected_of(community: Community) -> dict[str, int]:
+def expected_of(*communities: Community) -> dict[str, int]:
     """What it should hold."""
     return {
-        "grids": len(community.areas_of_level("grid")),
-        "buildings": len(community.areas_of_level("building")),
-        "households": len(community.households),
-        "residents": len(community.residents),
+        "grids": sum(len(one.areas_of_level("grid")) for one in communities),
+        "buildings": sum(len(one.areas_of_level("building")) for one in communities),
+        "households": sum(len(one.households) for one in communities),
+        "residents": sum(len(one.residents) for one in communities),
     }
 
 
@@ -138,9 +142,10 @@ def _new_password(world: Seams) -> str:
 
 async def _add_account(context: Context, one: Account, password_hash: str) -> None:
     async def work(transaction: Transaction) -> None:
-        area = await find_area(transaction, one.area)
-        assert area is not None
         person = await add_person(transaction, context.seams, one.login, password_hash)
-        await add_grant(transaction, context, person_id=person, area_id=area.id, role=one.role)
+        for code in one.area.split():
+            area = await find_area(transaction, code)
+            assert area is not None
+            await add_grant(transaction, context, person_id=person, area_id=area.id, role=one.role)
 
     await context.database.run(work)

@@ -60,7 +60,7 @@ async def tell(story: Story) -> None:
     """Every act in turn. Raises Untrue."""
     say("\n■ 首次同步 · First sync: three phones of one grid")
     for name in PHONES:
-        say(f"  {await _first_sync(story, name, name)}")
+        say(f"  {await first_sync(story, name, name)}")
     say("\n■ 全部离线 · All offline")
     _write_offline(story)
     say("\n■ 坏网络 · Back through a network that loses answers and repeats requests")
@@ -74,10 +74,11 @@ async def tell(story: Story) -> None:
     await _compare(story)
 
 
-async def _first_sync(story: Story, name: str, login: str) -> str:
+async def first_sync(story: Story, name: str, login: str) -> str:
+    """A new phone of somebody fetches all that is theirs; what that was, and how long it took."""
     with story.phone(name) as held:
         await sign_in(held, login, story.people[login].password, f"{name}'s phone")
-        done = _require_done(await exchange(held))
+        done = require_done(await exchange(held))
         content = compare.content_of(held.store)
         if story._script is None:
             story._script = script.choose(held)
@@ -107,7 +108,7 @@ async def _sync_through_the_bad_network(story: Story, name: str) -> None:
     network.fates.extend(BEFALLS)
     before = Counter(network.befell)
     with story.phone(name, network.url) as held:
-        done = _require_done(await exchange(held))
+        done = require_done(await exchange(held))
         befell = network.befell - before
         say(
             f"  {name:5} 丢失应答 answers lost: {befell['lose']}, 重复送达 delivered twice: {befell['twice']}"
@@ -166,13 +167,13 @@ async def _settle(story: Story) -> None:
         say(f"  zhao  未上传 unsent: {held.replica.status().unsent}")
     for name in ("zhao", "wang", "li", "zhao"):
         with story.phone(name) as held:
-            done = _require_done(await exchange(held))
+            done = require_done(await exchange(held))
             if done.answered:
                 say(f"  {name:5} → {_tally(done.answered)}")
 
 
 async def _compare(story: Story) -> None:
-    say(f"  {await _first_sync(story, FRESH, FRESH_LOGIN)}")
+    say(f"  {await first_sync(story, FRESH, FRESH_LOGIN)}")
     if story.plant == "corrupt":
         with story.phone("li") as held:
             compare.corrupt(held.store)
@@ -209,7 +210,8 @@ def _say_outcomes(held: Held, answered: list[Entry]) -> None:
                 say(f"        {line}")
 
 
-def _require_done(done: Exchanged) -> Exchanged:
+def require_done(done: Exchanged) -> Exchanged:
+    """Raises Untrue where a sync was stopped."""
     if done.problem:
         raise Untrue(f"a sync was stopped: {done.problem.code}")
     return done

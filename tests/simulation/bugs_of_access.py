@@ -136,6 +136,30 @@ def handover_reaches_nobody_new() -> list[Patch]:
     return [wrapped("app.handover.follow_moved", alone)]
 
 
+def an_enclave_never_ends() -> list[Patch]:
+    """Whoever saw it while it lasted goes on seeing it."""
+
+    async def kept(follow_moved: Any, transaction: Any, path: str, now: datetime) -> None:
+        from app.follows import _FOLLOW  # noqa: PLC0415
+
+        await follow_moved(transaction, path, now)
+        await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.until == now).values(until=None))
+
+    return [wrapped("app.enclaves.follow_moved", kept)]
+
+
+def an_enclave_outlives_its_day() -> list[Patch]:
+    """What it shows has the grant's dates, and not its own."""
+
+    async def endless(follow_moved: Any, transaction: Any, path: str, now: datetime) -> None:
+        from app.follows import _FOLLOW  # noqa: PLC0415
+
+        await follow_moved(transaction, path, now)
+        await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.since == now).values(until=None))
+
+    return [wrapped("app.enclaves.follow_moved", endless)]
+
+
 def masks_are_forgotten() -> list[Patch]:
     """Helpers are sent what staff see."""
     return [instead("app.listing.seen_through", lambda view, fields: fields)]
@@ -161,6 +185,7 @@ def what_moves_stays_in_the_other_view() -> list[Patch]:
 OF_ACCESS: list[Bug] = [
     ended_grants_still_read, grants_never_run_out, area_claimed_is_believed, home_is_not_looked_at,
     grace_writes_at_once, no_grace, grants_by_the_phones_clock, grants_reach_one_building_too_far,
-    handover_leaves_it_to_the_old, handover_reaches_nobody_new, masks_are_forgotten,
+    handover_leaves_it_to_the_old, handover_reaches_nobody_new, an_enclave_never_ends, an_enclave_outlives_its_day,
+    masks_are_forgotten,
     masks_are_forgotten_when_a_view_opens, what_moves_stays_in_the_other_view,
 ]  # fmt: skip

@@ -31,6 +31,7 @@ _SELDOM = {
     "grant_grid": 2,
     "grant_helper": 2,
     "hand_over": 6,
+    "interleave": 6,
     "revoke": 1,
     "phone_clock": 2,
     "server_clock": 2,
@@ -100,7 +101,7 @@ def plan_of(seed: int, steps: int = 90) -> Plan:
     if seldom.keys() & FORGETS:
         seldom.pop("days_pass", None)
         seldom["back_up_server"] = 2
-    if "hand_over" in seldom:
+    if seldom.keys() & {"hand_over", "interleave"}:
         # Who lost a building by it has it again under a clock that is put back to before; the simulator's tree hasn't.
         seldom.pop("server_clock", None)
     if "restore_silently" in seldom:

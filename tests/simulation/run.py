@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from sync.seams import seeded
 from tests.simulation import adversary, people
+from tests.simulation.interleaved import interleave
 from tests.simulation.network import Conversation
 from tests.simulation.oracle import Oracle
 from tests.simulation.phone import SimulatedPhone
@@ -204,6 +205,9 @@ class Simulation:
 
     def _do_hand_over(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         self.server.hand_over(dice.choice(AREAS[1:]), dice.choice((*GRIDS, "community")))
+
+    def _do_interleave(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
+        interleave(self.server, phone.login, dice)
 
     def _do_revoke(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         replica = phone.memory().meta.replica

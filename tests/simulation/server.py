@@ -17,6 +17,7 @@ from app.handover import hand_over
 from app.identity.sign_ins import begin_sign_in
 from app.problems import Problem
 from app.schema import begin_epoch
+from tests.simulation.interleaved import ON_PAPER, Enclave
 from tests.simulation.place import BOSS, GRANTED, TREE, feeds_by_name, prepared
 from tests.simulation.store_faults import ServerDied
 from tests.simulation.timeline import Clock
@@ -112,13 +113,15 @@ class Server:
         """Nobody has any, and the tree is as it was planted."""
         self.grants: dict[str, list[Grant]] = {login: [] for login in (*GRANTED, BOSS)}
         self.parents = {name: parent for name, parent, _ in TREE}
+        self.enclaves: list[Enclave] = []
         self.handovers = 0
 
     def give_first_grants(self) -> None:
         """Everybody's first, and the administrator's."""
         for login, area in GRANTED.items():
             self.grant(login, area)
-        self.grant(BOSS, "community", role="admin")
+        for area in ("community", ON_PAPER):
+            self.grant(BOSS, area, role="admin")
 
     # What an operator does.
 
@@ -195,7 +198,7 @@ class Server:
         reading.close()
         copy.close()
         self.saved_grants = {login: [*held] for login, held in self.grants.items()}
-        self.saved_parents = {**self.parents}
+        self.saved_tree = {**self.parents}, [*self.enclaves]
 
     def restore(self, *, by_the_command: bool) -> bool:
         """The backup is the server from now on. False without one."""
@@ -204,7 +207,7 @@ class Server:
         self.close()
         self._put(self.backup)
         self.grants = {login: [*held] for login, held in self.saved_grants.items()}
-        self.parents = {**self.saved_parents}
+        self.parents, self.enclaves = {**self.saved_tree[0]}, [*self.saved_tree[1]]
         if by_the_command:
             self.run(begin_epoch(self.context.database, self._seams))
         return True
@@ -216,12 +219,17 @@ class Server:
         now, found, feeds = self.clock.now(), set(), self.place.feeds | self.masked_feeds()
         for grant in self.grants[login]:
             if grant.since <= now and (grant.until is None or grant.until > now):
-                below, above = self._below(grant.area), self._above(grant.area)
+                on_paper = [one.area for one in self.enclaves if one.lasts(now) and ON_PAPER in self._below(grant.area)]
                 view = HELPER if grant.role == HELPER else "staff"
-                for feed, (owner, audience) in feeds.items():
-                    if (owner in below and audience == view) or (audience == "reference" and owner in below | above):
-                        found.add(feed)
+                for area in (grant.area, *on_paper):
+                    found |= self._feeds_of(area, view, feeds)
         return found
+
+    def _feeds_of(self, area: str, view: str, feeds: dict[int, tuple[str, str]]) -> set[int]:
+        """Of an area: what is owned below it, and the codes and areas above."""
+        below, above = self._below(area), self._above(area)
+        staff = {feed for feed, (owner, audience) in feeds.items() if audience == view and owner in below}
+        return staff | {feed for feed, (owner, kind) in feeds.items() if kind == "reference" and owner in below | above}
 
     def masked_feeds(self) -> dict[int, tuple[str, str]]:
         """The feeds of the helpers' view, which open when a helper first has a role there."""
