@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
-from app.database import Database, Person
+from app.database import Database, SeenBy
 from sync.seams import Seams
 
 
@@ -21,9 +21,9 @@ class Context:
     key: bytes
     server_id: UUID
 
-    def seen_by(self, person: UUID) -> Person:
+    def seen_by(self, person: UUID) -> SeenBy:
         """Whoever something is read for, now."""
-        return Person(person, self.seams.now())
+        return SeenBy(person, self.seams.now())
 
     def subkey(self, purpose: str) -> bytes:
         """32 bytes for one purpose, so that no signature means anything elsewhere."""

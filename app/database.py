@@ -26,14 +26,14 @@ T = TypeVar("T")
 Rows = Sequence[Mapping[str, Any]]
 
 
-class Person(NamedTuple):
+class SeenBy(NamedTuple):
     """Whose feeds are read, and as they are followed when."""
 
-    id: UUID
+    person: UUID
     now: datetime
 
 
-Viewer = Person | Literal["nobody", "server"]
+Viewer = SeenBy | Literal["nobody", "server"]
 """For whom rows are read: a person; nobody yet, while it is asked who calls; or the server's own work, which sees all.
 On PostgreSQL a second wall (wall.py) keeps from the first two what isn't theirs."""
 
@@ -133,7 +133,7 @@ class Transaction(Reader):
         """What fails inside is undone; what came before stays."""
         return self.connection.begin_nested()
 
-    def seen_by(self, person: Person) -> AbstractAsyncContextManager[None]:
+    def seen_by(self, viewer: SeenBy) -> AbstractAsyncContextManager[None]:
         """What is read inside is read for somebody, although the transaction writes."""
         return nullcontext()
 

@@ -18,10 +18,10 @@ from app.database import (
     Found,
     Listed,
     Moved,
-    Person,
     Reader,
     Rows,
     Scanned,
+    SeenBy,
     Transaction,
     ViewOpened,
     values_of,
@@ -98,8 +98,8 @@ class PostgresTransaction(PostgresReader, Transaction):
         await self.say("RELEASE here")
 
     @asynccontextmanager
-    async def seen_by(self, person: Person) -> AsyncIterator[None]:
-        await self.say(reading_for(person))
+    async def seen_by(self, viewer: SeenBy) -> AsyncIterator[None]:
+        await self.say(reading_for(viewer))
         yield
         await self.say("RESET ROLE")
 

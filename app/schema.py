@@ -16,8 +16,9 @@ from alembic.script import ScriptDirectory
 import migrations
 from app.database import Database, Transaction
 from app.partitions import CannotCut, cut
+from app.postgres import Postgres
 from app.tables import Server
-from app.wall import lower_wall, raise_wall
+from app.wall import gaps_in_wall, lower_wall, raise_wall
 from sync.seams import Seams
 
 MIGRATE_LOCK = 0x5149414F
@@ -31,8 +32,14 @@ async def migrate(database: Database, partitions: int | None = None) -> None:
 
     Raises WallRefused and, where `partitions` are asked for and can't be, CannotCut.
     """
+    if partitions is None and isinstance(database, Postgres) and await _is_done(database):
+        return  # nobody who is being served has to wait for it
     async with database.transaction() as transaction:
         await transaction.connection.run_sync(_to_head, partitions)
+
+
+async def _is_done(database: Database) -> bool:
+    return await schema_is_at_head(database) and not await gaps_in_wall(database)
 
 
 def _to_head(connection: sa.Connection, partitions: int | None) -> None:

@@ -7,13 +7,13 @@ way it is forgotten at the end, and what names nobody sees nothing behind the wa
 from functools import cache
 from typing import Literal
 
-from app.database import Person
+from app.database import SeenBy
 
 READER = "qiaomen_reader"
 """The role that reads for people. It may read, and only through the wall."""
 
 
-def reading_for(viewer: Person | Literal["nobody"]) -> str:
+def reading_for(viewer: SeenBy | Literal["nobody"]) -> str:
     """What a transaction says to read for somebody, or for nobody yet."""
     role = f"SET LOCAL ROLE {READER}"
     if viewer == "nobody":
@@ -22,9 +22,9 @@ def reading_for(viewer: Person | Literal["nobody"]) -> str:
     return f"{role}; SET LOCAL qiaomen.person = '{person}'; SET LOCAL qiaomen.now = '{time}'"
 
 
-def as_named(person: Person) -> tuple[str, str]:
+def as_named(viewer: SeenBy) -> tuple[str, str]:
     """Whose rows, and when, as the wall reads them."""
-    return str(person.id), person.now.isoformat()
+    return str(viewer.person), viewer.now.isoformat()
 
 
 @cache
