@@ -27,6 +27,8 @@ from app.writes import Write, as_arrived
 
 MOST_TOUCHED = 500
 """People named in a report, of those who lose it and of those who gain it."""
+MOST_PHONES = 20
+"""Phones named of each of them, the newest."""
 _AREA = COLLECTIONS["areas"].table
 _CONFLICT = COLLECTIONS["conflicts"].table
 _FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
@@ -39,6 +41,7 @@ class Touched(NamedTuple):
 
     person_id: UUID
     phones: Sequence[Any]
+    phones_in_all: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Report:
     areas: int
     records: int | None
     open_conflicts: int | None
+    people_losing: int
+    people_gaining: int
     losing: list[Touched]
     gaining: list[Touched]
 
@@ -158,9 +163,11 @@ async def _report(
         there = sa.select(_AREA.c.id).where(_AREA.c.path.startswith(path))
         open_ones = (_CONFLICT.c.state == "open", _CONFLICT.c.area_id.in_(there))
         conflicts = await _count(transaction, _CONFLICT, *open_ones)
-    losing, gaining = ({person for person, _ in pairs} for pairs in (lost, gained))
-    phones = await _phones_of(transaction, losing | gaining)
-    return Report(areas, records, conflicts, *(_touched(people, phones) for people in (losing, gaining)))
+    touched = [sorted({person for person, _ in pairs}) for pairs in (lost, gained)]
+    named = [people[:MOST_TOUCHED] for people in touched]
+    phones = await _phones_of(transaction, {*named[0], *named[1]})
+    losing, gaining = (_touched(people, phones) for people in named)
+    return Report(areas, records, conflicts, len(touched[0]), len(touched[1]), losing, gaining)
 
 
 async def _count(transaction: Transaction, table: sa.Table, *which: Any) -> int:
@@ -169,9 +176,20 @@ async def _count(transaction: Transaction, table: sa.Table, *which: Any) -> int:
 
 
 async def _phones_of(transaction: Transaction, people: set[UUID]) -> Sequence[Any]:
-    kept = (_REPLICA.c.person_id.in_(people), _REPLICA.c.revoked_at.is_(None))
-    return await transaction.rows(sa.select(_REPLICA).where(*kept).order_by(_REPLICA.c.id)) if people else []
+    """The newest of each, with how many each has."""
+    whose = _REPLICA.c.person_id
+    columns = (
+        sa.func.row_number().over(partition_by=whose, order_by=_REPLICA.c.id.desc()).label("place"),
+        sa.func.count().over(partition_by=whose).label("in_all"),
+    )
+    each = sa.select(_REPLICA, *columns).where(whose.in_(people), _REPLICA.c.revoked_at.is_(None)).subquery()
+    newest = sa.select(each).where(each.c.place <= MOST_PHONES).order_by(each.c.place)
+    return await transaction.rows(newest) if people else []
 
 
-def _touched(people: set[UUID], phones: Sequence[Any]) -> list[Touched]:
-    return [Touched(one, [phone for phone in phones if phone.person_id == one]) for one in sorted(people)]
+def _touched(people: Sequence[UUID], phones: Sequence[Any]) -> list[Touched]:
+    theirs: dict[UUID, list[Any]] = {person: [] for person in people}
+    for phone in phones:
+        if phone.person_id in theirs:
+            theirs[phone.person_id].append(phone)
+    return [Touched(person, held, held[0].in_all if held else 0) for person, held in theirs.items()]

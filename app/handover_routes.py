@@ -1,21 +1,22 @@
-"""POST /v1/areas/{id}/handover: a redrawn grid, tried first and then done."""
+"""A redrawn grid: POST /v1/areas/{id}/handover, tried first and then done; GET /v1/areas/{id}/phones, who holds it."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.context import ContextDep
 from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
-from app.handover import MOST_TOUCHED, Touched, hand_over
+from app.handover import MOST_PHONES, MOST_TOUCHED, Touched, hand_over
+from app.holdings import phones_holding
 from app.identity.caller import CallerDep
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
 
 router = APIRouter(tags=["areas"])
 
-AreaId = Annotated[UUID, Path(description="区域编号 · The area that is handed over, with all that lies in it")]
-MOST_PHONES = 1000
+AreaId = Annotated[UUID, Path(description="区域编号 · The area, with all that lies in it")]
 
 
 class Handover(BaseModel):
@@ -41,7 +42,10 @@ class PersonTouched(BaseModel):
     """Somebody who loses or gains it."""
 
     person_id: UUID = Field(description="人员编号 · Who")
-    phones: list[PhoneTouched] = Field(max_length=MOST_PHONES, description="手机 · Their phones that aren't revoked")
+    phones: list[PhoneTouched] = Field(
+        max_length=MOST_PHONES, description="手机 · The newest of their phones that aren't revoked"
+    )
+    phones_in_all: int = Field(ge=0, le=2**31 - 1, description="手机总数 · How many of those they have")
 
 
 class HandoverReport(BaseModel):
@@ -53,8 +57,37 @@ class HandoverReport(BaseModel):
     open_conflicts: int | None = Field(
         ge=0, le=2**53 - 1, description="未处理冲突，仅试算 · Conflicts that wait there; of a dry run"
     )
-    losing: list[PersonTouched] = Field(max_length=MOST_TOUCHED, description="移出的人 · Who loses it")
-    gaining: list[PersonTouched] = Field(max_length=MOST_TOUCHED, description="接手的人 · Who gains it")
+    people_losing: int = Field(ge=0, le=2**31 - 1, description="移出人数 · How many lose it")
+    people_gaining: int = Field(ge=0, le=2**31 - 1, description="接手人数 · How many gain it")
+    losing: list[PersonTouched] = Field(
+        max_length=MOST_TOUCHED, description="移出的人 · Who loses it, the first of them"
+    )
+    gaining: list[PersonTouched] = Field(
+        max_length=MOST_TOUCHED, description="接手的人 · Who gains it, the first of them"
+    )
+
+
+class HoldingPhone(PhoneTouched):
+    """A phone and what it has of an area. Counted are feeds: what is listed together, as a building's records are."""
+
+    person_id: UUID = Field(description="人员编号 · Whose it is")
+    app_version: str = Field(max_length=32, description="应用版本 · The app's version")
+    revoked_at: datetime | None = Field(description="停用时间 · When it was revoked; it can show nothing any more")
+    holds: int = Field(ge=0, le=2**31 - 1, description="仍保存的信息流数 · Feeds of this area that it may still hold")
+    to_drop: int = Field(
+        ge=0, le=2**31 - 1, description="其中应清除的 · How many of these its person follows no longer"
+    )
+    purge: Literal["not_needed", "waiting", "confirmed"] = Field(
+        description="清除状态 · Has it dropped what its person follows no longer? `confirmed`: it has shown that it has"
+    )
+    dropped_at: datetime | None = Field(description="确认清除时间 · When it last showed that; null before, or if never")
+
+
+class HoldingPhoneList(BaseModel):
+    """The newest first; `next` is the `before` of the page after it."""
+
+    phones: list[HoldingPhone] = Field(max_length=MOST_ON_A_PAGE, description="手机 · The phones")
+    next: UUID | None = Field(description="下一页 · `before` of the page after this one; null at the end")
 
 
 @router.post(
@@ -78,6 +111,8 @@ async def hand_area_over(id: AreaId, body: Handover, caller: CallerDep, context:
         areas=report.areas,
         records=report.records,
         open_conflicts=report.open_conflicts,
+        people_losing=report.people_losing,
+        people_gaining=report.people_gaining,
         losing=_views(report.losing),
         gaining=_views(report.gaining),
     )
@@ -87,7 +122,39 @@ def _views(touched: list[Touched]) -> list[PersonTouched]:
     return [
         PersonTouched(
             person_id=one.person_id,
-            phones=[PhoneTouched.model_validate(phone, from_attributes=True) for phone in one.phones[:MOST_PHONES]],
+            phones=[PhoneTouched.model_validate(phone, from_attributes=True) for phone in one.phones],
+            phones_in_all=one.phones_in_all,
         )
-        for one in touched[:MOST_TOUCHED]
+        for one in touched
     ]
+
+
+@router.get(
+    "/v1/areas/{id}/phones",
+    summary="区域内的手机 · Phones that hold an area",
+    responses=succeeds(200, "Link") | answers(SIGNED_IN, STORED, "bad_request", "not_permitted", "not_found"),
+    dependencies=[Depends(each_once)],
+)
+async def list_phones(
+    id: AreaId,
+    request: Request,
+    response: Response,
+    caller: CallerDep,
+    context: ContextDep,
+    asked: Annotated[NewestFirst, Query()],
+) -> HoldingPhoneList:
+    """哪些手机保存着该区域的数据、最近同步、未上传条数，以及移出后是否已清除；三十天内清除的也列出。
+
+    Which phones hold records of this area, are to get them, or dropped them in the last thirty days. A purge is
+    `confirmed` by the phone itself: it came back with the cursor of a complete page without the feed, which it has only
+    once that page took effect. That page dropped the copies; what its person wrote stays on it until it is sent.
+    A phone that never comes back stays `waiting`, a revoked one too.
+    """
+    found = await phones_holding(context, caller.person_id, id, asked.before, asked.limit + 1)
+    rows, following = page_of(found, request, response, asked)
+    return HoldingPhoneList(phones=[_as_holding(row) for row in rows], next=following)
+
+
+def _as_holding(row: Any) -> HoldingPhone:
+    purge = "waiting" if row.to_drop else "confirmed" if row.dropped_at else "not_needed"
+    return HoldingPhone.model_validate({**row._mapping, "purge": purge}, extra="ignore")

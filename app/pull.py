@@ -7,7 +7,7 @@ stops at a full page and returns stored bytes.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from app.access import WIDTHS, Followed, as_followed, with_followed
 from app.context import Context
 from app.database import Found, Moved, Reader, Scanned
+from app.holdings import Noted, note
 from app.identity.caller import as_phone
 from app.identity.sign_ins import ended_by, signed_in
 from app.identity.tokens import Claims
@@ -29,13 +30,9 @@ from sync.wire import MOST_FEEDS, MOST_PAGE_BYTES, PullBody
 _NOTHING = Found([], more=False)
 _REPLICA: sa.Table = Replica.__table__  # type: ignore[attr-defined]
 _SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
-NOTED_EVERY = timedelta(minutes=5)
-"""How often a phone's cursor and time are written down: a pull is a read otherwise."""
-
-
 _STANDING = with_followed(
     signed_in(sa.bindparam("sign_in"))
-    .add_columns(_REPLICA.c.seen_at, _REPLICA.c.received, _SERVER.c.epoch)
+    .add_columns(_REPLICA.c.seen_at, _REPLICA.c.holdings_sum, _REPLICA.c.received, _SERVER.c.epoch)
     .join(_SERVER, sa.true())
 )
 """The token check, the epoch and the heads: all that an empty pull asks."""
@@ -79,14 +76,15 @@ async def page_of(context: Context, claims: Claims, body: PullBody) -> Answer:
     phone = as_phone(claims)
     # 1. How far has this replica read?
     read = _positions_of(body.cursor, context.server_id, context.subkey("cursor"))
-    answer, seen_at = await _read_at_one_moment(context, claims, body, read.feeds)
-    await _note(context, phone.replica_id, body.cursor, seen_at)
+    answer, noted = await _read_at_one_moment(context, claims, body, read.feeds)
+    # What this phone may hold from now on is written down before it hears the answer.
+    await note(context, phone.replica_id, noted, complete=read.complete)
     return answer
 
 
 async def _read_at_one_moment(
     context: Context, claims: Claims, body: PullBody, read: dict[int, Position]
-) -> tuple[Answer, datetime | None]:
+) -> tuple[Answer, Noted]:
     """Heads and entries are two statements. Should a feed move between them, they are read again; at the
     third time in a snapshot, where nothing moves."""
     for _ in range(2):
@@ -99,8 +97,8 @@ async def _read_at_one_moment(
 
 async def _read(
     context: Context, store: Reader, claims: Claims, body: PullBody, read: dict[int, Position]
-) -> tuple[Answer, datetime | None]:
-    """The answer, and when this phone was last noted."""
+) -> tuple[Answer, Noted]:
+    """The answer, and what is to be noted of this phone."""
     # 2. What may it read now? A feed it lost is named; one whose past isn't what it read is reset.
     now = context.seams.now()
     rows = await store.fetch(_STANDING, sign_in=claims.sign_in_id, person=claims.person_id, now=now)
@@ -112,8 +110,9 @@ async def _read(
     if len(followed) > MOST_FEEDS:
         raise Problem("too_many_feeds", most_feeds=MOST_FEEDS, feeds=len(followed))
     reading = await _compare(store, read, followed, body.reread, epoch)
+    noted = Noted(rows[0].seen_at, rows[0].holdings_sum, read.keys() | reading.feeds.keys())
     if body.cursor and reading.empty:
-        return Answer(canonical_json({"unchanged": True, "epoch": epoch}), unchanged=True), rows[0].seen_at
+        return Answer(canonical_json({"unchanged": True, "epoch": epoch}), unchanged=True), noted
     # 3. One page, scanning only feeds that moved, in their order.
     scanned = _within(reading, body.limit)
     found = (
@@ -123,23 +122,14 @@ async def _read(
     )
     # 4. The new cursor is how far this page reached.
     reached = await _advance(store, reading, scanned, found)
-    cursor = cursors.encode(Positions(context.server_id, reached), context.subkey("cursor"))
-    head = {**_head_of(reading, reached, now), "cursor": cursor}
-    return Answer(_as_page(found.rows, head), unchanged=False), rows[0].seen_at
-
-
-async def _note(context: Context, replica: UUID, cursor: str | None, seen_at: datetime | None) -> None:
-    now = context.seams.now()
-    if seen_at is not None and abs(now - seen_at) < NOTED_EVERY:
-        return
-    noted = sa.update(_REPLICA).where(_REPLICA.c.id == replica).values(cursor=cursor, seen_at=now)
-    async with context.database.transaction() as transaction:
-        await transaction.execute(noted)
+    head = _head_of(reading, reached, now)
+    cursor = cursors.encode(Positions(context.server_id, reached, head["complete"]), context.subkey("cursor"))
+    return Answer(_as_page(found.rows, {**head, "cursor": cursor}), unchanged=False), noted
 
 
 def _positions_of(text: str | None, server: UUID, key: bytes) -> Positions:
     if text is None:
-        return Positions(server)
+        return Positions(server, complete=False)
     try:
         return cursors.decode(text, server, key)
     except cursors.BadCursor as bad:

@@ -122,12 +122,21 @@ class Replica(SQLModel, table=True):
     app_version: str
     received: int = Field(default=0, sa_type=BigInteger)
     """How many of its mutations were ever consumed."""
-    cursor: str | None = Field(default=None, sa_type=Text)
     unsent: int = 0
     unsent_since: datetime | None = None
     seen_at: datetime | None = None
+    holdings_sum: int | None = Field(default=None, sa_type=BigInteger)
+    """What the feeds of its holdings amount to, so that a pull can tell that nothing about them is new."""
     created_at: datetime
     revoked_at: datetime | None = None
+
+
+class Holding(SQLModel, table=True):
+    """A feed of which a phone may hold copies; `dropped_at` since when it has shown that it holds none any more."""
+
+    replica_id: UUID = Field(primary_key=True)
+    feed_id: int = Field(primary_key=True, index=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    dropped_at: datetime | None = None
 
 
 class Feed(SQLModel, table=True):

@@ -1,8 +1,8 @@
 """A cursor: how far a replica has read in each feed, as opaque text only the server can make.
 
 Layout before base64url: 1 byte version, 16 bytes of HMAC-SHA-256, 16 bytes server id, then per feed
-in ascending order the varints (feed - previous feed, position, floor, tag). The signature makes a
-cut or forged cursor recognisable; it hides nothing.
+in ascending order the varints (feed - previous feed, position, floor, tag), and a 0 where more pages
+follow. The signature makes a cut or forged cursor recognisable; it hides nothing.
 """
 
 import base64
@@ -39,6 +39,8 @@ class Positions:
 
     server: UUID
     feeds: dict[int, Position] = field(default_factory=dict)
+    complete: bool = True
+    """Did a complete page end with it? What an incomplete one said is staged, and has had no effect yet."""
 
 
 class BadCursor(ValueError):
@@ -57,6 +59,8 @@ def encode(positions: Positions, key: bytes) -> str:
         for number in (feed - previous, position.seq, position.floor, position.tag):
             _append_varint(body, number)
         previous = feed
+    if not positions.complete:
+        _append_varint(body, 0)
     signed = bytes([VERSION]) + _signature(bytes(body), key) + bytes(body)
     return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
@@ -76,11 +80,12 @@ def decode(text: str, server: UUID, key: bytes) -> Positions:
         raise BadCursor("cursor_foreign")
     if not hmac.compare_digest(raw[1:start], _signature(body, key)):
         raise BadCursor("cursor_forged")
-    return Positions(server, _feeds_of(body[16:]))
+    numbers = _varints(body[16:])
+    complete = len(numbers) % 4 == 0
+    return Positions(server, _feeds_of(numbers if complete else numbers[:-1]), complete)
 
 
-def _feeds_of(body: bytes) -> dict[int, Position]:
-    numbers = _varints(body)
+def _feeds_of(numbers: list[int]) -> dict[int, Position]:
     feeds: dict[int, Position] = {}
     feed = 0
     for step, seq, floor, tag in zip(*[iter(numbers)] * 4, strict=True):

@@ -228,6 +228,7 @@ async def welcome(morning: Morning) -> None:
     building = {"id": morning.areas["420107005008001-1"], "who": "secretary"}
     await morning.say("hand_area_over", "先试算 · First only tried", {"to": to}, **building)
     await morning.say("hand_area_over", "执行 · Then done", {"to": to, "dry_run": False}, **building)
+    await morning.say("list_phones", "交接之后 · After the handover", **building)
     await share(morning)
     await morning.say("delete_grant", "立即结束 · It ends now", who="security", status=204, grant_id=given["id"])
     await morning.say("delete_person", "停用账号 · The account too", who="system", status=204, person_id=made["id"])

@@ -101,7 +101,7 @@ def check_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"app.{module}.following", access.following)
     monkeypatch.setattr(access.Access, "may_read", lambda self, feeds: True)
     standing = signed_in(sa.bindparam("sign_in")).add_columns(
-        pull._REPLICA.c.seen_at, pull._REPLICA.c.received, pull._SERVER.c.epoch
+        pull._REPLICA.c.seen_at, pull._REPLICA.c.holdings_sum, pull._REPLICA.c.received, pull._SERVER.c.epoch
     )
     monkeypatch.setattr(pull, "_STANDING", access.with_followed(standing.join(pull._SERVER, sa.true())))
 
@@ -200,7 +200,7 @@ async def test_what_was_named_is_forgotten_with_the_statement(matrix: Matrix) ->
 
 def test_every_table_is_walled_or_known_to_be_open() -> None:
     assert WALLED.keys().isdisjoint(OPEN)
-    assert {*SQLModel.metadata.tables} - {*WALLED, *OPEN} == {"rebuild"}, "what nobody reads for a person"
+    assert {*SQLModel.metadata.tables} - {*WALLED, *OPEN} == {"holding", "rebuild"}, "what nobody reads for a person"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A grant that has ended is ended: for pushes that were under way, for whoever administers by it, for the next page."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
@@ -15,8 +16,9 @@ from app.tables import Grant, History
 from tests.raw_phone import Answer, RawPhone, phone_of
 from tests.world import NEW_ID, World, bearer, household, mutation, new_world
 
-RACES = {"sqlite": 100, "postgres": 300}
-"""Where one writes at a time there is less to race."""
+MANY = int(os.environ.get("RACES", "0"))
+RACES = {"sqlite": MANY or 100, "postgres": MANY or 300}
+"""Where one writes at a time there is less to race. `RACES=10000` in the environment makes a long night of it."""
 EDITS: list[Answer] = [{"floor": 3}, {"best_time": "傍晚"}]
 _GRANT: Any = Grant.__table__  # type: ignore[attr-defined]
 _HISTORY: Any = History.__table__  # type: ignore[attr-defined]

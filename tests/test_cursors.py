@@ -33,6 +33,13 @@ def test_every_number_comes_back_as_it_was_in_every_place(number: int) -> None:
     assert decode(encode(Positions(SERVER, feeds), KEY), SERVER, KEY).feeds == feeds
 
 
+@pytest.mark.parametrize("feeds", [{}, SAID.feeds])
+def test_the_cursor_of_a_complete_page_is_told_from_one_that_more_pages_follow(feeds: dict[int, Position]) -> None:
+    made = [Positions(SERVER, feeds, complete) for complete in (True, False)]
+    assert [decode(encode(one, KEY), SERVER, KEY) for one in made] == made
+    assert Positions(SERVER, feeds) == made[0] != made[1]
+
+
 def test_the_order_in_which_feeds_are_named_makes_no_other_cursor() -> None:
     backwards = dict(reversed(SAID.feeds.items()))
     assert encode(Positions(SERVER, backwards), KEY) == TEXT

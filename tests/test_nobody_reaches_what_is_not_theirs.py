@@ -53,7 +53,7 @@ def verbs_of(collection: Collection) -> list[str]:
 
 
 MATRIX = {f"{name}_{verb}": (c, verb) for name, c in COLLECTIONS.items() for verb in verbs_of(c)}
-OTHERS = {"hand_area_over", "delete_enclave", "delete_grant", "delete_person", "delete_replica"}
+OTHERS = {"hand_area_over", "list_phones", "delete_enclave", "delete_grant", "delete_person", "delete_replica"}
 BY_ID = {o["operationId"] for o in operations(document()) if "{" in path_of(o["operationId"])[1]}
 
 
@@ -161,6 +161,13 @@ async def of_handover(matrix: Matrix, caller: Caller, place: str) -> Asked:
     return Asked(id, "yes" if may else "seen" if seen else "no", {"json": body})
 
 
+async def of_phones(matrix: Matrix, caller: Caller, place: str) -> Asked:
+    """Of an area that one administers."""
+    area = AREAS.get(place)
+    may = area and caller.has({"admin", "system"}, area)
+    return Asked(matrix.world.areas[area] if area else NEW_ID(), "yes" if may else "no", {})
+
+
 async def of_enclave(matrix: Matrix, caller: Caller, place: str) -> Asked:
     """Whoever administers where it is served, or where it lies on paper."""
     if place in ("parent", "nonexistent"):
@@ -198,6 +205,7 @@ async def of_replica(matrix: Matrix, caller: Caller, place: str) -> Asked:
 
 OF_OTHERS: Any = {
     "hand_area_over": of_handover,
+    "list_phones": of_phones,
     "delete_enclave": of_enclave,
     "delete_grant": of_grant,
     "delete_person": of_person,

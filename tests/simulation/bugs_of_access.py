@@ -20,7 +20,8 @@ def _standing(in_force: Any) -> Any:
     from app.access import with_followed  # noqa: PLC0415
     from app.identity.sign_ins import signed_in  # noqa: PLC0415
 
-    columns = (pull._REPLICA.c.seen_at, pull._REPLICA.c.received, pull._SERVER.c.epoch)
+    phone = pull._REPLICA.c
+    columns = (phone.seen_at, phone.holdings_sum, phone.received, pull._SERVER.c.epoch)
     with instead("app.access._in_force", in_force):
         return with_followed(signed_in(sa.bindparam("sign_in")).add_columns(*columns).join(pull._SERVER, sa.true()))
 
