@@ -94,7 +94,8 @@ async def enclaves_under(
     home, there = _ENCLAVE.c.administrative_home, _ENCLAVE.c.administrative_id
     administrative = sa.and_(_ADMINISTRATIVE.c.home == home, _ADMINISTRATIVE.c.id == there)
     below = [one.c.path.startswith(path) for path in paths for one in (_ENCLAVED, _ADMINISTRATIVE)]
-    found = sa.select(_ENCLAVE).join(_ENCLAVED, area).join(_ADMINISTRATIVE, administrative)
+    # Of the two areas somebody may see only one.
+    found = sa.select(_ENCLAVE).outerjoin(_ENCLAVED, area).outerjoin(_ADMINISTRATIVE, administrative)
     asked = [_ENCLAVE.c.id == id] if id is not None else []
     if before is not None:
         asked.append(_ENCLAVE.c.id < before)

@@ -122,7 +122,8 @@ async def seen_grants(
     if before is not None:
         asked.append(_GRANT.c.id < before)
     area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
-    found = sa.select(_GRANT).join(_AREA, area).where(sa.or_(mine, *below), *asked)
+    # One's own also where one no longer sees the area.
+    found = sa.select(_GRANT).outerjoin(_AREA, area).where(sa.or_(mine, *below), *asked)
     return await transaction.rows(found.order_by(_GRANT.c.id.desc()).limit(most))
 
 

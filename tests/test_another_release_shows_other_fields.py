@@ -42,7 +42,7 @@ class Place:
     people: list[UUID]
 
     async def heads(self) -> dict[int, int]:
-        async with self.world.context.database.snapshot() as snapshot:
+        async with self.world.context.database.snapshot("server") as snapshot:
             return {row.id: row.head for row in await snapshot.rows(sa.select(FEED.c.id, FEED.c.head))}
 
     async def drift(self) -> list[str]:
