@@ -189,6 +189,8 @@ class Matrix:
         since = self.world.context.seams.now() + timedelta(days=9)
         areas = {"area_id": self.world.areas[area], "administrative_id": self.world.areas[administrative]}
         async with self.world.context.database.transaction() as transaction:
+            # The last one showed nobody anything: no grace of it is in the way.
+            await transaction.execute(sa.delete(ENCLAVE).where(ENCLAVE.c.area_id == areas["area_id"]))
             row = await add_enclave(
                 transaction,
                 self.world.context,
