@@ -1,4 +1,5 @@
-"""What people may do where. Beside grants.py and follows.py, which write them down, the sole reader of grants.
+"""What people may do where. Beside grants.py and follows.py, which write them down, the sole reader of grants in
+Python; on PostgreSQL wall.py says once more, in SQL, who may read what.
 
 Access is decided when a record is written, by the feeds that list it; reading is following a feed.
 A grant's rows in `follow` carry its dates, so that it begins and ends by itself.

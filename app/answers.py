@@ -29,7 +29,7 @@ async def record_answer(
     context: Context, caller: Caller, collection: Collection, id: UUID, status: int = 200, known: Tags | None = None
 ) -> Response:
     """The record as it is now, with its ETag; 304 where that is among the `known` ones. Raises not_found."""
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         stored = await get_record(snapshot, context, caller.person_id, collection, id)
     headers = {"ETag": f'"{stored.rev}"'}
     if known is not None and names(known, stored.rev):

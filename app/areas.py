@@ -98,6 +98,12 @@ async def areas_by_id(
     return found
 
 
+async def living_areas(transaction: Transaction, ids: Collection[UUID]) -> dict[UUID, Area]:
+    """Those that nobody has deleted: something new can be said of them."""
+    living = sa.select(_AREA).where(_AREA.c.id.in_(ids), _AREA.c.deleted_at.is_(None))
+    return {row.id: as_area(row) for row in await transaction.rows(living)}
+
+
 async def find_area(transaction: Transaction, code: str) -> Area | None:
     """The area with this code; the nearest to the root where several have it."""
     statement = sa.select(_AREA).where(_AREA.c.code == code, _AREA.c.deleted_at.is_(None))

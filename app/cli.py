@@ -26,11 +26,14 @@ RoleOption = Annotated[RoleName, typer.Option("--role")]
 
 
 @app.command()
-def migrate() -> None:
-    """Bring the database to this version's schema. The embedded SQLite does so by itself."""
+def migrate(partitions: Annotated[int | None, typer.Option(min=2, max=1024, metavar="N")] = None) -> None:
+    """Bring the database to this version's schema. The embedded SQLite does so by itself.
+
+    With --partitions an empty database on PostgreSQL is cut into N parts by community, for good.
+    """
     from app.commands import running
 
-    running.migrate()
+    running.migrate(partitions)
 
 
 @app.command()

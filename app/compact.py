@@ -19,7 +19,7 @@ _MARK: sa.Table = FeedMark.__table__  # type: ignore[attr-defined]
 
 async def compact(context: Context, days: int = RETENTION_DAYS) -> int:
     """One transaction a feed; how many tombstones and departures went."""
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot("server") as snapshot:
         feeds = await snapshot.rows(sa.select(_FEED.c.home, _FEED.c.id).order_by(_FEED.c.id))
     forgotten = 0
     for feed in feeds:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
-from app.database import Database
+from app.database import Database, SeenBy
 from sync.seams import Seams
 
 
@@ -20,6 +20,10 @@ class Context:
     seams: Seams
     key: bytes
     server_id: UUID
+
+    def seen_by(self, person: UUID) -> SeenBy:
+        """Whoever something is read for, now."""
+        return SeenBy(person, self.seams.now())
 
     def subkey(self, purpose: str) -> bytes:
         """32 bytes for one purpose, so that no signature means anything elsewhere."""

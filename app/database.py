@@ -8,8 +8,9 @@ postgres.py and sqlite.py.
 import abc
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, NamedTuple, TypeVar
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -23,6 +24,18 @@ from sync.seams import Seams
 
 T = TypeVar("T")
 Rows = Sequence[Mapping[str, Any]]
+
+
+class SeenBy(NamedTuple):
+    """Whose feeds are read, and as they are followed when."""
+
+    person: UUID
+    now: datetime
+
+
+Viewer = SeenBy | Literal["nobody", "server"]
+"""For whom rows are read: a person; nobody yet, while it is asked who calls; or the server's own work, which sees all.
+On PostgreSQL a second wall (wall.py) keeps from the first two what isn't theirs."""
 
 REPEATABLE = ("40001", "40P01", "23505", "55P03", "57P01", "57P02", "57P03")
 """Serialisation failure, deadlock, duplicate key, lock timeout, server going down: try again."""
@@ -120,6 +133,10 @@ class Transaction(Reader):
         """What fails inside is undone; what came before stays."""
         return self.connection.begin_nested()
 
+    def seen_by(self, viewer: SeenBy) -> AbstractAsyncContextManager[None]:
+        """What is read inside is read for somebody, although the transaction writes."""
+        return nullcontext()
+
     @abc.abstractmethod
     def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:
         """Is this a member of the set in a JSON column?"""
@@ -152,11 +169,11 @@ class Database(abc.ABC):
         """A transaction that may write; commits at the end, rolls back on an exception."""
 
     @abc.abstractmethod
-    def snapshot(self) -> AbstractAsyncContextManager[Transaction]:
+    def snapshot(self, viewer: Viewer) -> AbstractAsyncContextManager[Transaction]:
         """A read-only transaction that sees one moment."""
 
     @abc.abstractmethod
-    def glance(self) -> AbstractAsyncContextManager[Reader]:
+    def glance(self, viewer: Viewer) -> AbstractAsyncContextManager[Reader]:
         """For a statement or two without a transaction: on PostgreSQL each sees a moment of its own."""
 
     @abc.abstractmethod

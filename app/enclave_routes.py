@@ -69,7 +69,7 @@ async def list_enclaves(
 
     Those that are served, or lie on paper, in the areas of secretaries and administrators, the ended ones included.
     """
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         paths = await paths_under(snapshot, caller.person_id, READ_GRANTS, context.seams.now)
         found = await enclaves_under(snapshot, paths, before=asked.before, most=asked.limit + 1)
     rows, following = page_of(found, request, response, asked)

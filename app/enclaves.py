@@ -12,8 +12,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import held_paths_under
-from app.areas import Area, areas_by_id
+from app.access import GRACE, held_paths_under
+from app.areas import Area, areas_by_id, living_areas
 from app.collections import COLLECTIONS
 from app.collections.base import ADMINS
 from app.context import Context
@@ -42,8 +42,8 @@ async def add_enclave(
 ) -> Any:
     """The area administratively lies there, from now unless `since` says otherwise; the row.
 
-    Who says so administers both. Raises not_permitted, reference_not_found, enclave_unfit, dates_backward and
-    enclave_overlaps.
+    Who says so administers both. One that begins later waits until the grace of the last is over. Raises
+    not_permitted, reference_not_found, enclave_unfit, dates_backward and enclave_overlaps.
     """
     paths = await held_paths_under(transaction, person, ADMINS, context.seams.now)
     if not paths:
@@ -54,7 +54,8 @@ async def add_enclave(
     since = since or now
     if until is not None and until <= max(since, now):
         raise wrong_field("dates_backward", "until")
-    if await _lasts_at(transaction, area, now):
+    # One that begins later takes the place of what carries the grace of the last.
+    if await is_enclave(transaction, area.path, now - GRACE if since > now else now):
         raise wrong_field("enclave_overlaps", "area_id")
     enclave: dict[str, Any] = {
         "id": context.seams.new_id(),
@@ -93,7 +94,8 @@ async def enclaves_under(
     home, there = _ENCLAVE.c.administrative_home, _ENCLAVE.c.administrative_id
     administrative = sa.and_(_ADMINISTRATIVE.c.home == home, _ADMINISTRATIVE.c.id == there)
     below = [one.c.path.startswith(path) for path in paths for one in (_ENCLAVED, _ADMINISTRATIVE)]
-    found = sa.select(_ENCLAVE).join(_ENCLAVED, area).join(_ADMINISTRATIVE, administrative)
+    # Of the two areas somebody may see only one.
+    found = sa.select(_ENCLAVE).outerjoin(_ENCLAVED, area).outerjoin(_ADMINISTRATIVE, administrative)
     asked = [_ENCLAVE.c.id == id] if id is not None else []
     if before is not None:
         asked.append(_ENCLAVE.c.id < before)
@@ -102,7 +104,7 @@ async def enclaves_under(
 
 
 async def _both(transaction: Transaction, area: UUID, administrative: UUID, paths: Sequence[str]) -> tuple[Area, Area]:
-    found = await areas_by_id(transaction, None, {area, administrative})
+    found = await living_areas(transaction, {area, administrative})
     for id, field in ((area, "area_id"), (administrative, "administrative_id")):
         if id not in found or not any(found[id].path.startswith(path) for path in paths):
             raise wrong_field("reference_not_found", field)
@@ -118,9 +120,19 @@ def _require_fitting(area: Area, administrative: Area) -> None:
         raise wrong_field("enclave_unfit", "administrative_id")
 
 
-async def _lasts_at(transaction: Transaction, area: Area, now: datetime) -> bool:
-    """Is it, or what lies below or above it, an enclave that hasn't ended?"""
+async def require_one_at_a_time(transaction: Transaction, moved: str, parent: str, now: datetime) -> None:
+    """What moves must not bring an enclave of its own into another. Raises enclave_overlaps."""
     of = sa.and_(_ENCLAVED.c.home == _ENCLAVE.c.area_home, _ENCLAVED.c.id == _ENCLAVE.c.area_id)
-    near = sa.or_(_ENCLAVED.c.path.startswith(area.path), sa.literal(area.path).startswith(_ENCLAVED.c.path))
-    found = sa.select(_ENCLAVE.c.id).join(_ENCLAVED, of).where(lasting(_ENCLAVE, now), near)
+    found = sa.select(_ENCLAVE.c.id).join(_ENCLAVED, of).where(lasting(_ENCLAVE, now))
+    brought = sa.exists(found.where(_ENCLAVED.c.path.startswith(moved)))
+    there = sa.exists(found.where(sa.literal(parent).startswith(_ENCLAVED.c.path)))
+    if await transaction.first(sa.select(1).where(brought, there)) is not None:
+        raise wrong_field("enclave_overlaps", "to")
+
+
+async def is_enclave(transaction: Transaction, path: str, since: datetime) -> bool:
+    """Is what lies at this path, or something below or above it, an enclave that hadn't ended then?"""
+    of = sa.and_(_ENCLAVED.c.home == _ENCLAVE.c.area_home, _ENCLAVED.c.id == _ENCLAVE.c.area_id)
+    near = sa.or_(_ENCLAVED.c.path.startswith(path), sa.literal(path).startswith(_ENCLAVED.c.path))
+    found = sa.select(_ENCLAVE.c.id).join(_ENCLAVED, of).where(lasting(_ENCLAVE, since), near)
     return await transaction.first(found.limit(1)) is not None

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from app.areas import Area
 from app.collections import COLLECTIONS
 from app.database import FeedStep, Listed, Transaction
-from app.follows import follow_new_feeds, masked_readers_over
+from app.follows import follow_new_feeds, masked_readers_over, touched
 from app.listing import as_listed, head_of, new_tag
 from app.loading import load_feeds
 from app.tables import Feed, FeedEntry, Server
@@ -52,10 +52,10 @@ async def _open_owned(transaction: Transaction, areas: Sequence[Area]) -> list[i
 
 
 async def open_masked_feeds(transaction: Transaction, seams: Seams, path: str) -> list[int]:
-    """Of every building at or below this path that a helper has a role over, now or later: those not open yet."""
-    owner = sa.and_(_AREA.c.id == _FEED.c.owner_id, _AREA.c.path.startswith(path))
+    """Of every building that this path concerns and a helper has a role over, now or later: those not open yet."""
     wanted = (_FEED.c.audience == "staff", _FEED.c.views == 0, masked_readers_over(_AREA.c.path, seams.now()))
-    which = sa.select(_FEED.c.home, _FEED.c.id, _FEED.c.owner_id).join(_AREA, owner).where(*wanted)
+    concerned = sa.select(_FEED.c.home, _FEED.c.id, _FEED.c.owner_id).where(_FEED.c.id.in_(touched(path)))
+    which = concerned.join(_AREA, _AREA.c.id == _FEED.c.owner_id).where(*wanted)
     # Held until this commits: a push that waits for one of them finds the view open.
     staff = await transaction.rows(which.order_by(_FEED.c.id).with_for_update(of=_FEED))
     if not staff:

@@ -63,7 +63,8 @@ def should_follow(now: datetime) -> sa.Select[Any]:
     """The rows of every grant, ended ones too, as the tree and its enclaves are now.
 
     A grant follows every feed that its role reads and whose owner lies where it reaches; and as a reader the reference
-    feeds of the areas in which that lies. What it reaches in two ways has one row, as long as both together.
+    feeds of the areas in which that lies. What it reaches in two ways has one row, as long as both together and without
+    gaps: only codes and areas are, since an area is one enclave at a time.
     """
     reached = _reached(now)
     below = _OWNER.c.path.startswith(reached.c.path)
@@ -107,8 +108,10 @@ async def follow_granted(transaction: Transaction, grant: UUID, now: datetime) -
 
 
 async def follow_new_feeds(transaction: Transaction, feeds: Some[int], now: datetime) -> None:
-    """Feeds that were just opened are followed by whoever already has a grant over their owner."""
-    await _follow(transaction, should_follow(now).where(_FEED.c.id.in_(feeds)))
+    """Feeds that were just opened are followed by whoever has a grant over their owner, and by none that has ended:
+    nobody gets the grace of what they never had.
+    """
+    await _follow(transaction, should_follow(now).where(_FEED.c.id.in_(feeds), lasting(_GRANT, now)))
 
 
 async def _follow(transaction: Transaction, rows: sa.Select[Any]) -> None:
@@ -121,16 +124,22 @@ def given() -> sa.ColumnElement[bool]:
     return sa.exists(sa.select(1).where(*theirs).correlate(_FOLLOW))
 
 
+def begun() -> sa.ColumnElement[bool]:
+    """Had the grant begun when they began to follow by it?"""
+    begun = (_GRANT.c.id == _FOLLOW.c.grant_id, _GRANT.c.since <= _FOLLOW.c.since)
+    return sa.exists(sa.select(1).where(*begun).correlate(_FOLLOW))
+
+
 async def follow_moved(transaction: Transaction, path: str, now: datetime) -> None:
     """Who reaches what lies at or below this path has changed: rows that no longer hold end, those that now do begin.
 
     Grants that have ended begin nothing: nobody gets the grace of what they never had.
     """
-    touched = _touched(path)
-    due = should_follow(now).where(_FEED.c.id.in_(touched), lasting(_GRANT, now)).subquery()
+    feeds = touched(path)
+    due = should_follow(now).where(_FEED.c.id.in_(feeds), lasting(_GRANT, now)).subquery()
     # 1. What is followed and no longer due.
     key = sa.tuple_(*(_FOLLOW.c[name] for name in _KEY))
-    over = (_FOLLOW.c.feed_id.in_(touched), lasting(_FOLLOW, now), key.not_in(sa.select(*(due.c[n] for n in _KEY))))
+    over = (_FOLLOW.c.feed_id.in_(feeds), lasting(_FOLLOW, now), key.not_in(sa.select(*(due.c[n] for n in _KEY))))
     await transaction.execute(sa.update(_FOLLOW).where(*over).values(until=now))
     # 2. What is due and not followed, or not as long, or in another role.
     same = sa.and_(*(_FOLLOW.c[name] == due.c[name] for name in _KEY), lasting(_FOLLOW, now))
@@ -146,7 +155,7 @@ async def follow_moved(transaction: Transaction, path: str, now: datetime) -> No
     await _follow(transaction, sa.select(*columns).outerjoin(_FOLLOW, same).where(other))
 
 
-def _touched(path: str) -> sa.Select[Any]:
+def touched(path: str) -> sa.Select[Any]:
     """The feeds of what lies at or below this path, and of the enclaves that do, or that are administered there."""
     moved = sa.or_(_ENCLAVED.c.path.startswith(path), _ADMINISTRATIVE.c.path.startswith(path))
     in_enclave = sa.or_(
@@ -158,10 +167,8 @@ def _touched(path: str) -> sa.Select[Any]:
     return sa.select(feeds.subquery().c.id)
 
 
-async def followers_below(transaction: Transaction, path: str, now: datetime) -> set[tuple[UUID, int]]:
-    """(person, feed) of whoever follows now what is owned at or below this path."""
-    feed = sa.and_(_FEED.c.home == _FOLLOW.c.home, _FEED.c.id == _FOLLOW.c.feed_id)
-    pairs = sa.select(_FOLLOW.c.person_id, _FOLLOW.c.feed_id).distinct().join(_FEED, feed)
-    owned = pairs.join(_OWNER, _OF_OWNER).where(_OWNER.c.path.startswith(path))
-    found = owned.where(in_force(_FOLLOW, now))
+async def followers_touched(transaction: Transaction, path: str, now: datetime) -> set[tuple[UUID, int]]:
+    """(person, feed) of whoever follows now what a change at this path concerns."""
+    pairs = sa.select(_FOLLOW.c.person_id, _FOLLOW.c.feed_id).distinct()
+    found = pairs.where(_FOLLOW.c.feed_id.in_(touched(path)), in_force(_FOLLOW, now))
     return {(row.person_id, row.feed_id) for row in await transaction.rows(found)}

@@ -76,7 +76,7 @@ async def list_grants(
 
     One's own grants; secretaries and administrators see those over their areas too, the ended ones included.
     """
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         paths = await paths_under(snapshot, caller.person_id, READ_GRANTS, context.seams.now)
         which = {"person_id": asked.person_id, "area_id": asked.area_id}
         seen = Seen(caller.person_id, paths)

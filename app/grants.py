@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.areas import Area, areas_by_id
+from app.areas import Area, areas_by_id, living_areas
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
@@ -46,7 +46,7 @@ async def add_grant(
     who = sa.select(_PERSON.c.id).where(_PERSON.c.id == person_id, _PERSON.c.disabled_at.is_(None))
     if await transaction.first(who) is None:
         raise wrong_field("reference_not_found", "person_id")
-    area = (await areas_by_id(transaction, None, [area_id])).get(area_id)
+    area = (await living_areas(transaction, [area_id])).get(area_id)
     if area is None:
         raise wrong_field("reference_not_found", "area_id")
     _require_fitting(role, area, since, until)
@@ -122,7 +122,8 @@ async def seen_grants(
     if before is not None:
         asked.append(_GRANT.c.id < before)
     area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
-    found = sa.select(_GRANT).join(_AREA, area).where(sa.or_(mine, *below), *asked)
+    # One's own also where one no longer sees the area.
+    found = sa.select(_GRANT).outerjoin(_AREA, area).where(sa.or_(mine, *below), *asked)
     return await transaction.rows(found.order_by(_GRANT.c.id.desc()).limit(most))
 
 

@@ -12,14 +12,15 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.access import held_paths_under
-from app.areas import Area, as_area
+from app.areas import Area, living_areas
 from app.batch import Actor, Incoming
 from app.collections import COLLECTIONS
 from app.collections.base import ADMINS
 from app.context import Context
 from app.database import Transaction
+from app.enclaves import require_one_at_a_time
 from app.feeds import open_masked_feeds
-from app.follows import follow_moved, followers_below
+from app.follows import follow_moved, followers_touched
 from app.problems import Problem, require_taken, wrong_field
 from app.receive import receive
 from app.tables import Feed, FeedEntry, Replica
@@ -69,7 +70,7 @@ async def hand_over(context: Context, person: UUID, area: UUID, to: UUID, *, dry
     """Gives the area to another parent, in one transaction; a dry run does it and undoes it.
 
     Raises not_found, not_permitted, reference_not_found, handover_to_itself, handover_cycle, handover_across and
-    handover_too_deep.
+    handover_too_deep, and enclave_overlaps.
     """
 
     async def work(transaction: Transaction) -> Report:
@@ -96,7 +97,8 @@ async def _hand_over(
     held = next(row for row in subtree if row.id == area)
     _require_possible(moved, parent, held.parent_id)
     now = context.seams.now()
-    before = await followers_below(transaction, moved.path, now)
+    await require_one_at_a_time(transaction, moved.path, parent.path, now)
+    before = await followers_touched(transaction, moved.path, now)
     # 2. Its place, and that of all below it.
     path = f"{parent.path}{area.hex}/"
     rest = sa.func.substr(_AREA.c.path, len(moved.path) + 1)
@@ -105,7 +107,7 @@ async def _hand_over(
     # 3. Who follows what, from now on.
     await open_masked_feeds(transaction, context.seams, path)
     await follow_moved(transaction, path, now)
-    after = await followers_below(transaction, path, now)
+    after = await followers_touched(transaction, path, now)
     # 4. The area itself, through the one write path, which ends in the feeds' locks.
     report = await _report(transaction, path, len(subtree), before - after, after - before, counting=counting)
     write = Write(COLLECTIONS["areas"], moved.home, area, "update", held.rev, {"parent_id": str(to)})
@@ -117,8 +119,7 @@ async def _hand_over(
 
 async def _both(transaction: Transaction, area: UUID, to: UUID, paths: Sequence[str]) -> tuple[Area, Area]:
     """The area and its new parent."""
-    wanted = sa.select(_AREA).where(_AREA.c.id.in_([area, to]), _AREA.c.deleted_at.is_(None))
-    found = {row.id: as_area(row) for row in await transaction.rows(wanted)}
+    found = await living_areas(transaction, [area, to])
     seen = {id: one for id, one in found.items() if any(one.path.startswith(path) for path in paths)}
     if area not in seen:
         raise Problem("not_found")

@@ -96,7 +96,7 @@ class HoldingPhoneList(BaseModel):
     responses=succeeds(200)
     | answers(
         *(SIGNED_IN, STORED, PARSED_BODY, "bad_json", "not_permitted", "not_found", "reference_not_found"),
-        *("handover_to_itself", "handover_cycle", "handover_across", "handover_too_deep"),
+        *("handover_to_itself", "handover_cycle", "handover_across", "handover_too_deep", "enclave_overlaps"),
     ),
 )
 async def hand_area_over(id: AreaId, body: Handover, caller: CallerDep, context: ContextDep) -> HandoverReport:

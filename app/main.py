@@ -56,6 +56,7 @@ ROUTERS = (
 
 COLLECTED_AFTER = (20_000, 20, 20)
 """Objects that come and go before the collector looks: a push makes tens of thousands, and no cycles among them."""
+REBUILT_AGAIN_SECONDS = 60
 PLACES_PER_CONNECTION = 2
 """Requests that work at once: while one waits for the store, another reads its body or writes its answer."""
 
@@ -109,9 +110,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _rebuild(context: Context) -> None:
-    """Beside serving. What fails is done at the next start."""
-    try:
-        if listed := await rebuild_views(context):
-            Log.info("views_rebuilt", count=listed)
-    except Exception as error:
-        Log.error("views_not_rebuilt", error_kind=type(error).__name__)
+    """Beside serving, until it is done: a store that fails now may serve again in a minute."""
+    while True:
+        try:
+            if listed := await rebuild_views(context):
+                Log.info("views_rebuilt", count=listed)
+            return
+        except Exception as error:
+            Log.error("views_not_rebuilt", error_kind=type(error).__name__)
+            await context.seams.sleep(REBUILT_AGAIN_SECONDS)

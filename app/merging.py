@@ -29,10 +29,11 @@ async def _merge(transaction: Transaction, context: Context, asked: Asked, into:
     if into == id:
         raise wrong_field("merge_into_itself", "into")
     # 1. What one may see of both.
-    seen = await find_record(transaction, context, asked.person, collection, id)
+    async with transaction.seen_by(context.seen_by(asked.person)):
+        seen = await find_record(transaction, context, asked.person, collection, id)
+        other = await find_record(transaction, context, asked.person, collection, into)
     if seen is None:
         raise Problem("not_found")
-    other = await find_record(transaction, context, asked.person, collection, into)
     # 2. Both are held, in their order: of two equal requests at once, the second has waited here for the first.
     held = await _hold(transaction, asked, seen.home, [id, into])
     if await taken_before(transaction, context, asked, seen.home):

@@ -74,7 +74,7 @@ async def list_mutations(
         last = sa.select(_RECEIVED.c.received_at, _RECEIVED.c.id).where(*mine, _RECEIVED.c.id == asked.before)
         mine.append(place < last.order_by(_RECEIVED.c.received_at).limit(1).scalar_subquery())
     newest = sa.select(_RECEIVED).where(*mine).order_by(_RECEIVED.c.received_at.desc(), _RECEIVED.c.id.desc())
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         found = await snapshot.rows(newest.limit(asked.limit + 1))
     rows, following = page_of(found, request, response, asked)
     return MutationList(mutations=[_as_view(row) for row in rows], next=following)

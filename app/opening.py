@@ -13,6 +13,7 @@ from app.postgres import Postgres
 from app.schema import ensure_server_row, migrate, schema_is_at_head
 from app.settings import Settings
 from app.sqlite import Sqlite
+from app.wall import gaps_in_wall
 from sync.seams import Seams
 
 SHORTEST_KEY = 32
@@ -35,6 +36,8 @@ async def open_context(settings: Settings, seams: Seams) -> Context:
             await migrate(database)
         elif not await schema_is_at_head(database):
             raise CannotOpen("The database is not at this version's schema. Run `qiaomen migrate` first.")
+        elif gaps := await gaps_in_wall(database):
+            raise CannotOpen(f"Row-level security is not in force ({', '.join(gaps)}). Run `qiaomen migrate`.")
         key = find_key(settings, seams)
         return Context(database, seams, key, await ensure_server_row(database, seams))
     except BaseException:
@@ -61,7 +64,7 @@ def open_database(settings: Settings, seams: Seams) -> Database:
 
 async def require_version(database: Database) -> None:
     """PostgreSQL 15 or newer; SQLite comes with Python."""
-    async with database.snapshot() as snapshot:
+    async with database.snapshot("server") as snapshot:
         version = snapshot.connection.dialect.server_version_info or (0,)
         if isinstance(database, Postgres) and int(version[0]) < OLDEST_POSTGRES:
             raise CannotOpen(f"PostgreSQL {version[0]} is too old; this needs {OLDEST_POSTGRES} or newer.")

@@ -79,7 +79,7 @@ async def list_people(
 
     Every account, the disabled ones too; for system, security and audit administrators.
     """
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         await _require(snapshot, context, caller.person_id, APART)
         found = await people_seen(snapshot, asked.before, asked.limit + 1)
     rows, following = page_of(found, request, response, asked)
@@ -97,7 +97,7 @@ async def post_person(body: NewPerson, caller: CallerDep, context: ContextDep) -
 
     Made by a system administrator. The account by itself may do nothing.
     """
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         await _require(snapshot, context, caller.person_id, SYSTEM)
     # Outside any transaction: 20 ms of hashing must hold no lock and no connection.
     password = await hash_password(body.password, context.seams.random_bytes(16))

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from app.database import Database, Reader, close_engine
+from app.database import Database, Reader, Viewer, close_engine
 from app.postgres_transaction import PostgresReader, PostgresTransaction
+from app.viewing import READER, as_named, reading_for
 from sync.seams import Seams
 
 
@@ -46,15 +47,16 @@ class Postgres(Database):
             max_size=pool_size,
             init=_set_codec,
             reset=_leave_as_is,
-            server_settings=_PLANNER,
+            server_settings={**_PLANNER, **_GLANCING},
         )
         self._glances: asyncpg.Pool | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[PostgresTransaction]:
         return self._begin("BEGIN ISOLATION LEVEL READ COMMITTED")
 
-    def snapshot(self) -> AbstractAsyncContextManager[PostgresTransaction]:
-        return self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    def snapshot(self, viewer: Viewer) -> AbstractAsyncContextManager[PostgresTransaction]:
+        words = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        return self._begin(words if viewer == "server" else f"{words}; {reading_for(viewer)}")
 
     @asynccontextmanager
     async def _begin(self, words: str) -> AsyncIterator[PostgresTransaction]:
@@ -72,20 +74,24 @@ class Postgres(Database):
                 raise
 
     @asynccontextmanager
-    async def glance(self) -> AsyncIterator[Reader]:
+    async def glance(self, viewer: Viewer) -> AsyncIterator[Reader]:
+        if viewer == "server":  # once a second: it needs no way of its own
+            async with self.snapshot(viewer) as snapshot:
+                yield snapshot
+            return
         # A pool of the driver's own: SQLAlchemy's takes longer to hand out a connection than a glance takes.
         if self._glances is None:
             self._glances = await self._open_glances()  # connects to nothing yet, so nobody comes in between
         async with self._glances.acquire() as driver:
             try:
-                yield PostgresReader(driver)
+                yield PostgresReader(driver, None if viewer == "nobody" else as_named(viewer))
             except asyncio.CancelledError:
                 # A statement that was parsed and never run holds its tables, against any migration.
                 driver.terminate()
                 raise
 
     async def durability_fault(self) -> str | None:
-        async with self.snapshot() as snapshot:
+        async with self.snapshot("server") as snapshot:
             for name in ("fsync", "synchronous_commit", "full_page_writes"):
                 row = await snapshot.first(sa.text(f"SHOW {name}"))
                 if row is None or row[0] == "off":
@@ -94,7 +100,7 @@ class Postgres(Database):
 
     async def system(self) -> str | None:
         statement = "SELECT s.system_identifier, c.timeline_id FROM pg_control_system() s, pg_control_checkpoint() c"
-        async with self.snapshot() as snapshot:
+        async with self.snapshot("server") as snapshot:
             row = await snapshot.first(sa.text(statement))
         return f"{row.system_identifier}/{row.timeline_id}" if row else None
 
@@ -106,6 +112,8 @@ class Postgres(Database):
 
 _PLANNER = {"jit": "off", "enable_bitmapscan": "off", "enable_seqscan": "off"}
 """What is read is found by an index, in its order. A plan made while a table was young says otherwise, and stays."""
+_GLANCING = {"role": READER, "plan_cache_mode": "force_generic_plan"}
+"""Reads through the wall, with which a statement takes longer to plan than to run: each is planned once."""
 
 
 async def _driver_of(connection: AsyncConnection) -> Any:

@@ -21,10 +21,12 @@ from app.database import (
     Reader,
     Rows,
     Scanned,
+    SeenBy,
     Transaction,
     ViewOpened,
     values_of,
 )
+from app.viewing import naming, reading_for
 
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 
@@ -46,11 +48,14 @@ class Row(asyncpg.Record):
 class PostgresReader(Reader):
     """Speaks with the driver itself: what SQLAlchemy adds to a statement costs more than the statement."""
 
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
+    def __init__(self, driver: Any, named: tuple[str, ...] | None = None) -> None:
+        """Each statement that is driven says for whom it reads, where that is `named`."""
+        self.driver, self.named = driver, named
 
     async def drive(self, statement: str, *parameters: Any) -> list[Any]:
         """One statement in PostgreSQL's words; the driver keeps it prepared."""
+        if self.named:
+            statement, parameters = naming(statement, len(parameters)), (*parameters, *self.named)
         rows: list[Any] = await self.driver.fetch(statement, *parameters, record_class=Row)
         return rows
 
@@ -91,6 +96,12 @@ class PostgresTransaction(PostgresReader, Transaction):
             await self.say("ROLLBACK TO here; RELEASE here")
             raise
         await self.say("RELEASE here")
+
+    @asynccontextmanager
+    async def seen_by(self, viewer: SeenBy) -> AsyncIterator[None]:
+        await self.say(reading_for(viewer))
+        yield
+        await self.say("RESET ROLE")
 
     def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:
         return sa.type_coerce(column, JSONB).contains([member])
@@ -177,12 +188,15 @@ CROSS JOIN LATERAL (
 """
 
 # One statement, so one moment. Its first row says how many of the feeds are where they were seen: entries
-# beside a head that isn't theirs would make a page that the server never was at.
+# beside a head that isn't theirs would make a page that the server never was at. (OFFSET: each feed is looked up by its
+# key, and where feeds are in partitions, in its own.)
 _PAGE_ROWS = """
 SELECT NULL::bigint AS feed_id, count(*) AS seq, NULL::bytea AS body
-FROM feed
-JOIN unnest($1::uuid[], $2::bigint[], $4::bigint[], $5::bigint[]) AS seen(home, id, tag, horizon)
-    USING (home, id, tag, horizon)
+FROM unnest($1::uuid[], $2::bigint[], $4::bigint[], $5::bigint[]) AS seen(home, id, tag, horizon)
+CROSS JOIN LATERAL (
+    SELECT FROM feed
+    WHERE home = seen.home AND id = seen.id AND tag = seen.tag AND horizon = seen.horizon OFFSET 0
+) AS still
 UNION ALL (
     SELECT feed_id, seq, body FROM (
         SELECT feed_id, seq, body, length(body) AS size, sum(length(body)) OVER (ROWS UNBOUNDED PRECEDING) AS bytes

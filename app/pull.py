@@ -89,9 +89,9 @@ async def _read_at_one_moment(
     third time in a snapshot, where nothing moves."""
     for _ in range(2):
         with suppress(Moved):
-            async with context.database.glance() as store:
+            async with context.database.glance(context.seen_by(claims.person_id)) as store:
                 return await _read(context, store, claims, body, read)
-    async with context.database.snapshot() as store:
+    async with context.database.snapshot(context.seen_by(claims.person_id)) as store:
         return await _read(context, store, claims, body, read)
 
 

@@ -29,7 +29,9 @@ BATCH = 200
 """Records locked at a time."""
 PAUSE = 0.05
 """Seconds between two batches: whoever waits for a record of one comes first."""
-_PROBES = ("", "明", "李四", "王小四", "13812345678", "11010519491231002X", None)
+RELEASE = 1
+"""Raised with whatever changes what is shown: of two releases that are served at once, the newer has its way."""
+_PROBES = ("", "明", "李四", "王小四", "13812345678", "11010519491231002X", "1949-12-31", 7, True, None)
 _REBUILD: sa.Table = Rebuild.__table__  # type: ignore[attr-defined]
 
 
@@ -50,10 +52,11 @@ async def rebuild_views(context: Context) -> int:
 
 
 def fingerprint_of(collection: Collection) -> str:
-    """Another one for another set of fields, or other masks."""
+    """Another one for other fields, other masks, or other feeds."""
+    listed = [collection.audience, collection.lists_in]
     fields = {name: (spec.kind.__name__, spec.default) for name, spec in collection.fields.items()}
     masks = {name: [mask(probe) for probe in _PROBES] for name, mask in collection.helper_view.items()}
-    return hashlib.sha256(json.dumps([fields, masks], sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([listed, fields, masks], sort_keys=True).encode()).hexdigest()[:32]
 
 
 async def _next_batch(context: Context, collection: Collection) -> tuple[bool, int]:
@@ -79,14 +82,15 @@ async def _next_batch(context: Context, collection: Collection) -> tuple[bool, i
 
 
 async def _state_of(transaction: Transaction, collection: Collection) -> Any:
-    """How far this release has come, held until this commits; at the beginning where another release was here last."""
+    """How far this release has come, held until this commits; None where a newer one has been here."""
     name, fingerprint = collection.name, fingerprint_of(collection)
-    mine = sa.select(_REBUILD).where(_REBUILD.c.collection == name, _REBUILD.c.fingerprint == fingerprint)
-    if row := await transaction.first(mine.with_for_update()):
-        return row
-    fresh = {"collection": name, "fingerprint": fingerprint, "home": None, "record_id": None, "done": False}
-    await transaction.upsert(_REBUILD, [fresh])
-    return await transaction.first(mine)
+    held = sa.select(_REBUILD).where(_REBUILD.c.collection == name)
+    row = await transaction.first(held.with_for_update())
+    if row and (row.release > RELEASE or (row.release, row.fingerprint) == (RELEASE, fingerprint)):
+        return row if row.release == RELEASE else None
+    fresh = {"collection": name, "release": RELEASE, "fingerprint": fingerprint}
+    await transaction.upsert(_REBUILD, [{**fresh, "home": None, "record_id": None, "done": False}])
+    return await transaction.first(held)
 
 
 async def _relist(

@@ -89,7 +89,7 @@ def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel
 
         The next page is the address in `Link`, and what `after` takes is `next`; null on the last.
         """
-        async with context.database.snapshot() as snapshot:
+        async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
             items, last = await list_records(snapshot, context, caller.person_id, collection, asked)
         page: JsonValue = {"items": [*items], "next": str(last) if last else None}
         return as_answer(page, link_to_next(request, "after", last))
@@ -106,7 +106,7 @@ def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel
 
         How the record became what it is, also after it was deleted.
         """
-        async with context.database.snapshot() as snapshot:
+        async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
             return {"history": await history_of(snapshot, context, caller.person_id, collection, id)}
 
     _add(routes, collection, "GET", "", list_all, f"列表 · List: {title}", page, needs=[each_once])

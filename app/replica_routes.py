@@ -95,7 +95,7 @@ async def get_replicas(
     newest = sa.select(_REPLICA).where(_REPLICA.c.person_id == caller.person_id).order_by(_REPLICA.c.id.desc())
     if asked.before is not None:
         newest = newest.where(_REPLICA.c.id < asked.before)
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         found = await snapshot.rows(newest.limit(asked.limit + 1))
     rows, following = page_of(found, request, response, asked)
     return ReplicaList(replicas=[ReplicaView.model_validate(row, from_attributes=True) for row in rows], next=following)

@@ -15,7 +15,10 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from app.database import Database, Transaction
+from app.partitions import CannotCut, cut
+from app.postgres import Postgres
 from app.tables import Server
+from app.wall import gaps_in_wall, lower_wall, raise_wall
 from sync.seams import Seams
 
 MIGRATE_LOCK = 0x5149414F
@@ -24,16 +27,35 @@ MIGRATE_LOCK = 0x5149414F
 _SERVER: sa.Table = Server.__table__  # type: ignore[attr-defined]
 
 
-async def migrate(database: Database) -> None:
-    """Up to head, as one transaction: it is there whole, or not at all."""
+async def migrate(database: Database, partitions: int | None = None) -> None:
+    """Up to head, as one transaction: it is there whole, or not at all.
+
+    Raises WallRefused and, where `partitions` are asked for and can't be, CannotCut.
+    """
+    if partitions is None and isinstance(database, Postgres) and await _is_done(database):
+        return  # nobody who is being served has to wait for it
     async with database.transaction() as transaction:
-        await transaction.connection.run_sync(lambda connection: move(connection, "head"))
+        await transaction.connection.run_sync(_to_head, partitions)
+
+
+async def _is_done(database: Database) -> bool:
+    return await schema_is_at_head(database) and not await gaps_in_wall(database)
+
+
+def _to_head(connection: sa.Connection, partitions: int | None) -> None:
+    move(connection, "head")
+    if connection.dialect.name == "postgresql":
+        cut(connection, partitions)
+        raise_wall(connection)
+    elif partitions is not None:
+        raise CannotCut("Only PostgreSQL has partitions.")
 
 
 def move(connection: sa.Connection, revision: str) -> None:
     """Up to a revision, or down to it; `base` is an empty database. Commits nothing."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATE_LOCK)))
+        lower_wall(connection)
     config = alembic_config(connection)
     (command.downgrade if revision == "base" else command.upgrade)(config, revision)
 
@@ -49,7 +71,7 @@ def alembic_config(connection: sa.Connection | None = None) -> Config:
 
 async def schema_is_at_head(database: Database) -> bool:
     """Does the database have exactly the tables that this code expects?"""
-    async with database.snapshot() as snapshot:
+    async with database.snapshot("server") as snapshot:
         return await snapshot.connection.run_sync(_current) == _heads()
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from app.database import Database, FeedStep, Found, Listed, Reader, Rows, Scanned, Transaction, close_engine
+from app.database import Database, FeedStep, Found, Listed, Reader, Rows, Scanned, Transaction, Viewer, close_engine
 from app.tables import Feed, FeedEntry, FeedMark
 from sync.canonical import DIGEST_MODULUS
 from sync.seams import Seams
@@ -138,12 +138,12 @@ class Sqlite(Database):
             yield SqliteTransaction(connection)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Transaction]:
+    async def snapshot(self, viewer: Viewer) -> AsyncIterator[Transaction]:
         async with self.reading.connect() as connection, connection.begin():
             yield SqliteTransaction(connection)
 
-    def glance(self) -> AbstractAsyncContextManager[Reader]:
-        return self.snapshot()
+    def glance(self, viewer: Viewer) -> AbstractAsyncContextManager[Reader]:
+        return self.snapshot(viewer)
 
     async def durability_fault(self) -> str | None:
         async with self.transaction() as transaction:

@@ -161,6 +161,7 @@ class Rebuild(SQLModel, table=True):
     """How far a collection's entries are as the newest release shows them, in order of (home, id)."""
 
     collection: str = Field(primary_key=True)
+    release: int
     fingerprint: str
     home: UUID | None = None
     record_id: UUID | None = None

@@ -157,7 +157,7 @@ class Waiting:
 
 async def _standings_of(context: Context, sign_ins: set[UUID], now: datetime) -> dict[UUID, Standing]:
     """Of the sign-ins that are still good."""
-    async with context.database.glance() as store:
+    async with context.database.glance("server") as store:
         rows = await store.fetch(_STANDINGS, sign_ins=list(sign_ins), now=now)
     return {sign_in: Standing(*sums) for sign_in, *sums in rows}
 

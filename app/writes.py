@@ -22,7 +22,7 @@ from app.database import Transaction
 from app.incoming import Arrived
 from app.problems import Problem
 from app.receive import receive
-from app.records import find_record, require_unmerged
+from app.records import Stored, find_record, require_unmerged
 from app.tables import FeedEntry, History, ReceivedMutation
 from app.terms import Terms
 from sync.canonical import NotCanonical, canonical_json
@@ -73,7 +73,7 @@ async def put_record(context: Context, asked: Asked) -> bool:
     """Makes the record what `fields` say, omitted ones their defaults; was it created by this?"""
 
     async def work(transaction: Transaction) -> Op:
-        seen = await find_record(transaction, context, asked.person, asked.collection, asked.id)
+        seen = await _find(transaction, context, asked)
         if seen is None or seen.deleted:
             if seen is not None:
                 await require_unmerged(transaction, context, asked.person, asked.collection, seen.home, asked.id)
@@ -99,7 +99,7 @@ async def resolve_conflict(context: Context, asked: Asked) -> None:
 
     async def work(transaction: Transaction) -> None:
         conflicts = asked.collection
-        seen = await find_record(transaction, context, asked.person, conflicts, asked.id)
+        seen = await _find(transaction, context, asked)
         if seen is None:
             raise Problem("not_found")
         target = COLLECTIONS[str(seen.fields["of_collection"])]
@@ -114,6 +114,11 @@ async def resolve_conflict(context: Context, asked: Asked) -> None:
         )
 
     await context.database.run(work)
+
+
+async def _find(transaction: Transaction, context: Context, asked: Asked) -> Stored | None:
+    async with transaction.seen_by(context.seen_by(asked.person)):
+        return await find_record(transaction, context, asked.person, asked.collection, asked.id)
 
 
 async def _create(transaction: Transaction, context: Context, asked: Asked) -> Op:
@@ -145,7 +150,7 @@ async def _made_by(transaction: Transaction, write: Write) -> str:
 
 
 async def _change(transaction: Transaction, context: Context, asked: Asked) -> Op:
-    seen = await find_record(transaction, context, asked.person, asked.collection, asked.id)
+    seen = await _find(transaction, context, asked)
     if seen is None:
         raise Problem("not_found")
     held = await _lock(transaction, asked.collection, seen.home, asked.id)
@@ -238,7 +243,8 @@ async def _home_in_sight(transaction: Transaction, context: Context, person: UUI
     """The home whose feeds show this record to the person. Raises reference_not_found."""
     mine = sa.tuple_(_ENTRY.c.home, _ENTRY.c.feed_id).in_(following(person, context.seams.now()))
     entry = sa.select(_ENTRY.c.home).where(mine, _ENTRY.c.collection == collection, _ENTRY.c.record_id == id)
-    row = await transaction.first(entry.limit(1))
+    async with transaction.seen_by(context.seen_by(person)):
+        row = await transaction.first(entry.limit(1))
     if row is None:
         raise Problem("reference_not_found")
     home: UUID = row.home

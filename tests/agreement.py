@@ -84,7 +84,7 @@ async def faults_of(
     context: Context, acknowledged: dict[str, dict[str, Any]], fresh: Copies, digests: dict[str, int]
 ) -> tuple[int, list[str]]:
     """How many revisions the history has, and everything in which the server contradicts itself."""
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot("server") as snapshot:
         tables = (ReceivedMutation, Replica, History, Feed, FeedMark, FeedEntry)
         kept = [[dict(r._mapping) for r in await snapshot.rows(sa.select(t.__table__))] for t in tables]
         records = {

@@ -1,6 +1,7 @@
 """Both stores, always: whatever takes `context` runs on SQLite and on PostgreSQL."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from app.sqlite import Sqlite
 from sync import seams
 from tests.postgres import Server, running_server
 
+PARTITIONS = int(os.environ.get("QIAOMEN_TEST_PARTITIONS", "0")) or None
+"""Into how many PostgreSQL's tables are cut, where that is to be tried too."""
 KEY = "a key for tests only, 32 characters or more"
 
 
@@ -52,7 +55,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def _prepare(url: str) -> None:
     database = open_database(Settings(database_url=url, key=KEY), seams.real())
-    await migrate(database)
+    await migrate(database, None if url.startswith("sqlite") else PARTITIONS)
     await database.close()
 
 

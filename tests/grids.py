@@ -33,7 +33,7 @@ class Place:
         return await self.world.http.post(path, json=body, headers=(who or self.boss).headers)
 
     async def rows(self, table: Any) -> list[Any]:
-        async with self.world.context.database.snapshot() as snapshot:
+        async with self.world.context.database.snapshot("server") as snapshot:
             return [tuple(row) for row in await snapshot.rows(sa.select(table).order_by(*table.primary_key))]
 
 

@@ -175,20 +175,22 @@ class Matrix:
         """The first grant, or the newest phone, of somebody; one that nobody has where they have none."""
         table, person = model.__table__, self.world.people.get(login)
         order = table.c.since.desc() if model is Grant else table.c.id.desc()
-        async with self.world.context.database.snapshot() as snapshot:
+        async with self.world.context.database.snapshot("server") as snapshot:
             row = await snapshot.first(sa.select(table.c.id).where(table.c.person_id == person).order_by(order))
         return UUID(str(row.id)) if row else NEW_ID()
 
     async def enclave(self, area: str, administrative: str) -> UUID:
         """One that begins in nine days and so shows nobody anything; the one there is, or a new one."""
         if id := self.enclaves.get((area, administrative)):
-            async with self.world.context.database.snapshot() as snapshot:
+            async with self.world.context.database.snapshot("server") as snapshot:
                 lasts = (ENCLAVE.c.id == id, ENCLAVE.c.until.is_(None))
                 if await snapshot.first(sa.select(ENCLAVE.c.id).where(*lasts)):
                     return id
         since = self.world.context.seams.now() + timedelta(days=9)
         areas = {"area_id": self.world.areas[area], "administrative_id": self.world.areas[administrative]}
         async with self.world.context.database.transaction() as transaction:
+            # The last one showed nobody anything: no grace of it is in the way.
+            await transaction.execute(sa.delete(ENCLAVE).where(ENCLAVE.c.area_id == areas["area_id"]))
             row = await add_enclave(
                 transaction,
                 self.world.context,

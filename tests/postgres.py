@@ -57,12 +57,12 @@ class Server:
     def create_database(self, name: str, template: str | None = None) -> None:
         """An empty database, or in about 0.1 s a copy of `template`, to which nobody may be connected."""
         copy = f' TEMPLATE "{self.prefix}{template}"' if template else ""
-        self._execute(f'CREATE DATABASE "{self.prefix}{name}"{copy}')
+        self.execute(f'CREATE DATABASE "{self.prefix}{name}"{copy}')
         self.made.add(name)
 
     def drop_database(self, name: str) -> None:
         """Gone, whoever is still connected; no error if it never was."""
-        self._execute(f'DROP DATABASE IF EXISTS "{self.prefix}{name}" WITH (FORCE)')
+        self.execute(f'DROP DATABASE IF EXISTS "{self.prefix}{name}" WITH (FORCE)')
         self.made.discard(name)
 
     def stop(self) -> None:
@@ -77,7 +77,9 @@ class Server:
     def _url(self, database: str) -> str:
         return urlsplit(self.base)._replace(path=f"/{database}").geturl()
 
-    def _execute(self, statement: str) -> None:
+    def execute(self, statement: str) -> None:
+        """As whoever the server is ours to, in no database of ours."""
+
         async def run() -> None:
             connection = await asyncpg.connect(self._url("postgres"))
             try:

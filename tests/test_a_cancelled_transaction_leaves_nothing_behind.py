@@ -42,7 +42,7 @@ async def test_no_transaction_is_left_open(context: Context, said: str, monkeypa
     monkeypatch.setattr(PostgresTransaction, "say", cancelled_saying)
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(fails())
-    async with context.database.glance() as elsewhere:
+    async with context.database.glance("server") as elsewhere:
         assert (await elsewhere.fetch_first(OPEN)).open == 0
 
 
@@ -55,11 +55,11 @@ async def test_a_cancelled_glance_holds_no_table(context: Context, monkeypatch: 
         await asyncio.Event().wait()
 
     async def glances() -> None:
-        async with context.database.glance() as reader:
+        async with context.database.glance("nobody") as reader:
             await reader.fetch(sa.select(Feed.head))
 
     parsed = asyncio.Event()
-    async with context.database.glance() as connected:
+    async with context.database.glance("nobody") as connected:
         await connected.fetch(OPEN)
     with monkeypatch.context() as patched:
         patched.setattr(Protocol, "bind_execute", never)

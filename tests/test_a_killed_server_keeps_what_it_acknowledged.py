@@ -128,7 +128,7 @@ async def killed_once(url: str, phone: Phone, chance: random.Random) -> None:
 
 async def require_all_of_it(settings: Settings, phone: Phone) -> bool:
     """What was acknowledged is there, whole; what was not, is there as a whole or not at all. Was it?"""
-    async with opened(settings) as context, context.database.snapshot() as snapshot:
+    async with opened(settings) as context, context.database.snapshot("server") as snapshot:
 
         async def rows(table: Any, *columns: str) -> list[Any]:
             return list(await snapshot.rows(sa.select(*(table.c[name] for name in columns))))

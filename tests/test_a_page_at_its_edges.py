@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.context import Context
+from app.database import Viewer
 from app.operator import Item, create_all
 from app.postgres import Postgres
 from sync.canonical import digest
@@ -66,13 +67,13 @@ class Restless:
         return getattr(self.database, name)
 
     @asynccontextmanager
-    async def glance(self) -> AsyncIterator[Any]:
-        async with self.database.glance() as store:
+    async def glance(self, viewer: Viewer) -> AsyncIterator[Any]:
+        async with self.database.glance(viewer) as store:
             yield Between(store, self, "glance")
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Any]:
-        async with self.database.snapshot() as store:
+    async def snapshot(self, viewer: Viewer) -> AsyncIterator[Any]:
+        async with self.database.snapshot(viewer) as store:
             yield Between(store, self, "snapshot")
 
 

@@ -143,12 +143,12 @@ async def test_a_connection_lost_anywhere_is_no_fault_of_ours(
 async def test_a_connection_in_use_when_the_store_closes_is_closed_after_it(context: Context) -> None:
     """What nobody closes makes a warning, and warnings are errors."""
     store = context.database
-    async with store.transaction() as writing, store.snapshot() as reading:
+    async with store.transaction() as writing, store.snapshot("server") as reading:
         await store.close()
         for used in (writing, reading):
             assert await used.first(sa.text("SELECT 1"))
     await store.close()
-    async with store.snapshot() as late:
+    async with store.snapshot("server") as late:
         assert await late.first(sa.text("SELECT 1"))
     gc.collect()
 

@@ -108,7 +108,7 @@ class Line:
         found = {}
         columns = [model.__table__ for model in (History, ReceivedMutation, Feed, FeedEntry)]  # type: ignore[attr-defined]
         columns += [collection.table for collection in COLLECTIONS.values()]
-        async with self.world.context.database.snapshot() as snapshot:
+        async with self.world.context.database.snapshot("server") as snapshot:
             for table in columns:
                 rows = [dict(row._mapping) for row in await snapshot.rows(sa.select(table))]
                 kept = [{n: v for n, v in row.items() if n not in EVIDENCE} for row in rows]

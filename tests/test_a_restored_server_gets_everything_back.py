@@ -94,7 +94,7 @@ async def test_nothing_acknowledged_is_missing(
         for phone in (wang, li):
             await phone.sync()
 
-    async with world.context.database.snapshot() as snapshot:
+    async with world.context.database.snapshot("server") as snapshot:
         history = json.dumps([row.fields for row in await snapshot.rows(sa.select(_HISTORY))], ensure_ascii=False)
     for words in ("新搬来。一家三口。", "101甲", "送药上门。", "晚上"):
         assert words in history

@@ -173,7 +173,7 @@ async def test_a_unit_made_while_its_building_moves_lies_where_the_building_is(p
         place.ask("building_1", to=str(world.areas["grid_2"]), dry_run=False),
     )
     assert (made.status_code, moved.status_code) == (201, 200), (made.text, moved.text)
-    async with world.context.database.snapshot() as snapshot:
+    async with world.context.database.snapshot("server") as snapshot:
         rows = await snapshot.rows(sa.text("SELECT path FROM areas WHERE name IN ('building_1', 'new') ORDER BY path"))
     assert rows[1].path.startswith(rows[0].path)
     assert f"/{world.areas['grid_2'].hex}/" in rows[0].path

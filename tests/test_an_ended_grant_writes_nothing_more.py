@@ -75,7 +75,7 @@ async def test_no_push_that_was_under_way_writes_after_its_grant_has_ended(world
         edits = [mutation(world, "households", door, "update", 1, fields=fields) for fields in EDITS]
         pushes = [later(chance.uniform(0, 0.01), phone.push(edit)) for phone, edit in zip(phones, edits, strict=True)]
         known, *outcomes = await asyncio.gather(later(chance.uniform(0, 0.015), ended(world, door)), *pushes)
-        async with world.context.database.snapshot() as snapshot:
+        async with world.context.database.snapshot("server") as snapshot:
             assert await written(snapshot, door) == known, race
         # What came too late waits as a candidate within the grace: it is in nobody's way and lost to nobody.
         said = [outcome["outcome"] for [outcome] in outcomes]

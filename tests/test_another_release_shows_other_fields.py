@@ -1,5 +1,6 @@
 """A release that shows other fields, or masks them otherwise, lists what differs anew: same rev, no reset."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ from tests.world import NEW_ID, World, household, new_world
 FEED: Any = Feed.__table__  # type: ignore[attr-defined]
 ENTRY: Any = FeedEntry.__table__  # type: ignore[attr-defined]
 PEOPLE = 7
+PINNED = (1, "0d57342c45f4108f")
 
 
 class Killed(Exception):
@@ -40,7 +42,7 @@ class Place:
     people: list[UUID]
 
     async def heads(self) -> dict[int, int]:
-        async with self.world.context.database.snapshot() as snapshot:
+        async with self.world.context.database.snapshot("server") as snapshot:
             return {row.id: row.head for row in await snapshot.rows(sa.select(FEED.c.id, FEED.c.head))}
 
     async def drift(self) -> list[str]:
@@ -185,6 +187,24 @@ async def test_what_is_written_meanwhile_is_as_this_release_shows_it(
     await place.lou.pull()
     place.lou.check_digests()
     assert await place.drift() == []
+
+
+async def test_an_older_release_leaves_alone_what_a_newer_one_has_listed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as newer:
+        newer.setattr(rebuild, "RELEASE", rebuild.RELEASE + 1)
+        mask_names_more(newer)
+        assert await place.rebuild() == PEOPLE
+    assert await place.rebuild() == 0
+    await place.lou.pull()
+    assert place.names(place.lou) == {"****"}
+
+
+def test_whatever_changes_what_is_shown_raises_the_release() -> None:
+    """Where this fails, raise RELEASE in app/rebuild.py and pin what it shows."""
+    shown = "".join(rebuild.fingerprint_of(collection) for _, collection in sorted(COLLECTIONS.items()))
+    assert (rebuild.RELEASE, hashlib.sha256(shown.encode()).hexdigest()[:16]) == PINNED
 
 
 def test_every_mask_has_a_say_in_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:

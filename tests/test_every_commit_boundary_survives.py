@@ -143,7 +143,7 @@ def shape(outcomes: list[dict[str, Any]] | int) -> list[Any]:
 
 async def everything(context: Context) -> dict[str, list[str]]:
     """Every row of every table."""
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot("server") as snapshot:
         return {
             table.name: sorted(repr(tuple(row)) for row in await snapshot.rows(sa.select(table)))
             for table in SQLModel.metadata.sorted_tables
@@ -154,7 +154,7 @@ async def told(context: Context, case: Case) -> dict[str, int]:
     """How many rows a case's mutations have left, by table."""
     ids = [UUID(m["id"]) for m in case.mutations]
     counts = {}
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot("server") as snapshot:
         for name, column in (("received_mutation", "id"), ("history", "mutation_id")):
             table = SQLModel.metadata.tables[name]
             counts[name] = len(await snapshot.rows(sa.select(table).where(table.c[column].in_(ids))))

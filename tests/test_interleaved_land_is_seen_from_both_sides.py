@@ -36,6 +36,13 @@ class Land:
     """Works in the other community."""
     door: UUID
 
+    async def add_grid(self) -> UUID:
+        id = self.world.areas["grid_2"] = NEW_ID()
+        fields: Answer = {"parent_id": str(self.world.home), "level": "grid", "name": "grid_2"}
+        item = Item(collection="areas", record=str(id), home=str(self.world.home), fields=fields)
+        await create_all(self.world.context, [item])
+        return id
+
     async def ask(self, method: str, path: str, who: RawPhone | None = None, **options: Any) -> httpx.Response:
         return await self.world.http.request(method, f"/v1/{path}", headers=(who or self.boss).headers, **options)
 
@@ -44,12 +51,21 @@ class Land:
         return await self.ask("POST", "enclaves", json=body)
 
     async def made(self, *areas: str, **more: Any) -> str:
+        self.clock.forward(minutes=1)
         answer = await self.make(*areas, **more)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
     async def end(self, id: str, who: RawPhone | None = None) -> int:
+        self.clock.forward(minutes=1)
         return (await self.ask("DELETE", f"enclaves/{id}", who)).status_code
+
+    async def hand_over(self, area: str, to: str) -> Answer:
+        self.clock.forward(minutes=1)
+        body = {"to": str(self.world.areas[to]), "dry_run": False}
+        answer = await self.ask("POST", f"areas/{self.world.areas[area]}/handover", json=body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
 
     async def drift(self) -> list[str]:
         return [one.check async for one in findings(self.world.context.database) if one.differing]
@@ -64,7 +80,8 @@ class Land:
 @pytest.fixture
 async def land(context: Context) -> AsyncIterator[Land]:
     clock = Clock()
-    world = await new_world(replace(context, seams=replace(context.seams, now=clock.now)))
+    context.database.seams = replace(context.seams, now=clock.now)
+    world = await new_world(replace(context, seams=context.database.seams))
     for name, (parent, level) in PAPER.items():
         id = world.areas[name] = NEW_ID()
         fields: Answer = {"parent_id": str(world.areas[parent]) if parent else None, "level": level, "name": name}
@@ -149,7 +166,9 @@ async def test_once_it_ends_the_other_side_drops_it_and_what_was_written_before_
     assert land.li.holds("visits", visit)
     assert not land.qian.holds("areas", land.world.areas["unit_1"])
     assert await land.end(id) == 204  # ending what has ended changes nothing
-    # It may begin anew.
+    # It may begin anew, at once; later only when nobody's grace is cut short by it.
+    later = {"since": (land.clock.time + timedelta(days=2)).isoformat()}
+    assert (await land.make(**later)).json()["code"] == "enclave_overlaps"
     await land.made()
     assert await land.knows(land.qian)
 
@@ -191,18 +210,27 @@ async def test_helpers_of_the_other_side_see_what_helpers_see(land: Land) -> Non
     assert change["fields"]["name"] == "欧**明"
 
 
+async def test_helpers_who_come_later_see_it_too(land: Land) -> None:
+    resident = NEW_ID()
+    await land.boss.apply("residents", resident, fields={"household_id": str(land.door), "name": "欧阳小明"})
+    await land.made(to="grid_b")
+    lou = await phone_of(land.world, "lou", role="helper", area="community_b")
+    mei = await phone_of(land.world, "mei", role="helper", area="estate_b")
+    report = await land.hand_over("grid_b", "estate_b")
+    assert str(land.world.people["mei"]) in {one["person_id"] for one in report["gaining"]}
+    for phone in (lou, mei):
+        await phone.pull()
+        change = phone.holds("residents", resident)
+        assert change
+        assert change["fields"]["name"] == "欧**明"
+
+
 async def test_what_is_handed_over_takes_its_enclave_along_and_leaves_those_it_leaves(land: Land) -> None:
-    grid = land.world.areas["grid_2"] = NEW_ID()
-    fields: Answer = {"parent_id": str(land.world.home), "level": "grid", "name": "grid_2"}
-    item = Item(collection="areas", record=str(grid), home=str(land.world.home), fields=fields)
-    await create_all(land.world.context, [item])
+    await land.add_grid()
     await land.made("grid", "grid_b")
     assert await land.knows(land.qian)
     # The building leaves the enclave.
-    moved = await land.ask("POST", f"areas/{land.world.areas['building_1']}/handover", json={
-        "to": str(grid), "dry_run": False,
-    })  # fmt: skip
-    assert moved.status_code == 200, moved.text
+    await land.hand_over("building_1", "grid_2")
     assert not await land.knows(land.qian)
     # The place on paper moves to an estate: whoever has the estate has the enclave.
     zhou = await phone_of(land.world, "zhou", area="estate_b")
@@ -211,10 +239,7 @@ async def test_what_is_handed_over_takes_its_enclave_along_and_leaves_those_it_l
     await land.qian.pull()
     await zhou.pull()
     assert (bool(land.qian.holds("households", second)), bool(zhou.holds("households", second))) == (True, False)
-    moved = await land.ask("POST", f"areas/{land.world.areas['grid_b']}/handover", json={
-        "to": str(land.world.areas["estate_b"]), "dry_run": False,
-    })  # fmt: skip
-    assert moved.status_code == 200, moved.text
+    await land.hand_over("grid_b", "estate_b")
     await zhou.pull()
     assert zhou.holds("households", second)
 
@@ -246,6 +271,10 @@ async def test_each_mistake_has_its_code(land: Land) -> None:
     await land.made("grid")
     for area in ("grid", "building_1"):
         assert (await land.make(area)).json()["code"] == "enclave_overlaps"
+    grid = await land.add_grid()
+    await land.made("grid_2")
+    moved = await land.ask("POST", f"areas/{grid}/handover", json={"to": str(land.world.areas["grid"])})
+    assert moved.json()["code"] == "enclave_overlaps"
     body = {"area_id": str(NEW_ID()), "administrative_id": str(land.world.areas["community_b"])}
     assert (await land.ask("POST", "enclaves", json=body)).json()["code"] == "reference_not_found"
     half = await phone_of(land.world, "half", role="admin", area="district")

@@ -49,7 +49,7 @@ async def test_migrations_make_what_the_models_say(empty: Database) -> None:
     assert not await schema_is_at_head(empty)
     await migrate(empty)
     assert await schema_is_at_head(empty)
-    async with empty.snapshot() as snapshot:
+    async with empty.snapshot("server") as snapshot:
         assert await snapshot.connection.run_sync(differences) == []
 
 
@@ -72,7 +72,7 @@ async def test_migrating_what_is_at_head_changes_nothing(empty: Database) -> Non
 
 
 async def epoch_of(database: Database) -> str:
-    async with database.snapshot() as snapshot:
+    async with database.snapshot("server") as snapshot:
         row = await snapshot.first(sa.text("SELECT epoch FROM server"))
     assert row is not None
     return str(row[0])

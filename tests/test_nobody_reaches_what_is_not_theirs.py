@@ -223,7 +223,7 @@ async def nobody_wrote_what_they_may_not(matrix: Matrix) -> None:
     """By the server's own history."""
     table: Any = History.__table__  # type: ignore[attr-defined]
     people = {caller.person: caller for caller in matrix.callers.values() if caller.person}
-    async with matrix.world.context.database.snapshot() as snapshot:
+    async with matrix.world.context.database.snapshot("server") as snapshot:
         rows = await snapshot.rows(sa.select(table).where(table.c.person_id.in_(people)))
     for row in rows:
         place = matrix.places.get((row.collection, row.record_id), "own")

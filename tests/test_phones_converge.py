@@ -137,7 +137,7 @@ async def check(place: Place) -> None:
 
 
 async def _nothing_sent_is_missing(place: Place) -> None:
-    async with place.world.context.database.snapshot() as snapshot:
+    async with place.world.context.database.snapshot("server") as snapshot:
         history = await snapshot.rows(sa.select(_HISTORY).order_by(_HISTORY.c.rev))
         received = await snapshot.rows(sa.select(_RECEIVED))
         conflicts = await snapshot.rows(sa.select(COLLECTIONS["conflicts"].table))
@@ -228,7 +228,7 @@ def test_one_phone_alone_never_conflicts_with_itself(opener: Any) -> None:
         once = [(a, w, 3, n) if a == "create" else (a, w, r, n) for a, w, r, n in steps]
         await play(place, [step for number, step in enumerate(once) if number not in made[1:]])
         assert not list(place.phones[0].replica.conflicts())
-        async with place.world.context.database.snapshot() as snapshot:
+        async with place.world.context.database.snapshot("server") as snapshot:
             outcomes = {row.outcome for row in await snapshot.rows(sa.select(_RECEIVED.c.outcome))}
         assert outcomes <= {"applied"}
 

@@ -111,7 +111,7 @@ def code(answer: httpx.Response) -> str:
 
 
 async def test_there_is_no_default_account(context: Context) -> None:
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot("server") as snapshot:
         assert await snapshot.rows(sa.text("SELECT login FROM person")) == []
 
 

@@ -83,7 +83,7 @@ Held = dict[str, list[dict[str, Any]]]
 async def rows_of(ground: Ground, besides: Held | None = None) -> Held:
     """The rows of visits in every table that keeps something of one."""
     known = besides or {table.name: [] for table in TABLES}
-    async with ground.context.database.snapshot() as snapshot:
+    async with ground.context.database.snapshot("server") as snapshot:
         held = {table.name: [dict(row._mapping) for row in await snapshot.rows(sa.select(table))] for table in TABLES}
     return {
         name: [row for row in rows if row not in known[name] and row.get("collection", "visits") == "visits"]
@@ -113,7 +113,7 @@ async def require_true_feed(ground: Ground) -> None:
     """The feed's digest is that of its live entries, its head the newest, and a mark stands there."""
     feed_table, entry, mark = (kind.__table__ for kind in (Feed, FeedEntry, FeedMark))  # type: ignore[attr-defined]
     feed_id = ground.buildings[0].feed
-    async with ground.context.database.snapshot() as snapshot:
+    async with ground.context.database.snapshot("server") as snapshot:
         feed = await snapshot.first(sa.select(feed_table).where(feed_table.c.id == feed_id))
         entries = await snapshot.rows(sa.select(entry).where(entry.c.feed_id == feed_id))
         marks = await snapshot.rows(sa.select(mark).where(mark.c.feed_id == feed_id).order_by(mark.c.seq))

@@ -245,7 +245,7 @@ async def test_no_more_than_twenty_are_named(place: Place) -> None:
 
 
 async def _rows(place: Place, statement: sa.Select[Any]) -> list[dict[str, Any]]:
-    async with place.context.database.snapshot() as snapshot:
+    async with place.context.database.snapshot("server") as snapshot:
         return [dict(row._mapping) for row in await snapshot.rows(statement)]
 
 

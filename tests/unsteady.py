@@ -49,7 +49,7 @@ def table_of(error: BaseException | None) -> str:
     """On PostgreSQL, the table of a duplicate key."""
     while error is not None:
         if name := getattr(error, "table_name", None):
-            return str(name)
+            return str(name).rstrip("0123456789").rstrip("_")  # not which partition of it
         error = error.__cause__
     return "somewhere"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from app.database import Viewer
 from sync.wire import MOST_WAIT_SECONDS
 from tests.phones import Time
 from tests.world import NEW_ID, World, bearer, household, mutation
@@ -53,11 +54,11 @@ class Counting:
         return getattr(self.database, name)
 
     @asynccontextmanager
-    async def glance(self) -> AsyncIterator[Any]:
+    async def glance(self, viewer: Viewer) -> AsyncIterator[Any]:
         self.glances += 1
         if self.fails:
             raise ConnectionError
-        async with self.database.glance() as store:
+        async with self.database.glance(viewer) as store:
             yield store
         if self.after:
             after, self.after = self.after, None

@@ -80,7 +80,7 @@ async def lay_ground(context: Context, buildings: int, doors: int) -> Ground:
     ]
     await create_all(context, cast(Iterable[Item], [*areas, *list_codes(dice, district, community), *households]))
     doors_of = {id: [h["record"] for h in households if h["fields"]["area_id"] == id] for id in ids}
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot("server") as snapshot:
         feeds = {f.owner_id: f.id for f in await snapshot.rows(sa.select(_FEED).where(_FEED.c.audience == "staff"))}
     return Ground(context, UUID(community), [Building(UUID(id), feeds[UUID(id)], doors_of[id]) for id in ids])
 

@@ -19,7 +19,7 @@ def add(login: str, role: str, area_code: str) -> str:
 
     async def work(context: Context) -> str:
         # First what a person would have to correct before typing a password.
-        async with context.database.snapshot() as snapshot:
+        async with context.database.snapshot("server") as snapshot:
             area = await _area(snapshot, area_code)
             if await find_person(snapshot, login):
                 refuse("This login is taken.")

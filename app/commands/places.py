@@ -24,7 +24,7 @@ def lines() -> list[str]:
 
     async def work(context: Context) -> list[str]:
         living = sa.select(_AREA).where(_AREA.c.deleted_at.is_(None)).order_by(_AREA.c.path)
-        async with context.database.snapshot() as snapshot:
+        async with context.database.snapshot("server") as snapshot:
             return [f"{row.code or '-'}\t{row.level}\t{row.name}" for row in await snapshot.rows(living)]
 
     return with_context(work)

@@ -28,14 +28,14 @@ BACKLOG = 4096
 """Phones that knock before anybody opens; the system may keep fewer."""
 
 
-def migrate() -> None:
-    """Brings the database to head."""
+def migrate(partitions: int | None = None) -> None:
+    """Brings the database to head; an empty one on PostgreSQL into so many partitions."""
 
     async def run() -> None:
         database = open_database(settings(), seams.real())
         try:
             await require_version(database)
-            await migrate_database(database)
+            await migrate_database(database, partitions)
             await ensure_server_row(database, database.seams)
         finally:
             await database.close()

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from app.context import Context
 from app.handlers import is_outage
 from app.opening import CannotOpen, open_context
+from app.partitions import CannotCut
 from app.problems import CATALOGUE, Problem
 from app.settings import Settings, settings
+from app.wall import WallRefused
 from sync import seams
 
 T = TypeVar("T")
@@ -39,7 +41,7 @@ def told(run: Callable[[], Awaitable[T]], loop_factory: Callable[[], asyncio.Abs
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(running())
-    except CannotOpen as reason:
+    except (CannotOpen, WallRefused, CannotCut) as reason:
         refuse(str(reason))
     except ValidationError as error:
         if error.title != Settings.__name__:

@@ -73,7 +73,7 @@ async def load(context: Context, community: Community) -> None:
 async def counts_of(context: Context) -> dict[str, int]:
     """What the database holds, asked of its tables; vacant flats are households too."""
     areas = COLLECTIONS["areas"].table
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot("server") as snapshot:
 
         async def count(table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
             living = sa.select(sa.func.count()).select_from(table).where(table.c.deleted_at.is_(None), *where)
@@ -128,7 +128,7 @@ def part_of(community: Community, grid: str) -> Community:
 
 
 async def _require_empty(database: Database) -> None:
-    async with database.snapshot() as snapshot:
+    async with database.snapshot("server") as snapshot:
         names = await snapshot.connection.run_sync(lambda connection: sa.inspect(connection).get_table_names())
     if names:
         raise CannotOpen("The database isn't empty. This wants one of its own.")

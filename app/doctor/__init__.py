@@ -16,7 +16,9 @@ from app.doctor.feeds import drifted_feeds
 from app.doctor.follows import drifted_follows
 from app.doctor.places import drifted_areas, drifted_entries, drifted_records, listed_records
 from app.listing import as_listed, head_of
+from app.postgres import Postgres
 from app.views import seen_through
+from app.wall import gaps_in_wall
 from sync.canonical import spelled
 
 MOST_NAMED = 20
@@ -33,6 +35,9 @@ class Finding(NamedTuple):
 
 async def findings(database: Database) -> AsyncIterator[Finding]:
     """Every check's finding, also where nothing differs."""
+    if isinstance(database, Postgres):  # the embedded store has no such wall
+        gaps = await gaps_in_wall(database)
+        yield Finding("wall", len(gaps), gaps)
     checks = {
         **drifted_follows(database.seams.now()),
         **drifted_feeds(),
@@ -41,10 +46,10 @@ async def findings(database: Database) -> AsyncIterator[Finding]:
         **drifted_records(),
     }
     for name, drifted in checks.items():
-        async with database.snapshot() as snapshot:
+        async with database.snapshot("server") as snapshot:
             yield await _counted(snapshot, name, drifted)
     for name, collection in COLLECTIONS.items():
-        async with database.snapshot() as snapshot:
+        async with database.snapshot("server") as snapshot:
             yield await _misspelt(snapshot, f"entry_content.{name}", collection)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.dates import lasting
-from app.follows import given, should_follow
+from app.follows import begun, given, should_follow
 from app.tables import Feed, Follow
 
 _FOLLOW: sa.Table = Follow.__table__  # type: ignore[attr-defined]
@@ -30,7 +30,7 @@ def drifted_follows(now: datetime) -> dict[str, sa.Select[Any]]:
     too_late = sa.and_(_FOLLOW.c.since > now, _FOLLOW.c.since > due.c.since)
     longer = sa.and_(due.c.until.is_not(None), sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.until > due.c.until))
     dates = sa.or_(
-        _FOLLOW.c.since < due.c.since,
+        ~begun(),
         too_late,
         longer,
         sa.and_(lasts, _FOLLOW.c.until.is_distinct_from(due.c.until)),

@@ -64,7 +64,7 @@ ClaimsDep = Annotated[Claims, Depends(_signed_token)]
 
 async def caller_of(context: ContextDep, claims: ClaimsDep) -> Caller:
     """Whoever holds a good access token: one query says that sign-in, person and phone still are."""
-    async with context.database.glance() as store:
+    async with context.database.glance("nobody") as store:
         row = await store.fetch_first(_SIGNED_IN, sign_in=claims.sign_in_id)
     if fault := ended_by(row):
         raise Problem(fault)

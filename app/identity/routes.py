@@ -59,7 +59,7 @@ async def post_token(form: Annotated[TokenForm, Form()], request: Request, conte
 
 
 async def _person_behind(request: Request, context: Context, login: str, password: str) -> UUID:
-    async with context.database.snapshot() as snapshot:
+    async with context.database.snapshot("server") as snapshot:
         person = await find_person(snapshot, login)
     # Outside any transaction: 20 ms of hashing must hold no lock, no connection and nobody's place.
     async with stepping_aside(request.scope):

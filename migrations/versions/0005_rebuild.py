@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.create_table(
         "rebuild",
         sa.Column("collection", sa.String(), nullable=False),
+        sa.Column("release", sa.Integer(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("home", sa.Uuid(), nullable=True),
         sa.Column("record_id", sa.Uuid(), nullable=True),

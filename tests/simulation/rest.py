@@ -49,7 +49,7 @@ Kept = dict[str, list[dict[str, Any]]]
 
 def _everything(simulation: "Simulation") -> Kept:
     async def read() -> Kept:
-        async with simulation.server.context.database.snapshot() as snapshot:
+        async with simulation.server.context.database.snapshot("server") as snapshot:
             tables = {t.__tablename__: t.__table__ for t in _TABLES} | {n: c.table for n, c in COLLECTIONS.items()}
             return {
                 str(name): [dict(row._mapping) for row in await snapshot.rows(sa.select(table))]

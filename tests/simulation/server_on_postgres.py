@@ -80,7 +80,7 @@ async def _prepare(cluster: Cluster, loop: asyncio.AbstractEventLoop) -> Stage:
         await watch.execute(f'ALTER DATABASE "{cluster.prefix}{PLACE}" SET {name} = {value}')
     database = open_database(Settings(database_url=cluster.url(PLACE), key=KEY, pool_size=CONNECTIONS), seams)
     context, areas, people = await furnish(database, seams)
-    async with database.snapshot() as snapshot:
+    async with database.snapshot("server") as snapshot:
         rows = await snapshot.rows(sa.select(Feed.id, Feed.owner_id, Feed.audience))  # type: ignore[call-overload]
     document()  # takes seconds, once; and says how much is logged, which the place's own application knows better
     folder = Path(tempfile.mkdtemp(prefix="qiaomen-", dir=in_memory()))
