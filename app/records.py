@@ -80,13 +80,17 @@ async def require_unmerged(
     """Raises `merged`, with where it went, of a record that was merged into one that this person may see."""
     if not collection.same:
         return
-    table = collection.table
-    row = await snapshot.first(sa.select(table.c[MERGED_INTO]).where(table.c.home == home, table.c.id == id))
-    if row is None or row.merged_into is None:
+    # From the history, which shows what was deleted to whoever saw it.
+    of_it = (_HISTORY.c.home == home, _HISTORY.c.collection == collection.name, _HISTORY.c.record_id == id)
+    row = await snapshot.first(sa.select(_HISTORY.c.fields).where(*of_it, _HISTORY.c.op == "merge"))
+    into = UUID(row.fields[MERGED_INTO]) if row else None
+    survivor = await find_record(snapshot, context, person, collection, into) if into else None
+    if into is None or survivor is None:
         return
-    survivor = await find_record(snapshot, context, person, collection, row.merged_into)
-    if survivor is not None and not survivor.deleted:
-        raise Problem("merged", into=str(row.merged_into))
+    if survivor.deleted:
+        await require_unmerged(snapshot, context, person, collection, home, into)
+    else:
+        raise Problem("merged", into=str(into))
 
 
 async def find_record(
