@@ -52,14 +52,14 @@ def apply(
     rev = record.held.rev if record.held else None
     record.past.sent[mutation.id] = Sent(edit.after, rev, None if plain else edit.fields)
     chain = record.past.chain(edit.after)
-    _follow_conflicts(bench, record, decision, mutation.id, but=resolves)
+    follow_conflicts(bench, record, decision, mutation.id, but=resolves)
     joined = []
     for name, contest in decision.contested.items():
         by, source = bench.person, mutation.id
         if name == DELETED and deleter:
             by, source = deleter.person, deleter.mutation
         value = contest.arriving if name == DELETED else as_whole(record, name, contest.arriving)
-        joined.append(_contest(bench, record, name, replace(contest, arriving=value), by, source, chain, mutation.id))
+        joined.append(ask_about(bench, record, name, replace(contest, arriving=value), by, source, chain, mutation.id))
     return joined
 
 
@@ -82,7 +82,7 @@ def write(bench: Bench, record: Record, decision: Decision, mutation: UUID, op: 
     )
 
 
-def _contest(
+def ask_about(
     bench: Bench,
     record: Record,
     name: str,
@@ -114,7 +114,7 @@ def change_conflict(bench: Bench, conflict: Record, fields: Fields, mutation: UU
         bench.working.note_conflict(conflict)
 
 
-def _follow_conflicts(bench: Bench, record: Record, decision: Decision, mutation: UUID, but: Record | None) -> None:
+def follow_conflicts(bench: Bench, record: Record, decision: Decision, mutation: UUID, but: Record | None) -> None:
     """While a conflict is open, its `held` follows the record."""
     if not bench.working.open_conflicts:
         return

@@ -1,6 +1,6 @@
 """The fields of a collection: from annotation and policy to validation, column and wire value."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -12,7 +12,7 @@ from annotated_types import MaxLen
 from pydantic import Field as PydanticField
 from pydantic import JsonValue, StringConstraints, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
-from sqlmodel import UTCDateTime
+from sqlmodel import SQLModel, UTCDateTime
 
 from app.tables import Json
 from app.views import Mask, SeenByHelpers
@@ -213,3 +213,47 @@ COLUMN_TYPES: dict[type, Any] = {
     set: Json,
     object: Json,
 }
+
+
+MERGED_INTO = "merged_into"
+"""The column that tells of a record that was merged which one stayed. It leads there at once, never over another."""
+
+
+def table_of(
+    name: str,
+    specs: Mapping[str, FieldSpec],
+    lists_in: str,
+    extra: Sequence[sa.schema.SchemaItem],
+    same: Sequence[tuple[str, ...]],
+) -> sa.Table:
+    """A collection's table: its fields, and the columns that every record has."""
+    own = [sa.Column(n, COLUMN_TYPES[s.kind], nullable=not s.required) for n, s in specs.items()]
+    area = [] if "area_id" in specs else [sa.Column("area_id", sa.Uuid, nullable=False)]
+    return sa.Table(
+        name,
+        SQLModel.metadata,
+        sa.Column("home", sa.Uuid, primary_key=True),
+        sa.Column("id", sa.Uuid, primary_key=True),
+        *own,
+        *area,
+        *extra,
+        *(_of_same(name, same) if same else ()),
+        sa.Column("rev", sa.Integer, nullable=False),
+        sa.Column("field_revs", Json, nullable=False),
+        sa.Column("deleted_at", UTCDateTime),
+        sa.Column("created_at", UTCDateTime, nullable=False),
+        sa.Column("created_by", sa.Uuid),
+        sa.Column("updated_at", UTCDateTime, nullable=False),
+        sa.Column("updated_by", sa.Uuid),
+        sa.Index(f"{name}_{lists_in}_index", "home", lists_in),
+    )
+
+
+def _of_same(name: str, same: Sequence[tuple[str, ...]]) -> Iterator[sa.schema.SchemaItem]:
+    """What finds records that look alike, and aliases of one that was merged."""
+    for rule in same:
+        yield sa.Index(f"{name}_{'_'.join(rule)}_index", "home", *rule)
+    into = sa.Column(MERGED_INTO, sa.Uuid)
+    yield into
+    merged = into.is_not(None)
+    yield sa.Index(f"{name}_merged_index", "home", MERGED_INTO, postgresql_where=merged, sqlite_where=merged)

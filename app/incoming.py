@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
@@ -42,6 +43,8 @@ class Arrived:
     errors: list[dict[str, JsonValue]] = field(default_factory=list)
     said: bytes | None = None
     """Of an ordinary request: its own content, where the mutation's depends on what the record held."""
+    into: UUID | None = None
+    """Of a merge, which no phone sends: the record that stays."""
 
     @cached_property
     def spelled_fields(self) -> bytes:

@@ -8,6 +8,7 @@ from app.bench import Bench, Refused, permitted
 from app.collections import COLLECTIONS
 from app.effects import apply, as_candidates, place
 from app.incoming import Arrived
+from app.join import join
 from app.recover import edit_of, recover
 from app.resolve import resolve
 from app.working import CONFLICTS
@@ -18,6 +19,8 @@ from sync.wire import Fields, Mutation, Outcome
 def judge(bench: Bench, arrived: Arrived) -> Outcome:
     """The outcome of one mutation, its effect already in the working set."""
     try:
+        if arrived.mutation and arrived.into:
+            return join(bench, arrived.mutation, arrived.into)
         mutation, fields = _well_formed(bench, arrived)
         if mutation.collection == CONFLICTS and mutation.op == "update":
             return resolve(bench, mutation)
@@ -48,18 +51,20 @@ def _well_formed(bench: Bench, arrived: Arrived) -> tuple[Mutation, Fields]:
     fields, errors = collection.clean(mutation.op, mutation.fields, arrived.spelled_fields)
     if errors:
         raise Refused(str(errors[0]["code"]), errors)
-    return mutation, fields
+    return mutation, bench.working.led(collection, fields)
 
 
 def _judge_record(bench: Bench, mutation: Mutation, fields: Fields) -> Outcome:
     working = bench.working
-    record = working.record(mutation.collection, mutation.record)
+    named = working.record(mutation.collection, mutation.record)
     recover(bench, mutation)
+    # Who deletes what was merged away wanted one record less, and there is.
+    record = named if mutation.op == "delete" else working.survivor(named)
     if mutation.op == "create" and record.held is not None:
         # It reaches a record that is there: what it never spoke of stays as it is.
         fields = {name: value for name, value in fields.items() if name in mutation.fields}
     verdict = permitted(bench, record, mutation.op, fields)
-    edit = edit_of(bench, mutation, fields, record)
+    edit = edit_of(bench, mutation, fields, named)
     if verdict == "grace" and record.held is not None:
         decision = as_candidates(record, edit)
     else:

@@ -12,11 +12,13 @@ from app.areas import areas_by_id
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.database import Transaction
-from app.fields import as_uuid
+from app.fields import MERGED_INTO, as_uuid
 from app.follows import hold_follows
 from app.incoming import Arrived
+from app.join import referring
+from app.past import load_past
 from app.prepared import among
-from app.tables import REFUSED_CREATE, Feed, FeedEntry, History, ReceivedMutation
+from app.tables import REFUSED_CREATE, Feed, FeedEntry, ReceivedMutation
 from app.working import (
     AREAS,
     CONFLICTS,
@@ -24,17 +26,13 @@ from app.working import (
     Key,
     Record,
     Working,
-    after_of,
     as_loaded,
     as_parent,
-    resolution_base,
     resolution_of,
     seen_conflict,
 )
-from sync.decide import Sent, Written
 from sync.wire import Fields, Mutation
 
-_HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
 _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
 _ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
 _FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
@@ -52,17 +50,36 @@ async def load(
     write |= {(s.collection, s.record) for m in mutations for s in m.seen or () if s.collection in COLLECTIONS}
     references = _references(mutations, conflicts)
     read = {key for key in references if key[0] != AREAS}
+    merged = {(a.mutation.collection, a.mutation.record) for a in arrived if a.mutation and a.into}
+    write |= {(a.mutation.collection, a.into) for a in arrived if a.mutation and a.into}
     for collection in COLLECTIONS.values():
+        write |= await referring(transaction, home, collection, merged)
         await _lock(transaction, working, collection, write, read - write)
+        if stayed := _note_aliases(working, collection):
+            # Who writes to what was merged writes to what stayed; what only refers to it holds that as well.
+            write |= {into for alias, into in stayed.items() if alias in write}
+            read |= {*stayed.values()} - write
+            there = {*working.records}
+            await _lock(transaction, working, collection, write - there, read - there)
     # In order, because new records are numbered in it: the same push gives the same pages in every process.
     for key in sorted(write | read):
         working.record(*key)
     await _load_areas(transaction, working, mutations, {id for name, id in references if name == AREAS})
     await load_entries(transaction, working, working.records.values())
-    await _load_past(transaction, working, mutations, person)
+    await load_past(transaction, working, mutations, person)
     changed = {(m.collection, m.record) for m in mutations if m.op != "create"}
     await _load_refused_creates(transaction, working, access, changed | read)
     return working
+
+
+def _note_aliases(working: Working, collection: Collection) -> dict[Key, Key]:
+    """Of this collection's loaded records those that were merged, and where each leads."""
+    if not collection.same:
+        return {}
+    loaded = [record for record in working.records.values() if record.collection is collection]
+    stayed = {r.key: (collection.name, into) for r in loaded if (into := r.own.get(MERGED_INTO))}
+    working.aliases |= stayed
+    return stayed
 
 
 def _references(mutations: Iterable[Mutation], conflicts: dict[UUID, Any]) -> set[Key]:
@@ -123,7 +140,7 @@ def _locking(name: str, *, shared: bool) -> sa.Select[Any]:
     if name == CONFLICTS:
         which = sa.or_(which, sa.and_(among(table.c.of_record, "targets"), table.c.state == "open"))
     # Of what is only referred to, no more is asked than where it lists.
-    listing = {"id", "rev", "deleted_at", "area_id", COLLECTIONS[name].lists_in}
+    listing = {"id", "rev", "deleted_at", "area_id", COLLECTIONS[name].lists_in, MERGED_INTO}
     columns = [column for column in table.c if not shared or column.name in listing]
     statement = sa.select(*columns).where(table.c.home == sa.bindparam("home"), which)
     return statement.order_by(table.c.id).with_for_update(read=shared)
@@ -175,104 +192,6 @@ async def load_entries(transaction: Transaction, working: Working, records: Iter
     for row in await transaction.fetch(_ENTRIES, homes=[*homes], collections=[*names], records=ids):
         if record := wanted.get((row.collection, row.record_id)):
             record.entries.append(Entry(row.feed_id, row.hash, row.live))
-
-
-async def _load_past(
-    transaction: Transaction, working: Working, mutations: Sequence[Mutation], person: UUID | None
-) -> None:
-    """History above the lowest base of each record that changed since, and the chains of `after`."""
-    floors = _floors(working, mutations)
-    if floors:
-        await _load_history(transaction, working, floors)
-    afters = {a for m in mutations for a in (m.after, after_of(m)) if a}
-    if afters and person is not None:
-        await _load_chains(transaction, working, afters, person)
-
-
-def _floors(working: Working, mutations: Iterable[Mutation]) -> dict[Key, int]:
-    floors: dict[Key, int] = {}
-    for mutation in mutations:
-        key, base = (mutation.collection, mutation.record), mutation.base
-        if mutation.collection == CONFLICTS and (conflict := working.find(*key)):
-            key = (str(conflict.fields["of_collection"]), UUID(str(conflict.fields["of_record"])))
-            base = resolution_base(mutation)
-        record = working.find(*key)
-        if record and record.held and (mutation.seen is not None or record.held.rev != base or record.held.deleted):
-            unknown = mutation.seen is not None or base > record.held.rev or record.held.deleted
-            floors[key] = min(floors.get(key, base), 0 if unknown else base)
-    return floors
-
-
-_PAST = (
-    sa.select(_HISTORY)
-    .where(
-        _HISTORY.c.home == sa.bindparam("home"),
-        among(_HISTORY.c.collection, "collections"),
-        among(_HISTORY.c.record_id, "records"),
-        _HISTORY.c.rev > sa.bindparam("floor"),
-    )
-    .order_by(_HISTORY.c.rev)
-)
-
-
-async def _load_history(transaction: Transaction, working: Working, floors: dict[Key, int]) -> None:
-    # Those whose whole past is needed by themselves, so that they don't make it the others' too.
-    for keys in ([k for k, floor in floors.items() if floor], [k for k, floor in floors.items() if not floor]):
-        if not keys:
-            continue
-        wanted = {"collections": [*{name for name, _ in keys}], "records": [id for _, id in keys]}
-        floor = min(floors[key] for key in keys)
-        for row in await transaction.fetch(_PAST, home=working.home, floor=floor, **wanted):
-            if row.rev > floors.get((row.collection, row.record_id), row.rev):
-                deleted = {"delete": True, "revive": False}.get(row.op)
-                written = Written(row.rev, row.mutation_id, row.fields, row.was, deleted, row.person_id)
-                working.record(row.collection, row.record_id).past.written.append(written)
-
-
-_MINE = (_RECEIVED.c.home == sa.bindparam("home"), _RECEIVED.c.person_id == sa.bindparam("person"))
-_LINK = sa.select(_RECEIVED.c.id, _RECEIVED.c.after).where(*_MINE)
-_CHAIN = _LINK.where(among(_RECEIVED.c.id, "ids")).cte("chain", recursive=True)
-_LINKS = _CHAIN.union(_LINK.where(_RECEIVED.c.id == _CHAIN.c.after))
-_CHAINS = sa.select(_RECEIVED).where(*_MINE, _RECEIVED.c.id.in_(sa.select(_LINKS.c.id)))
-
-
-async def _load_chains(transaction: Transaction, working: Working, afters: set[UUID], person: UUID) -> None:
-    """The mutations that edits lie on, back to the first; only this person's own count."""
-    for row in await transaction.fetch(_CHAINS, home=working.home, person=person, ids=[*afters]):
-        if row.collection in COLLECTIONS:
-            _remember(working, row)
-
-
-def _remember(working: Working, row: Any) -> None:
-    record = working.records.get((row.collection, row.record_id))
-    fields = _sent_fields(row)
-    if row.collection == CONFLICTS and record and record.held:
-        target = working.record(str(record.fields["of_collection"]), UUID(str(record.fields["of_record"])))
-        value = fields.get("resolution") if fields else None
-        said = {str(record.fields["field"]): value.get("value")} if isinstance(value, dict) else None
-        after = as_uuid(value.get("after")) if isinstance(value, dict) else None
-        target.past.sent[row.id] = Sent(after or row.after, row.answer.get("rev"), said)
-    elif record:
-        record.past.sent[row.id] = Sent(row.after, row.answer.get("rev"), fields)
-    else:
-        # A resolution of a conflict that is closed by now: its write stands in the record's history.
-        for other in working.records.values():
-            other.past.sent.setdefault(row.id, Sent(row.after, row.answer.get("rev")))
-
-
-def _sent_fields(row: Any) -> Fields | None:
-    """What the mutation said; None where it was plainly applied, so that history has it."""
-    if row.outcome == "refused":
-        return {}  # a link of the chain, but nothing anybody built on
-    if row.payload is None:
-        return None
-    try:
-        fields = Mutation.model_validate_json(row.payload).fields
-    except ValueError:
-        return {}
-    if row.collection == CONFLICTS:
-        return fields
-    return COLLECTIONS[row.collection].clean("update", fields)[0] or fields
 
 
 _REFUSED_CREATES = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).where(

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.access import Access, EveryAccess, access_of
+from app.alike import note_duplicates
 from app.batch import NO_HOME, Actor, Batch, Incoming
 from app.bench import Bench
 from app.collections import COLLECTIONS
@@ -175,6 +176,7 @@ async def _judge_and_write(transaction: Transaction, batch: Batch, access: Acces
         except Exception as error:
             raise _Stumbled from error
     await move_dependants(transaction, working)
+    await note_duplicates(transaction, bench)
     await _write(transaction, working, batch)
     return working
 

@@ -1,7 +1,19 @@
 """What the routes of a collection can answer, from its declaration and the route's name."""
 
+from app.collections import COLLECTIONS
 from app.collections.base import Collection
-from app.contract import READ_BODY, SIGNED_IN, STORED, UNFIT_FIELD, UNFIT_VALUE, Codes, Responses, answers, succeeds
+from app.contract import (
+    PARSED_BODY,
+    READ_BODY,
+    SIGNED_IN,
+    STORED,
+    UNFIT_FIELD,
+    UNFIT_VALUE,
+    Codes,
+    Responses,
+    answers,
+    succeeds,
+)
 
 _SEEN: Codes = ("bad_request", "not_found")
 _LOCKED: Codes = (*_SEEN, "stale", "already_there", "mutation_reused")
@@ -10,6 +22,7 @@ _CHANGED: Codes = (*_LOCKED, "not_permitted")
 _CREATED: Codes = (*_SEEN, *_WRITTEN, "unknown_field", "reference_not_found", "id_invalid", "id_taken")
 _RESOLVED: Codes = (*_WRITTEN, *_LOCKED)
 _PUT: Codes = (*_CREATED, *_CHANGED)
+_MERGED: Codes = ("bad_json", "merge_into_itself", "merge_across", "reference_not_found", "not_storable")
 
 _CODES: dict[str, Codes] = {
     "list_all": ("bad_request",),
@@ -20,6 +33,7 @@ _CODES: dict[str, Codes] = {
     "patch": (*_WRITTEN, *_CHANGED, "unknown_field", "reference_not_found"),
     "delete": _CHANGED,
     "override": _PUT,
+    "merge": (*PARSED_BODY, *_CHANGED, *_MERGED),
     "resolve": (*_RESOLVED, "already_resolved", "mutation_invalid", "reference_not_found", "area_without_feed"),
 }
 _SUCCESSES: dict[str, Responses] = {
@@ -31,6 +45,7 @@ _SUCCESSES: dict[str, Responses] = {
     "patch": succeeds(200, "ETag"),
     "delete": succeeds(204),
     "override": succeeds(200, "ETag") | succeeds(201, "ETag", "Location") | succeeds(204),
+    "merge": succeeds(200, "ETag"),
     "resolve": succeeds(200, "ETag"),
 }
 
@@ -42,7 +57,7 @@ def answers_of(collection: Collection, route: str) -> Responses:
         found[201] = {**found[201], "model": collection.read}
     codes = _CODES[route]
     own = _own(collection, route) if "invalid" in codes else ()
-    return found | answers(SIGNED_IN, STORED, codes, own)
+    return found | answers(SIGNED_IN, STORED, codes, own, _of_merged(collection, route))
 
 
 def _own(collection: Collection, route: str) -> Codes:
@@ -57,3 +72,11 @@ def _own(collection: Collection, route: str) -> Codes:
     if changes and "steps" in policies:
         codes.append("impossible_step")
     return tuple(codes)
+
+
+def _of_merged(collection: Collection, route: str) -> Codes:
+    """What only records have reason to refuse that can be merged."""
+    if not collection.same or "not_found" not in _CODES[route] or route == "history":
+        return ()
+    referred_to = any(collection.name in other.references.values() for other in COLLECTIONS.values())
+    return ("merged", "merge_too_large") if route == "merge" and referred_to else ("merged",)

@@ -18,6 +18,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import Context
 from app.database import Transaction
+from app.fields import MERGED_INTO
 from app.filters import filtered_by, matching
 from app.problems import Problem
 from app.tables import Feed, FeedEntry, History
@@ -52,7 +53,9 @@ class HistoryRow(BaseModel):
     """One rev: which fields became what, and what they were."""
 
     rev: int = Field(ge=1, description="版本 · The rev it became")
-    op: Literal["create", "update", "delete", "revive", "recover"] = Field(description="操作 · What happened to it")
+    op: Literal["create", "update", "delete", "revive", "recover", "merge"] = Field(
+        description="操作 · What happened to it"
+    )
     at: datetime = Field(description="时间 · When, by the server's clock")
     by: UUID | None = Field(description="何人 · Whose mutation it was; null for the operator's")
     mutation: UUID = Field(description="修改编号 · By which mutation")
@@ -63,9 +66,31 @@ class HistoryRow(BaseModel):
 async def get_record(snapshot: Transaction, context: Context, person: UUID, collection: Collection, id: UUID) -> Stored:
     """The record as this person may see it. What is foreign doesn't exist: `not_found`."""
     stored = await find_record(snapshot, context, person, collection, id)
-    if stored is None or stored.deleted:
+    if stored is None:
+        raise Problem("not_found")
+    if stored.deleted:
+        await require_unmerged(snapshot, context, person, collection, stored.home, id)
         raise Problem("not_found")
     return stored
+
+
+async def require_unmerged(
+    snapshot: Transaction, context: Context, person: UUID, collection: Collection, home: UUID, id: UUID
+) -> None:
+    """Raises `merged`, with where it went, of a record that was merged into one that this person may see."""
+    if not collection.same:
+        return
+    # From the history, which shows what was deleted to whoever saw it.
+    of_it = (_HISTORY.c.home == home, _HISTORY.c.collection == collection.name, _HISTORY.c.record_id == id)
+    row = await snapshot.first(sa.select(_HISTORY.c.fields).where(*of_it, _HISTORY.c.op == "merge"))
+    into = UUID(row.fields[MERGED_INTO]) if row else None
+    survivor = await find_record(snapshot, context, person, collection, into) if into else None
+    if into is None or survivor is None:
+        return
+    if survivor.deleted:
+        await require_unmerged(snapshot, context, person, collection, home, into)
+    else:
+        raise Problem("merged", into=str(into))
 
 
 async def find_record(

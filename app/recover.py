@@ -4,7 +4,7 @@ from app.bench import Bench, Refused, permitted
 from app.collections import COLLECTIONS
 from app.effects import place, write
 from app.working import CONFLICTS, Record
-from sync.decide import Decision, Edit
+from sync.decide import Decision, Edit, looked_at
 from sync.wire import Fields, Mutation
 
 
@@ -20,6 +20,7 @@ def recover(bench: Bench, mutation: Mutation) -> None:
 
 def _recover_one(bench: Bench, mutation: Mutation, record: Record, seen: Fields) -> None:
     fields, errors = record.collection.clean("create", seen)
+    fields = bench.working.led(record.collection, fields)
     try:
         if errors or record.collection.rules.faults(fields):
             return
@@ -40,6 +41,8 @@ def base_is_known(bench: Bench, mutation: Mutation) -> bool:
 def edit_of(bench: Bench, mutation: Mutation, fields: Fields, record: Record) -> Edit:
     """The mutation as decide sees it; `seen` stands in where its base means nothing here."""
     known = base_is_known(bench, mutation)
+    if record.key in bench.working.aliases and mutation.op != "delete":
+        return _led(bench, mutation, fields, record)
     return Edit(
         mutation.id,
         mutation.op,
@@ -48,6 +51,23 @@ def edit_of(bench: Bench, mutation: Mutation, fields: Fields, record: Record) ->
         mutation.after,
         None if known else seen_fields(mutation, record),
     )
+
+
+def _led(bench: Bench, mutation: Mutation, fields: Fields, alias: Record) -> Edit:
+    """The edit of a record that was merged, as one of the record that stayed: judged by what its person had seen.
+
+    Of a create, which meets it only after a restore, what the record held before it was merged is no news.
+    """
+    assert alias.held is not None
+    seen: Fields | None = {}
+    if mutation.op == "create":
+        rows = alias.past.written
+        fields = {n: v for n, v in fields.items() if not any(v in (r.fields.get(n), r.was.get(n)) for r in rows)}
+    elif base_is_known(bench, mutation):
+        seen = looked_at(alias.held, Edit(mutation.id, "update", mutation.base, {}, mutation.after), alias.past)
+    else:
+        seen = seen_fields(mutation, alias)
+    return Edit(mutation.id, "update", None, fields, mutation.after, seen)
 
 
 def seen_fields(mutation: Mutation, record: Record) -> Fields | None:

@@ -75,15 +75,17 @@ def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Rec
     if target is None:
         raise Refused("not_found")
     name, value = str(fields["field"]), said["value"]
-    known, after = base_is_known(bench, mutation), as_uuid(said.get("after"))
+    # Of what was merged nothing is open; only a restored server meets such a resolution, and its base means nothing.
+    named, target = target, bench.working.survivor(target)
+    known, after = base_is_known(bench, mutation) and named is target, as_uuid(said.get("after"))
     if name == DELETED:
         if not isinstance(value, bool):
             raise Refused("mutation_invalid", [{"pointer": "/fields/resolution/value"}])
         op: Literal["update", "delete"] = "delete" if value else "update"
         values: Fields = {}
     else:
-        op, values = "update", {name: _chosen(target, name, value)}
-    seen = None if known else seen_fields(mutation, target)
+        op, values = "update", bench.working.led(target.collection, {name: _chosen(target, name, value)})
+    seen = None if known else seen_fields(mutation, named)
     return conflict, target, name, Edit(mutation.id, op, base if known else None, values, after, seen)
 
 

@@ -210,7 +210,7 @@ class History(SQLModel, table=True):
     person_id: UUID | None = None
     at: datetime
     op: str
-    """create, update, delete, revive, recover (made again from what a phone had seen)."""
+    """create, update, delete, revive, recover (made again from what a phone had seen), merge (into another record)."""
     fields: dict[str, Any] = json_column()
     was: dict[str, Any] = json_column()
 

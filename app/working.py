@@ -9,7 +9,7 @@ from uuid import UUID
 from app.areas import Area
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
-from app.fields import as_uuid, as_wire
+from app.fields import MERGED_INTO, as_uuid, as_wire
 from app.views import HELPER
 from sync.decide import Held, Past
 from sync.wire import Fields, Mutation
@@ -82,6 +82,8 @@ class Working:
     """Feed → how many other views of it were open when this looked."""
     open_conflicts: dict[tuple[str, UUID, str], Record] = field(default_factory=dict)
     """(collection, record, field) → the conflict that asks about it."""
+    aliases: dict[Key, Key] = field(default_factory=dict)
+    """A loaded record that was merged → the one that stayed, loaded as well."""
     refused_creates: set[Key] = field(default_factory=set)
     """Records whose create was refused and which nobody created since."""
     moves: int = 0
@@ -103,6 +105,18 @@ class Working:
         """The record if somebody has created it."""
         record = self.records.get((collection, id))
         return record if record and record.held else None
+
+    def survivor(self, record: Record) -> Record:
+        """The record that this one was merged into; itself where it wasn't."""
+        return self.records[self.aliases.get(record.key, record.key)]
+
+    def led(self, collection: Collection, fields: Fields) -> Fields:
+        """The fields; what refers to a record that was merged refers to the one that stayed."""
+        if not self.aliases:
+            return fields
+        named = ((name, referred, as_uuid(fields.get(name))) for name, referred in collection.references.items())
+        into = {name: self.aliases.get((referred, id)) for name, referred, id in named if id}
+        return {**fields, **{name: str(key[1]) for name, key in into.items() if key}}
 
     def open_conflict(self, target: Record, name: str) -> Record | None:
         """The open conflict of one field."""
@@ -179,6 +193,7 @@ def as_parent(working: Working, collection: Collection, row: Any) -> Record:
     record, listed = working.record(collection.name, row.id), as_wire(row._mapping[collection.lists_in])
     record.held = Held(row.rev, {collection.lists_in: listed}, {}, row.deleted_at is not None)
     record.area_id = row.area_id
+    record.own = {name: row._mapping[name] for name in collection.own_columns if name == MERGED_INTO}
     record.stored = True
     return record
 

@@ -22,7 +22,7 @@ from app.database import Transaction
 from app.incoming import Arrived
 from app.problems import Problem
 from app.receive import receive
-from app.records import Stored, find_record
+from app.records import Stored, find_record, require_unmerged
 from app.tables import FeedEntry, History, ReceivedMutation
 from app.terms import Terms
 from sync.canonical import NotCanonical, canonical_json
@@ -37,7 +37,7 @@ _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
 class Asked:
     """One request to write one record."""
 
-    verb: Literal["create", "put", "patch", "delete", "resolve"]
+    verb: Literal["create", "put", "patch", "delete", "resolve", "merge"]
     person: UUID
     collection: Collection
     id: UUID
@@ -75,6 +75,8 @@ async def put_record(context: Context, asked: Asked) -> bool:
     async def work(transaction: Transaction) -> Op:
         seen = await _find(transaction, context, asked)
         if seen is None or seen.deleted:
+            if seen is not None:
+                await require_unmerged(transaction, context, asked.person, asked.collection, seen.home, asked.id)
             return await _create(transaction, context, asked)
         return await _change(transaction, context, asked)
 
@@ -103,7 +105,7 @@ async def resolve_conflict(context: Context, asked: Asked) -> None:
         target = COLLECTIONS[str(seen.fields["of_collection"])]
         held = await _lock(transaction, target, seen.home, UUID(str(seen.fields["of_record"])))
         conflict = await _lock(transaction, conflicts, seen.home, asked.id)
-        if await _taken_before(transaction, context, asked, seen.home):
+        if await taken_before(transaction, context, asked, seen.home):
             return
         asked.terms.require(conflict["rev"])
         said: Fields = {"resolution": {"value": asked.fields["value"], "base": held["rev"], "after": None}}
@@ -125,7 +127,7 @@ async def _create(transaction: Transaction, context: Context, asked: Asked) -> O
     of_it = (collection.table.c.home == home, collection.table.c.id == asked.id)
     taken = await transaction.first(sa.select(collection.table.c.rev).where(*of_it))
     # Looked up in this order: whoever's record is seen, its mutation is seen as well.
-    if before := await _taken_before(transaction, context, asked, home):
+    if before := await taken_before(transaction, context, asked, home):
         return before
     asked.terms.require(None)
     # That an id is taken, perhaps by what one may not see, is told to whoever could have created it and to nobody
@@ -153,9 +155,10 @@ async def _change(transaction: Transaction, context: Context, asked: Asked) -> O
         raise Problem("not_found")
     held = await _lock(transaction, asked.collection, seen.home, asked.id)
     # Only now: of two equal requests at once, the second has waited here for the first.
-    if before := await _taken_before(transaction, context, asked, seen.home):
+    if before := await taken_before(transaction, context, asked, seen.home):
         return before
     if held["deleted_at"] is not None:
+        await require_unmerged(transaction, context, asked.person, asked.collection, seen.home, asked.id)
         raise Problem("not_found")
     asked.terms.require(held["rev"])
     op: Op = "delete" if asked.verb == "delete" else "update"
@@ -173,7 +176,7 @@ async def _lock(transaction: Transaction, collection: Collection, home: UUID, id
     return dict(row._mapping)
 
 
-async def _taken_before(transaction: Transaction, context: Context, asked: Asked, home: UUID) -> Op | None:
+async def taken_before(transaction: Transaction, context: Context, asked: Asked, home: UUID) -> Op | None:
     """What the same request did when it came before. Raises mutation_reused where the key was another's."""
     if asked.terms.key is None:
         return None
@@ -258,7 +261,7 @@ async def _write(transaction: Transaction, context: Context, asked: Asked, write
     return outcome
 
 
-def as_arrived(context: Context, write: Write, asked: Asked | None = None) -> Arrived:
+def as_arrived(context: Context, write: Write, asked: Asked | None = None, into: UUID | None = None) -> Arrived:
     """A mutation as if it had come in a push. Raises the problem of what can't travel."""
     try:
         canonical_json(write.fields)
@@ -276,4 +279,4 @@ def as_arrived(context: Context, write: Write, asked: Asked | None = None) -> Ar
         made_at=context.seams.now(),
     )
     raw = mutation.model_dump_json(exclude_defaults=True).encode()
-    return Arrived(raw, mutation, str(mutation.id), said=said)
+    return Arrived(raw, mutation, str(mutation.id), said=said, into=into)

@@ -245,18 +245,23 @@ def _valid_as_a_whole(rules: Rules, held: Held, edit: Edit, past: Past, decision
     errors = rules.faults({**held.fields, **decision.fields})
     if not errors:
         return decision
-    chain = past.chain(edit.after)
-    looked_at = {name: _looked_at(name, held, edit, past, chain) for name in held.fields}
-    meant = {name: rules.policies[name].take(looked_at.get(name), value) for name, value in edit.fields.items()}
-    alone: Fields = {**looked_at, **{n: v for n, v in meant.items() if not isinstance(v, Refusal | Contested)}}
+    before = looked_at(held, edit, past)
+    meant = {name: rules.policies[name].take(before.get(name), value) for name, value in edit.fields.items()}
+    alone: Fields = {**before, **{n: v for n, v in meant.items() if not isinstance(v, Refusal | Contested)}}
     if not crosses(held, edit, past) or rules.faults(alone):
         return Decision("refused", problem="invalid", errors=errors)
     contested = {
-        name: Contest(looked_at.get(name), held.fields.get(name), arriving)
+        name: Contest(before.get(name), held.fields.get(name), arriving)
         for name, arriving in edit.fields.items()
         if held.fields.get(name) != arriving
     }
     return Decision("conflicted", contested=contested)
+
+
+def looked_at(held: Held, edit: Edit, past: Past) -> Fields:
+    """The record as the person had it before them."""
+    chain = past.chain(edit.after)
+    return {name: _looked_at(name, held, edit, past, chain) for name in held.fields}
 
 
 def _looked_at(name: str, held: Held, edit: Edit, past: Past, chain: list[UUID]) -> JsonValue:

@@ -2,7 +2,8 @@
 
 A policy is written beside the field it governs. It is asked twice over: `take` when nobody else
 changed the field since the person looked, `settle` when somebody did. Either gives the value to
-write, `CONTESTED` when a person must choose, or a `Refusal`.
+write, `CONTESTED` when a person must choose, or a `Refusal`. `join` is asked when two records turn
+out to be of one thing.
 """
 
 import difflib
@@ -55,6 +56,8 @@ class Policy:
     take: Callable[[JsonValue, JsonValue], Settled]
     """(held, arriving) → value, when only this person changed the field."""
     settle: Callable[[Fork], Settled]
+    join: Callable[[JsonValue, JsonValue], JsonValue | Contested]
+    """(held, other) → value, of two records that are of one thing; both say something, and not the same."""
 
 
 def _replace(held: JsonValue, arriving: JsonValue) -> Settled:
@@ -83,7 +86,7 @@ def _union(fork: Fork) -> Settled:
     return [*sorted((_members(fork.held) | add) - (remove - add - set(fork.readded)))]
 
 
-def _maximum(held: JsonValue, arriving: JsonValue) -> Settled:
+def _larger(held: JsonValue, arriving: JsonValue) -> JsonValue:
     """The larger of the two; nothing is smaller than no value."""
     if held is None or arriving is None:
         return arriving if held is None else held
@@ -102,12 +105,39 @@ def _once(held: JsonValue, arriving: JsonValue) -> Settled:
     return held if held == arriving else Refusal("once_changed")
 
 
-ask: Final = Policy("ask", _replace, _ask)
-latest: Final = Policy("latest", _replace, _latest)
-union: Final = Policy("union", _with_delta, _union)
-maximum: Final = Policy("maximum", _maximum, lambda fork: _maximum(fork.held, fork.arriving))
-total: Final = Policy("total", _add_increment, lambda fork: _add_increment(fork.held, fork.arriving))
-once: Final = Policy("once", _once, lambda fork: _once(fork.held, fork.arriving))
+def _kept(held: JsonValue, other: JsonValue) -> JsonValue | Contested:
+    """The held value stays; the other can be read in the history of the record that said it."""
+    return held
+
+
+def _asked(held: JsonValue, other: JsonValue) -> JsonValue | Contested:
+    """The held value stays, the other waits as a candidate; a person decides."""
+    return CONTESTED
+
+
+def _joined_sets(held: JsonValue, other: JsonValue) -> JsonValue | Contested:
+    """Every member of both."""
+    return [*sorted(_members(held) | _members(other))]
+
+
+def _joined_texts(held: JsonValue, other: JsonValue) -> JsonValue | Contested:
+    """The held text, then on a line of its own what the other says beside it: no sentence of either is lost."""
+    mine = sentences(held)
+    more = [sentence for sentence in sentences(other) if sentence not in mine]
+    if not more:
+        return held
+    broken = mine[-1].endswith("\n")
+    return "".join([*mine, *([] if broken else ["\n"]), *more])
+
+
+ask: Final = Policy("ask", _replace, _ask, _asked)
+latest: Final = Policy("latest", _replace, _latest, _kept)
+union: Final = Policy("union", _with_delta, _union, _joined_sets)
+maximum: Final = Policy("maximum", _larger, lambda fork: _larger(fork.held, fork.arriving), _larger)
+total: Final = Policy(
+    "total", _add_increment, lambda fork: _add_increment(fork.held, fork.arriving), lambda a, b: _number(a) + _number(b)
+)
+once: Final = Policy("once", _once, lambda fork: _once(fork.held, fork.arriving), _kept)
 
 
 def steps(allowed: Collection[tuple[str, str]]) -> Policy:
@@ -117,7 +147,7 @@ def steps(allowed: Collection[tuple[str, str]]) -> Policy:
         possible = held == arriving or (held, arriving) in allowed
         return arriving if possible else Refusal("impossible_step")
 
-    return Policy("steps", step, lambda fork: step(fork.held, fork.arriving))
+    return Policy("steps", step, lambda fork: step(fork.held, fork.arriving), _kept)
 
 
 def _text(fork: Fork) -> Settled:
@@ -129,7 +159,7 @@ def _text(fork: Fork) -> Settled:
     return CONTESTED if merged is None else "".join(merged)
 
 
-text: Final = Policy("text", _replace, _text)
+text: Final = Policy("text", _replace, _text, _joined_texts)
 
 POLICIES: Final = {policy.name: policy for policy in (ask, latest, union, maximum, total, once, text)}
 

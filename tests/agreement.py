@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.context import Context
+from app.fields import MERGED_INTO
 from app.tables import Feed, FeedEntry, FeedMark, History, ReceivedMutation, Replica
 from sync import cursor as cursors
 from sync.canonical import DIGEST_MODULUS
@@ -134,7 +135,7 @@ def of_history(history: Rows, records: dict[tuple[str, UUID], dict[str, Any]]) -
         for row in rows:
             if any(name in held and held[name] != value for name, value in row["was"].items()):
                 faults.append(f"{key[0]}: a write was upon another value than the one before left")
-            held |= row["fields"]
+            held |= {name: value for name, value in row["fields"].items() if name != MERGED_INTO}
         now = records.get(key)
         fields = COLLECTIONS[key[0]].as_fields(now) if now else {}
         if now is None or any(fields[name] != value for name, value in held.items()):

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import httpx
 
+from app.collections import COLLECTIONS
 from app.context import Context
 from app.grants import add_grant
 from app.identity.passwords import hash_password
@@ -188,7 +189,19 @@ async def keep(morning: Morning, name: str, door: UUID) -> None:
     new["headers"] = {"If-None-Match": "*", "X-HTTP-Method-Override": "PUT"}
     summary = "没有则新建，用 POST · There was none, by POST"
     await morning.say(f"{name}_override", summary, fields, **new, id=morning.context.seams.new_id())
+    if COLLECTIONS[name].same:
+        await merge(morning, name, fields)
     await morning.say(f"{name}_delete", "删除 · Delete", who="secretary", status=204, id=made["id"])
+
+
+async def merge(morning: Morning, name: str, fields: Answer) -> None:
+    """Registered twice."""
+    loser, stays = morning.context.seams.new_id(), morning.context.seams.new_id()
+    for id in (loser, stays):
+        await morning.say(f"{name}_put", "", fields, who="secretary", status=201, id=id)
+        morning.recorded[f"{name}_put"].pop()
+    into = {"into": str(stays)}
+    await morning.say(f"{name}_merge", "并入另一条 · Into the other", into, who="secretary", id=loser)
 
 
 async def settle(morning: Morning, door: UUID) -> None:

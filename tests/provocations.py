@@ -17,6 +17,7 @@ from app.tables import Person
 from sync import cursor as cursors
 from sync.cursor import Positions
 from tests.contract import Answer, client_of
+from tests.provocations_of_merges import OF_MERGES
 from tests.provocations_of_records import OF_RECORDS, Provocation, said
 from tests.stage import OTHERS, Stage
 from tests.world import NEW_ID, PASSWORD, bearer
@@ -232,6 +233,7 @@ async def roles_kept_apart(stage: Stage) -> httpx.Response:
 
 PROVOCATIONS: dict[str, Provocation] = {
     **OF_RECORDS,
+    **OF_MERGES,
     **{
         made.__name__: made
         for made in (

@@ -71,12 +71,12 @@ async def id_taken(stage: Stage) -> httpx.Response:
     if stage.name.endswith("_create"):
         return await stage.ask_with(id=str(stage.id))
     # In another building of the same community, where Li sees nothing.
-    doors = COLLECTIONS["households"]
     li = await stage.another(area="building_1")
-    theirs = await stage.make.create(doors, {"area_id": str(stage.world.areas["unit_2"]), "door": "1"})
-    if stage.collection is not doors:
-        fields = {**await stage.make.fields(stage.collection), "household_id": theirs["id"]}
-        theirs = await stage.make.create(stage.collection, fields)
+    there = str(stage.world.areas["unit_2"])
+    if stage.collection.lists_through == "households":
+        there = (await stage.make.create(COLLECTIONS["households"], {"area_id": there, "door": "1"}))["id"]
+    fields = {**await stage.make.fields(stage.collection), stage.collection.lists_in: there}
+    theirs = await stage.make.create(stage.collection, fields)
     stage.id, mine = UUID(theirs["id"]), Maker(stage.world, li)
     headers = li.headers | ({OVERRIDE: "PUT"} if stage.name.endswith("_override") else {})
     return await stage.ask(json=await mine.fields(stage.collection), headers=headers)
@@ -94,6 +94,8 @@ async def once_changed(stage: Stage) -> httpx.Response:
 async def reference_not_found(stage: Stage) -> httpx.Response:
     if stage.collection is None:
         return await stage.ask_with(area_id=str(stage.world.areas["district"]))
+    if stage.name.endswith("_merge"):
+        return await stage.ask_with(into=str(NEW_ID()))
     if stage.name == "hand_area_over":
         return await stage.ask_with(to=str(NEW_ID()))
     if stage.collection.name == "conflicts":

@@ -27,6 +27,13 @@ RECORDS: dict[str, dict[str, Any]] = {
         "needs": ["medicine"],
         "note": "降压药快用完了，已答应代购。",
     },
+    "duplicates": {
+        "area_id": "<unit>",
+        "of_collection": "residents",
+        "record": "019cad90-0000-7000-8000-000000000001",
+        "other": "019cad90-0000-7000-8000-000000000002",
+        "alike": ["name"],
+    },
     "areas": {"parent_id": "<building>", "level": "unit", "name": "2单元", "code": "420107005008001-1-2"},
     "codes": {"area_id": "<community>", "list": "tag", "code": "key_care", "name": "重点关爱", "name_en": "Key care"},
 }
@@ -34,6 +41,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "households": {"tags": ["long_term_let", "volunteer"], "best_time": None},
     "residents": {"phone": "13900000000"},
     "visits": {"note": "降压药快用完了，已答应代购。女儿周末回来。"},
+    "duplicates": {"state": "dismissed", "note": "同名的两位邻居。"},
     "areas": {"name": "2单元（东）"},
     "codes": {"name_en": "Needs particular care"},
 }

@@ -132,6 +132,8 @@ async def _good(stage: Stage, collection: Collection, route: str, record: Answer
         grid = await stage.make.create(collection, {"parent_id": str(stage.world.home), "level": "grid", "name": "two"})
         stage.id = stage.world.areas["building_1"]
         return {"json": {"to": grid["id"], "dry_run": False}}
+    if route == "merge":
+        return {"json": {"into": (await stage.make.create(collection))["id"]}}
     if route in ("create", "put"):
         return {"json": await stage.make.fields(collection)}
     if route in ("patch", "override"):

@@ -86,7 +86,7 @@ def _through(fuse: Fuse, way: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Case:
-    """A push of seven mutations, that touches whatever a push can touch; each case has records of its own."""
+    """A push of seven mutations, that touches whatever a push can touch; each case has records and doors of its own."""
 
     def __init__(self, world: World, headers: dict[str, str]) -> None:
         self.world, self.headers = world, headers
@@ -94,20 +94,22 @@ class Case:
     async def prepare(self) -> "Case":
         world = self.world
         self.door, self.gone, self.visit = NEW_ID(), NEW_ID(), NEW_ID()
+        own, twin = str(self.door), NEW_ID()
         visit = {"household_id": str(self.door), "outcome": "opened", "note": "一。"}
         await self.send(
             [
-                mutation(world, "households", self.door, fields=household(world)),
-                mutation(world, "households", self.gone, fields=household(world)),
+                mutation(world, "households", self.door, fields=household(world, own)),
+                mutation(world, "households", self.gone, fields=household(world, f"{own}gone")),
+                mutation(world, "households", twin, fields=household(world, f"{own}new")),
                 mutation(world, "visits", self.visit, fields=visit),
-                self.edit(self.door, 1, door="102"),
+                self.edit(self.door, 1, door=f"{own}2"),
             ]
         )
         to = str(world.areas["unit_2"])
         made = NEW_ID()
         self.mutations = [
-            mutation(world, "households", made, fields=household(world, "201")),
-            self.edit(self.door, 1, door="103"),  # conflicts
+            mutation(world, "households", made, fields=household(world, f"{own}new")),  # looks like its twin
+            self.edit(self.door, 1, door=f"{own}3"),  # conflicts
             self.edit(self.door, 1, best_time="evenings", area_id=to),  # moves it, its visit and its conflict
             self.edit(made, 1, note="二楼。"),
             mutation(world, "households", self.gone, "delete", 1),

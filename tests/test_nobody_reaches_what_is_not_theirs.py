@@ -49,7 +49,9 @@ class Asked:
 
 def verbs_of(collection: Collection) -> list[str]:
     reading = ["read", "history"]
-    return [*reading, "resolve"] if collection.name == "conflicts" else [*reading, "put", "patch", "delete", "override"]
+    merging = ["merge"] if collection.same else []
+    changing = ["resolve"] if collection.name == "conflicts" else ["put", "patch", "delete", "override", *merging]
+    return [*reading, *changing]
 
 
 MATRIX = {f"{name}_{verb}": (c, verb) for name, c in COLLECTIONS.items() for verb in verbs_of(c)}
@@ -130,7 +132,11 @@ async def cells(matrix: Matrix, caller: Caller, name: str, place: str) -> list[A
         return [Asked(id, right, {"json": {"value": "104"}})]
     if place != "nonexistent":
         put = Asked(held, right, {"json": matrix.fields(collection, there)}, "PUT")
-    gone = await matrix.make(collection, place) if right == "yes" and verb in ("delete", "override") else held
+    gone = await matrix.make(collection, place) if right == "yes" and verb in ("delete", "override", "merge") else held
+    if verb == "merge":
+        beside = "same grid" if place == "own" else "own"
+        into = held if right == "yes" else await matrix.target(collection, beside)
+        return [Asked(gone, right, {"json": {"into": str(into)}})]
     change = {text_of(collection.name): f"by {caller.name}"}
     patch, delete = Asked(held, right, {"json": change}, "PATCH"), Asked(gone, right, {}, "DELETE")
     asked = {"put": put, "patch": patch, "delete": delete}

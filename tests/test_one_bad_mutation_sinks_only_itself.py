@@ -85,7 +85,7 @@ WORDS: list[tuple[str, str, str]] = [
 
 async def require_it_sinks_alone(scene: Scene, bad: bytes, code: str) -> None:
     """Everything this file promises of one bad mutation between two good ones."""
-    good = [scene.door(door="好"), scene.door(door="也好")]
+    good = [scene.door(door=f"好{NEW_ID()}"), scene.door(door=f"也好{NEW_ID()}")]
     sent = as_bytes(good[0]), bad, as_bytes(good[1])
     before = (await scene.news(scene.cursor)).get("cursor", scene.cursor)
     answer = await scene.push(*sent)

@@ -104,6 +104,20 @@ async def test_so_is_the_demos_community(context: Context) -> None:
     assert [one async for one in findings(context.database) if one.differing] == []
 
 
+async def test_an_alias_leads_at_once_to_a_record_that_stayed(place: Place) -> None:
+    one, two, three = (NEW_ID() for _ in range(3))
+    await place.boss.push(
+        *(mutation(place.world, "households", id, fields=household(place.world)) for id in (one, two, three))
+    )
+    for loser, into in ((one, two), (two, three)):
+        path, body = f"/v1/households/{loser}/merge", {"into": str(into)}
+        assert (await place.world.http.post(path, json=body, headers=place.boss.headers)).status_code == 200
+    assert await place.drift() == {}
+    led = sa.update(HOUSEHOLD).where(HOUSEHOLD.c.id == one)
+    assert await place.plant(led.values(merged_into=two)) == {"alias_astray.households": 1}
+    assert await place.plant(led.values(merged_into=NEW_ID())) == {"alias_astray.households": 1}
+
+
 async def test_compaction_leaves_nothing_to_report(place: Place) -> None:
     now = place.context.seams.now()
     later = replace(place.context.seams, now=lambda: now + timedelta(days=365))

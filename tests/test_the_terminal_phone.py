@@ -153,6 +153,18 @@ def test_a_delete_that_crosses_an_edit_asks(wang: Terminal, li: Terminal) -> Non
     assert wang.problem("show", visit) == "not_found"
 
 
+def test_two_doors_that_look_like_one_are_listed_and_said_to_be_two(wang: Terminal, li: Terminal) -> None:
+    wang.json("edit", "households", wang.door("102"), "door=101")
+    wang.json("sync")
+    li.json("sync")
+    [hint] = li.json("list", "duplicates")["records"]
+    assert li.run("list", "duplicates").stdout.count("unit_1 101") == 2
+    li.json("edit", "duplicates", hint["id"], "state=dismissed", "note=前后门。")
+    li.json("sync")
+    wang.json("sync")
+    assert wang.record(hint["id"])["state"] == "dismissed"
+
+
 def test_what_was_refused_says_why_and_stays_readable(wang: Terminal) -> None:
     visit = wang.json("note", wang.door("101"), "电话里说的。")["id"]
     wang.json("sync")

@@ -9,6 +9,6 @@ for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
 COLLECTIONS: dict[str, Collection] = {
-    name: REGISTRY[name] for name in sorted(REGISTRY, key=lambda name: (name == "conflicts", name))
+    name: REGISTRY[name] for name in sorted(REGISTRY, key=lambda name: (name in ("conflicts", "duplicates"), name))
 }
-"""By name; conflicts last, because a conflict changes only while its record is locked."""
+"""By name; conflicts and duplicates last, because they change while the records they are about are locked."""

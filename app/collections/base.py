@@ -10,7 +10,7 @@ what `helper=` shows them (views.py), otherwise nothing. With `filter=True` its 
 for ids, codes and choices, never for what names a person, since addresses are written down along the way.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
@@ -24,11 +24,10 @@ from pydantic import (
     ValidationError,
 )
 from pydantic_core import PydanticUndefined
-from sqlmodel import Field, SQLModel, UTCDateTime
+from sqlmodel import Field, SQLModel
 from typing_extensions import TypedDict
 
 from app.fields import (
-    COLUMN_TYPES,
     DELTAS,
     Error,
     FieldSpec,
@@ -38,10 +37,10 @@ from app.fields import (
     constrained,
     fault,
     spec_of,
+    table_of,
 )
 from app.filters import query_model
 from app.models import create_model_of, patch_model_of, put_model_of, read_model_of
-from app.tables import Json
 from app.views import HELPER, Mask, SeenByHelpers, masked_name, masked_number, masked_phone, whole
 from sync import merge
 from sync.canonical import spelled
@@ -89,6 +88,8 @@ class Collection:
     audience: str
     lists_in: str
     """The field that decides the listing: one that refers to `areas`, or to a record listed by its own area."""
+    same: tuple[tuple[str, ...], ...]
+    """Fields of which two records that have the same may be of one thing. Where there are none, nothing is merged."""
     rules: Rules = field(repr=False)
     whole: TypeAdapter[dict[str, Any]] = field(repr=False)
     """Fields with whole values, no deltas among them."""
@@ -209,12 +210,14 @@ def collection(
     pushable: bool = True,
     audience: str = "staff",
     refuses: tuple[str, ...] = (),
+    same: tuple[tuple[str, ...], ...] = (),
     rule: Callable[[Fields], list[Error]] | None = None,
-    columns: Callable[[], list[sa.Column[Any]]] = list,
+    columns: Callable[[], Sequence[sa.schema.SchemaItem]] = list,
 ) -> Callable[[Model], Model]:
     """Declares the class a collection.
 
-    `about` is its line in the documentation; `rule` looks at a whole record; `columns` are the server's own.
+    `about` is its line in the documentation; what `same` names makes two records look like one; `rule` looks at a
+    whole record; `columns` are the server's own, and indexes.
     """
 
     def declare(model: Model) -> Model:
@@ -225,7 +228,7 @@ def collection(
             title=title,
             about=about,
             refuses=refuses,
-            table=_table_of(name, specs, lists_in, columns()),
+            table=table_of(name, specs, lists_in, columns(), same),
             fields=specs,
             create=create_model_of(model),
             put=put_model_of(model),
@@ -236,6 +239,7 @@ def collection(
             pushable=pushable,
             audience=audience,
             lists_in=lists_in,
+            same=same,
             rules=Rules({n: s.policy for n, s in specs.items()}, _faults(specs, rule)),
             whole=TypeAdapter(_whole_fields(model)),
         )
@@ -264,25 +268,3 @@ def _faults(specs: Mapping[str, FieldSpec], rule: Callable[[Fields], list[Error]
         return missing + grown or (rule(fields) if rule else [])
 
     return faults
-
-
-def _table_of(name: str, specs: Mapping[str, FieldSpec], lists_in: str, extra: list[sa.Column[Any]]) -> sa.Table:
-    own = [sa.Column(n, COLUMN_TYPES[s.kind], nullable=not s.required) for n, s in specs.items()]
-    area = [] if "area_id" in specs else [sa.Column("area_id", sa.Uuid, nullable=False)]
-    return sa.Table(
-        name,
-        SQLModel.metadata,
-        sa.Column("home", sa.Uuid, primary_key=True),
-        sa.Column("id", sa.Uuid, primary_key=True),
-        *own,
-        *area,
-        *extra,
-        sa.Column("rev", sa.Integer, nullable=False),
-        sa.Column("field_revs", Json, nullable=False),
-        sa.Column("deleted_at", UTCDateTime),
-        sa.Column("created_at", UTCDateTime, nullable=False),
-        sa.Column("created_by", sa.Uuid),
-        sa.Column("updated_at", UTCDateTime, nullable=False),
-        sa.Column("updated_by", sa.Uuid),
-        sa.Index(f"{name}_{lists_in}_index", "home", lists_in),
-    )

@@ -12,6 +12,7 @@ from app.collections.base import Code, ask, collection, latest, text, union, who
     title="户 · Households",
     about="一扇门，一户人家 · A door, and how it is used",
     lists_in="area_id",
+    same=(("area_id", "door"),),
 )
 class Household(SQLModel):
     """One door 一户."""

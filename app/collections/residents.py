@@ -55,6 +55,7 @@ def _birth_date_is_the_id_numbers(fields: Fields) -> list[Error]:
     title="居民 · Residents",
     about="门后的人；只收集必要的信息 · The people behind a door; only what is needed",
     lists_in="household_id",
+    same=(("id_number",), ("name", "birth_date")),
     refuses=("check_digit",),
     rule=_birth_date_is_the_id_numbers,
 )

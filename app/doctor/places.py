@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
+from app.fields import MERGED_INTO
 from app.tables import Feed, FeedEntry
 from app.views import HELPER
 
@@ -57,7 +58,16 @@ def drifted_entries() -> dict[str, sa.Select[Any]]:
 
 def drifted_records() -> dict[str, sa.Select[Any]]:
     """For each collection: what isn't listed where it lies, and what is listed that isn't there, or otherwise."""
-    return {check: drifted for collection in COLLECTIONS.values() for check, drifted in _of(collection).items()}
+    found = {check: drifted for collection in COLLECTIONS.values() for check, drifted in _of(collection).items()}
+    return found | {f"alias_astray.{c.name}": _aliases(c.table) for c in COLLECTIONS.values() if c.same}
+
+
+def _aliases(table: sa.Table) -> sa.Select[Any]:
+    """Records that were merged and don't lead, at once, to one that wasn't; or that are there all the same."""
+    stays = table.alias("stays")
+    into = sa.and_(stays.c.home == table.c.home, stays.c.id == table.c[MERGED_INTO])
+    wrong = sa.or_(stays.c.id.is_(None), stays.c[MERGED_INTO].is_not(None), table.c.deleted_at.is_(None))
+    return sa.select(table.c.id).outerjoin(stays, into).where(table.c[MERGED_INTO].is_not(None), wrong)
 
 
 def _of(collection: Collection) -> dict[str, sa.Select[Any]]:

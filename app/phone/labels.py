@@ -53,6 +53,8 @@ class Labels:
             return f"{self.place(fields.get('area_id'))} {fields.get('door')}"
         if key.collection == "conflicts":
             return f"{self.of(key, fields['of_collection'], fields['of_record'])} · {fields['field']}"
+        if key.collection == "duplicates":
+            return " ≈ ".join(self.of(key, fields["of_collection"], fields[name]) for name in ("record", "other"))
         if "household_id" in fields:
             who = f"{fields['name']} " if "name" in fields else ""
             return who + self.of(key, "households", fields["household_id"])

@@ -160,7 +160,7 @@ def history_is_read_before_the_lock() -> list[Patch]:
                 written = loading.Written(row.rev, row.mutation_id, row.fields, row.was, deleted, row.person_id)
                 working.record(row.collection, row.record_id).past.written.append(written)
 
-    return [wrapped("app.receive.load", early), instead("app.loading._load_history", stale)]
+    return [wrapped("app.receive.load", early), instead("app.past._load_history", stale)]
 
 
 def received_is_read_once() -> list[Patch]:

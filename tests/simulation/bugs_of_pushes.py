@@ -132,7 +132,7 @@ def newer_candidate_replaces_the_older() -> list[Patch]:
 
 def conflict_forgets_what_is_held() -> list[Patch]:
     """While a conflict is open its `held` stays what it was."""
-    return [instead("app.effects._follow_conflicts", lambda *arguments, **options: None)]
+    return [instead("app.effects.follow_conflicts", lambda *arguments, **options: None)]
 
 
 def history_has_a_gap() -> list[Patch]:
@@ -189,11 +189,32 @@ def old_place_is_remembered() -> list[Patch]:
     return [wrapped("app.working.Working.area_of", first)]
 
 
+def old_records_are_written_on() -> list[Patch]:
+    """A late edit of what was merged brings it back."""
+    return [instead("app.working.Working.survivor", lambda working, record: record)]
+
+
+def late_edits_of_the_merged_are_believed() -> list[Patch]:
+    """A late edit of what was merged replaces what the other record says, seen or not."""
+
+    def believed(led: Any, bench: Any, mutation: Any, fields: Any, alias: Any) -> Any:
+        edit = led(bench, mutation, fields, alias)
+        return replace(edit, seen={**bench.working.survivor(alias).fields})
+
+    return [wrapped("app.recover._led", believed)]
+
+
+def what_comes_late_names_the_old_record() -> list[Patch]:
+    """A visit written at a door that was merged meanwhile stays there."""
+    return [instead("app.working.Working.led", lambda working, collection, fields: fields)]
+
+
 OF_PUSHES: list[Bug] = [
     no_dedupe, replays_are_always_applied, content_is_not_compared, refused_create_sinks_the_batch,
     refused_words_are_not_kept, last_writer_wins, text_merge_takes_the_later, delete_beats_an_unseen_edit,
     edit_of_the_deleted_is_dropped, base_of_the_future_is_believed, resolution_ignores_the_fields_rev,
     resolution_closes_over_unseen_candidates, newer_candidate_replaces_the_older, conflict_forgets_what_is_held,
     history_has_a_gap, count_is_not_kept, listed_in_a_transaction_of_its_own, dependants_stay_behind,
-    old_place_is_remembered,
+    old_place_is_remembered, old_records_are_written_on, late_edits_of_the_merged_are_believed,
+    what_comes_late_names_the_old_record,
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from tests.simulation.server import Server
 
 if TYPE_CHECKING:
     from tests.simulation.plan import Action
+    from tests.simulation.run import Simulation
 
 CANNOT = (AlreadyShown, NotCanonical, NotOpen, NotRefused, NotShown)
 """What the phone itself says no to."""
@@ -109,6 +110,13 @@ def _choice(conflict: Shown, word: str, dice: Random) -> Any:
 
 def _text(word: str, dice: Random) -> str:
     return f"{word}{dice.choice(NASTY)}。" if dice.random() < 0.06 else f"{word}。"
+
+
+def merge(simulation: "Simulation", phone: SimulatedPhone, action: "Action", dice: Random) -> None:
+    """Somebody finds that two doors are one."""
+    one, into = dice.sample([household(number) for number in range(simulation.plan.records)], 2)
+    if simulation.server.merge(phone.login, one, into).status >= 500:
+        simulation.fail("O9", "a merge broke")
 
 
 def correct(phone: SimulatedPhone, word: str, dice: Random) -> None:

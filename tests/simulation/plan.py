@@ -91,6 +91,16 @@ class Plan:
         return cls(**{**said, "logins": tuple(said["logins"]), "phone_offset_days": tuple(said["phone_offset_days"])})
 
 
+def _merges(seed: int, until: float, phones: int) -> list[Action]:
+    """In half of the seeds somebody finds that two doors are one; with dice that leave all others as they fell."""
+    dice = seeded(f"merges {seed}")
+    some = dice.choice((0, 0, 1, 2, 4, 8)) if until else 0
+    return [
+        Action(round(dice.uniform(0, until), 3), "merge", dice.randrange(phones), dice.getrandbits(48))
+        for _ in range(some)
+    ]
+
+
 def plan_of(seed: int, steps: int = 90) -> Plan:
     """What happens under this seed."""
     dice = seeded(f"plan {seed}")
@@ -114,6 +124,7 @@ def plan_of(seed: int, steps: int = 90) -> Plan:
     for name in picked:
         at += dice.choice((0.0, 0.05, 0.3, 1, 1, 2, 5))
         actions.append(Action(round(at, 3), name, dice.randrange(phones), dice.getrandbits(48)))
+    actions = sorted([*actions, *_merges(seed, at, phones)], key=lambda action: action.at)
     years = (0, 0, 0, 1, -1, 3650, -3650)
     return Plan(
         seed=seed,

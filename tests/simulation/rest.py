@@ -39,6 +39,7 @@ def check_at_rest(simulation: "Simulation") -> None:
     _no_phone_conflicts_with_itself(simulation, kept)
     _each_had_its_effect_once(simulation, kept)
     _nobody_wrote_where_they_had_no_say(simulation, kept)
+    _what_was_merged_leads_on(simulation, kept)
     _the_tables_agree(simulation, kept)
     _saying_it_all_again_changes_nothing(simulation)
 
@@ -231,6 +232,18 @@ def _nobody_wrote_where_they_had_no_say(simulation: "Simulation", kept: Kept) ->
     for row in kept["history"]:
         if row["person_id"] == server.place.people[LIAR] and row["home"] == server.home:
             simulation.fail("I4", f"a liar wrote {row['collection']} of another community")
+
+
+def _what_was_merged_leads_on(simulation: "Simulation", kept: Kept) -> None:
+    """I7: at once to a record that stayed; nobody sees it any more, and nothing that they see refers to it."""
+    led = {(row["home"], row["id"]): row["merged_into"] for row in kept["households"] if row["merged_into"]}
+    if any((home, into) in led for (home, _), into in led.items()):
+        simulation.fail("I7", "an alias leads to an alias")
+    if any(row["deleted_at"] is None for row in kept["households"] if (row["home"], row["id"]) in led):
+        simulation.fail("I7", "an alias is shown as a record")
+    for name in ("residents", "visits"):
+        if any((row["home"], row["household_id"]) in led for row in kept[name]):
+            simulation.fail("I7", f"one of {name} refers to what was merged")
 
 
 def _the_tables_agree(simulation: "Simulation", kept: Kept) -> None:

@@ -8,8 +8,7 @@ from random import Random
 from unittest.mock import patch
 
 from sync.seams import seeded
-from tests.simulation import adversary, people
-from tests.simulation.interleaved import interleave
+from tests.simulation import adversary, interleaved, people
 from tests.simulation.network import Conversation
 from tests.simulation.oracle import Oracle
 from tests.simulation.phone import SimulatedPhone
@@ -207,7 +206,9 @@ class Simulation:
         self.server.hand_over(dice.choice(AREAS[1:]), dice.choice((*GRIDS, "community")))
 
     def _do_interleave(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
-        interleave(self.server, phone.login, dice)
+        interleaved.interleave(self.server, phone.login, dice)
+
+    _do_merge = people.merge
 
     def _do_revoke(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         replica = phone.memory().meta.replica

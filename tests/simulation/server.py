@@ -152,6 +152,11 @@ class Server:
         self.parents[area] = to
         self.handovers += 1
 
+    def merge(self, login: str, one: UUID, into: UUID) -> Reply:
+        """Somebody finds that two doors are one."""
+        body = b'{"into":"%s"}' % str(into).encode()
+        return self.ask("POST", f"/v1/households/{one}/merge", body, self.sign_in(login))
+
     def grant(self, login: str, area: str, lasts: timedelta | None = None, role: str = "worker") -> None:
         """A role from now on, for ever or for a while; nothing where they have it."""
         until = self.clock.now() + lasts if lasts else None
