@@ -63,7 +63,7 @@ class Oracle:
     @contextmanager
     def writing(self, phone: SimulatedPhone) -> Iterator[None]:
         """A person writes: what they overwrite of their own unsent words is their own affair."""
-        before = phone.words_by_field()
+        before, made = phone.words_by_field(), phone.creates()
         yield
         self._note_under_way(phone)
         now = phone.words_by_field()
@@ -71,7 +71,7 @@ class Oracle:
         kept = phone.words_kept()
         written = {(path, name) for path, name in now if before.get((path, name)) != now[path, name]}
         gone = {path for path, _ in before} - {path for path, _ in now}
-        deleted = {entry.key.path for entry in phone.entries() if entry.op == "delete"}
+        deleted = {entry.key.path for entry in phone.entries() if entry.op == "delete"} | {*(made - phone.creates())}
         for place, words in before.items():
             if lost := words - kept:
                 if place not in written and place[0] not in gone | deleted:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -148,6 +149,10 @@ class SimulatedPhone:
                 for name, value in entry.content().items():
                     found.setdefault((entry.key.path, name), set()).update(words_of(value))
         return found
+
+    def creates(self) -> Counter[str]:
+        """Record → how many creates of it are kept; one that is deleted unsent vanishes."""
+        return Counter(entry.key.path for entry in self.entries() if entry.op == "create")
 
     def words_kept(self) -> set[str]:
         """What its person typed, in whatever state."""
