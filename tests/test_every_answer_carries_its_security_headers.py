@@ -64,7 +64,7 @@ async def test_they_are_on_a_failure_nobody_expected_and_on_an_outage(scene: Sce
     for error, status in ((RuntimeError(), 500), (ConnectionRefusedError(), 503)):
 
         @asynccontextmanager
-        async def broken(raised: Exception = error) -> AsyncIterator[Transaction]:
+        async def broken(_viewer: str, raised: Exception = error) -> AsyncIterator[Transaction]:
             raise raised
             yield
 

@@ -30,6 +30,7 @@ NO_SCHEMA_SAYS = {
     "area_without_feed": "which level of the tree an area has",
     "once_changed": "what the record holds",
     "check_digit": "how an ID number's last digit is made",
+    "merge_into_itself": "which record the address names",
     "unknown_collection": "which collections there will be",
     "nul_in_text": "that no text anywhere holds U+0000: PostgreSQL can't keep it",
     "too_deep": "how deep any JSON may be nested",
@@ -142,6 +143,9 @@ def _has_a_reason(problem: dict[str, Any], case: Any) -> bool:
         # which days there are, the calendar.
         pointed = {error["pointer"] for error in problem["errors"]}
         return case.path == "/v1/conflicts/{id}/resolution" or pointed in (THAT_MUST_AGREE, WITH_A_DATE_INSIDE)
+    if code == "bad_request":
+        # Which characters can be seen, in a login that others must recognise.
+        return case.path == "/v1/people" and {error["pointer"] for error in problem["errors"]} == {"/login"}
     if code == "bad_json":
         # Around the mutations no number is taken that no JavaScript could hold, in words we don't know either.
         return case.path in (*TOLERANT, "/v1/sync/pull") and _has_huge_integer(case.body)

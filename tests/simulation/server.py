@@ -146,7 +146,7 @@ class Server:
             self.run(give())
         except Problem as problem:
             # Its clock may have been put back to before the administrator's grant.
-            if problem.code not in ("handover_to_itself", "not_permitted"):
+            if problem.code not in ("handover_to_itself", "enclave_overlaps", "not_permitted"):
                 raise
             return
         self.parents[area] = to
