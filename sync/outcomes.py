@@ -63,8 +63,9 @@ def send_log_again(phone: Phone) -> None:
 
 def send_the_log_of_another_replica(phone: Phone) -> None:
     """A new replica's count begins at zero and would betray no restore, so whatever the old one had acknowledged
-    is asked for once more."""
+    is asked for once more, as if there had been one: by what its person saw, not by a base of who knows which past."""
     if phone.entries.any("done", "refused"):
+        phone.forget_bases()
         send_log_again(phone)
 
 

@@ -219,6 +219,11 @@ def log_of_another_replica_stays() -> list[Patch]:
     return [instead("sync.replica.send_the_log_of_another_replica", lambda phone: None)]
 
 
+def bases_of_a_lost_past_count() -> list[Patch]:
+    """Found by seed 700024: of a phone that signs in anew after a silent restore, as of one that noticed it."""
+    return [instead("sync.phone.Phone.forget_bases", lambda phone: None)]
+
+
 def acknowledged_edits_leave_the_log() -> list[Patch]:
     """What was acknowledged is forgotten the next moment."""
     return [instead("sync.outcomes.LOG_KEPT", timedelta(seconds=1))]
@@ -264,6 +269,7 @@ OF_PHONES: list[Bug] = [
     pages_take_effect_one_by_one, any_page_is_taken, reset_keeps_old_copies, departure_takes_every_copy,
     deletes_are_not_applied, acknowledged_edits_are_lifted_at_once, half_a_reading_lifts_acknowledged_edits,
     in_flight_is_forgotten, sent_is_taken_for_received, refusals_are_dropped, any_200_is_an_answer,
-    epoch_is_not_looked_at, log_is_not_sent_again, log_of_another_replica_stays, acknowledged_edits_leave_the_log,
-    pull_tells_no_count, queued_again_on_top_of_the_old_id, half_a_transaction,
+    epoch_is_not_looked_at, log_is_not_sent_again, log_of_another_replica_stays,
+    bases_of_a_lost_past_count, acknowledged_edits_leave_the_log, pull_tells_no_count,
+    queued_again_on_top_of_the_old_id, half_a_transaction,
 ]  # fmt: skip

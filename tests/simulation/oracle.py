@@ -226,10 +226,7 @@ class Oracle:
             return
         self._note_under_way(phone)
         self.behind.discard(phone.name)
-        held = {
-            (copy["feed"], path): (copy["rev"], copy["hash"])
-            for path, copy in self._copies(phone)
-        }  # fmt: skip
+        held = {(copy["feed"], path): (copy["rev"], copy["hash"]) for path, copy in self._copies(phone)}
         if held != reply.moment.listing:
             differing = sorted(held.items() ^ reply.moment.listing.items())
             self._simulation.fail("I8", f"{phone.name} shows what the server never was: {differing[:4]}")
@@ -254,10 +251,12 @@ class Oracle:
         }
 
     def _own_stay_in_view(self, phone: SimulatedPhone, own: dict[Any, set[str]]) -> None:
-        """O12: what was acknowledged stays before its author's eyes until a page brings it."""
+        """O12: what was acknowledged stays before its author's eyes until a page brings it, if it lies on anything."""
         for (key, id), words in own.items():
             entry = phone.memory().entries.find(id)
-            if entry and entry.state == "done" and (gone := words - phone.in_view(key)):
+            lies_on_nothing = self.restored and phone.create_refused(key)
+            done = entry and entry.state == "done" and not lies_on_nothing
+            if done and (gone := words - phone.in_view(key)):
                 self._simulation.fail("O12", f"{phone.name} no longer shows {sorted(gone)}, just acknowledged")
 
     def _nothing_goes_back(self, phone: SimulatedPhone, reply: Reply, before: dict[Any, int], epoch: Any) -> None:

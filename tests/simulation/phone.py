@@ -154,6 +154,11 @@ class SimulatedPhone:
         """Record → how many creates of it are kept; one that is deleted unsent vanishes."""
         return Counter(entry.key.path for entry in self.entries() if entry.op == "create")
 
+    def create_refused(self, key: Key) -> bool:
+        """Was its own create of the record refused? After a restore that may be one that had been taken: its edits have
+        nothing to be laid over then."""
+        return any(entry.key == key and (entry.op, entry.state) == ("create", "refused") for entry in self.entries())
+
     def words_kept(self) -> set[str]:
         """What its person typed, in whatever state."""
         return {word for entry in self.entries() for word in words_of(entry.content())}
