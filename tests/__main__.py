@@ -13,8 +13,9 @@ STEPS = [
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy"],
-    # By file, since a module makes its database once per worker. Last, so that a log ends with its counts.
-    ["pytest", "-n", "2", "--dist", "loadfile"],
+    # By file, since a module makes its database once per worker, in the order of conftest.py. Last, so that a log
+    # ends with its counts.
+    ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
 ]
 
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import fastapi.dependencies.models
 import pytest
 
 from app.context import Context
@@ -20,6 +21,29 @@ from tests.postgres import Server, running_server
 PARTITIONS = int(os.environ.get("QIAOMEN_TEST_PARTITIONS", "0")) or None
 """Into how many PostgreSQL's tables are cut, where that is to be tried too."""
 KEY = "a key for tests only, 32 characters or more"
+LONGEST = [
+    *("simulated_days", "every_declared_answer", "no_request_a_machine", "a_tailing_reader", "the_demo_tells"),
+    *("cut_off_anywhere", "phones_converge", "a_killed_server", "the_benchmark_is"),
+]
+"""Files that take a minute or more. Begun first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In the order in which files are to be begun."""
+
+    def place(item: pytest.Item) -> int:
+        return next((n for n, words in enumerate(LONGEST) if words in item.path.name), len(LONGEST))
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def applications_are_forgotten() -> Iterator[None]:
+    """FastAPI remembers each endpoint it looked at, and through it the application with all of its store."""
+    yield
+    for remembering in vars(fastapi.dependencies.models).values():
+        if forget := getattr(remembering, "cache_clear", None):
+            forget()
 
 
 @pytest.fixture(scope="session")
