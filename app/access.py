@@ -21,7 +21,7 @@ from app.follows import hold_follows
 from app.tables import Feed, Follow, Grant
 
 GRACE = timedelta(days=30)
-WIDTHS = {"staff": 2, "helper": 1, "reference": 1}
+WIDTHS = {"staff": 2, "team": 2, "helper": 1, "reference": 1}
 """How much of a record an audience sees; the widest copy is shown."""
 
 _GRANT: sa.Table = Grant.__table__  # type: ignore[attr-defined]

@@ -13,6 +13,10 @@ from app.prepared import among
 from sync.wire import Fields
 
 _AREA = COLLECTIONS["areas"].table
+AUDIENCES = ("staff", "team", "reference")
+"""Whose feeds an area can own, but for other views of the same."""
+TEAM = "team"
+"""The level of areas that are teams 团队. They own a feed for their members and nothing of staff lists there."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Area:
     level: str
     path: str
     feed_area_id: UUID | None
-    """The ancestor, or itself, that owns the staff feed; None above that level."""
+    """The ancestor, or itself, that owns the staff feed; None above that level, and of a team."""
     reference_area_id: UUID
     """Its community or, above communities, the root: where areas and codes are listed."""
     feed_level: str
@@ -34,6 +38,8 @@ class Area:
         """(home, area) of the feed that lists what lies here."""
         if audience == "reference":
             return self.reference_area_id, self.reference_area_id
+        if audience == "team":
+            return (self.home, self.id) if self.level == TEAM else None
         return (self.home, self.feed_area_id) if self.feed_area_id else None
 
     def columns(self) -> dict[str, Any]:
@@ -53,7 +59,7 @@ def placed(record: UUID, fields: Fields, parent: Area | None) -> Area:
     level = str(fields["level"])
     in_community = parent is not None and (parent.level == home_level or parent.home != parent.id)
     home = parent.home if parent and in_community else record
-    feed_area = parent.feed_area_id if parent and parent.feed_area_id else None
+    feed_area = parent.feed_area_id if parent and parent.feed_area_id and level != TEAM else None
     if level == feed_level and feed_area is None:
         feed_area = record
     root = UUID(hex=parent.path[1:33]) if parent else record

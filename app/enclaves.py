@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.access import GRACE, held_paths_under
-from app.areas import Area, areas_by_id, living_areas
+from app.areas import TEAM, Area, areas_by_id, living_areas
 from app.collections import COLLECTIONS
 from app.collections.base import ADMINS
 from app.context import Context
@@ -113,10 +113,11 @@ async def _both(transaction: Transaction, area: UUID, administrative: UUID, path
 
 def _require_fitting(area: Area, administrative: Area) -> None:
     """It lies within a community, whole buildings of it, and administratively in another community or a grid there."""
-    if area.home == area.id or area.feed_area_id not in (None, area.id):
+    if area.home == area.id or area.level == TEAM or area.feed_area_id not in (None, area.id):
         raise wrong_field("enclave_unfit", "area_id")
     in_community = administrative.home != administrative.id or administrative.level == administrative.home_level
-    if not in_community or administrative.feed_area_id is not None or administrative.home == area.home:
+    owned = administrative.feed_area_id is not None or administrative.level == TEAM
+    if not in_community or owned or administrative.home == area.home:
         raise wrong_field("enclave_unfit", "administrative_id")
 
 

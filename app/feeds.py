@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.areas import Area
+from app.areas import TEAM, Area
 from app.collections import COLLECTIONS
 from app.database import FeedStep, Listed, Transaction
 from app.follows import follow_new_feeds, masked_readers_over, touched
@@ -45,8 +45,11 @@ async def open_new_feeds(transaction: Transaction, seams: Seams, working: Workin
 
 
 async def _open_owned(transaction: Transaction, areas: Sequence[Area]) -> list[int]:
-    """The feeds that new areas own: for staff at the tree's feed level, for reference at communities and the root."""
+    """The feeds that new areas own: for staff at the tree's feed level, for reference at communities and the root,
+    for its members at a team.
+    """
     wanted = [(area.home, area.id, "staff") for area in areas if area.feed_area_id == area.id]
+    wanted += [(area.home, area.id, "team") for area in areas if area.level == TEAM]
     wanted += [(area.id, area.id, "reference") for area in areas if area.reference_area_id == area.id]
     return await _insert(transaction, wanted)
 

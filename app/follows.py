@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from app.collections import COLLECTIONS
 from app.database import Transaction
 from app.dates import in_force, lasting
-from app.roles import READ_MASKED, READ_STAFF
+from app.roles import READ_MASKED, READ_STAFF, READ_TEAM
 from app.tables import Enclave, Feed, Follow, Grant, Server
 from app.views import HELPER
 
@@ -34,6 +34,7 @@ _READS = sa.or_(
     _FEED.c.audience == "reference",
     sa.and_(_FEED.c.audience == "staff", _GRANT.c.role.in_(READ_STAFF)),
     sa.and_(_FEED.c.audience == HELPER, _GRANT.c.role.in_(READ_MASKED)),
+    sa.and_(_FEED.c.audience == "team", _GRANT.c.role.in_(READ_TEAM)),
 )
 _KEY = ("person_id", "home", "feed_id", "grant_id")
 

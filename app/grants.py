@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.areas import Area, areas_by_id, living_areas
+from app.areas import TEAM, Area, areas_by_id, living_areas
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
@@ -144,7 +144,9 @@ def _require_fitting(role: str, area: Area, since: datetime, until: datetime | N
 
 
 def place_of(area: Area) -> Where:
-    """Where the area lies, seen from the communities of its tree."""
+    """Where the area lies, seen from the communities of its tree; or that it is a team, wherever that lies."""
+    if area.level == TEAM:
+        return Where.TEAM
     if area.level == area.home_level:
         return Where.COMMUNITY
     return Where.ABOVE if area.home == area.id else Where.WITHIN

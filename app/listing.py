@@ -11,7 +11,7 @@ from app.collections import COLLECTIONS
 from app.database import FeedStep, Listed, Transaction
 from app.loading import load_entries
 from app.views import seen_through
-from app.working import CONFLICTS, Record, Working, as_loaded
+from app.working import CONFLICTS, Record, Working, as_loaded, audience_of
 from sync.canonical import spelled, spelled_record_hash
 from sync.seams import Seams
 
@@ -56,7 +56,7 @@ def spelled_anew(seams: Seams, working: Working, changed: Iterable[tuple[Record,
     by_home: dict[UUID, list[tuple[Record, dict[int, str]]]] = defaultdict(list)
     for record, feeds in changed:
         area = working.area_of(record)
-        owner = area.owner(record.collection.audience) if area else None
+        owner = area.owner(audience_of(record)) if area else None
         by_home[owner[0] if owner else working.home].append((record, feeds))
     return [(home, *_steps(seams, working, listed)) for home, listed in sorted(by_home.items())]
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.access import Access
-from app.areas import areas_by_id
+from app.areas import AUDIENCES, areas_by_id
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.database import Transaction
@@ -168,7 +168,7 @@ _FEEDS = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience, _FEED.c.views
 
 async def load_feeds(transaction: Transaction, working: Working) -> None:
     """The feeds of the areas at hand."""
-    owners = {o for area in working.areas.values() for kind in ("staff", "reference") if (o := area.owner(kind))}
+    owners = {o for area in working.areas.values() for kind in AUDIENCES if (o := area.owner(kind))}
     if not owners:
         return
     homes, areas = ({owner[part] for owner in owners} for part in (0, 1))

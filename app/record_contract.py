@@ -65,7 +65,7 @@ def _own(collection: Collection, route: str) -> Codes:
     codes = [*collection.refuses]
     changes = route in ("put", "patch", "override")
     policies = {policy.name for policy in collection.rules.policies.values()}
-    if collection.audience == "staff" and collection.references.get(collection.lists_in) == "areas":
+    if collection.audience != "reference" and collection.references.get(collection.lists_in) == "areas":
         codes.append("area_without_feed")
     if changes and "once" in policies:
         codes.append("once_changed")

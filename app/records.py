@@ -179,7 +179,7 @@ def _range_of(
 def _ids_listed_in(home: UUID, collection: Collection) -> sa.Select[Any]:
     """The records that feeds of this home list: its own, and what lies above communities, listed at the root."""
     table = collection.table
-    if collection.audience == "staff":
+    if collection.audience != "reference":
         return sa.select(table.c.id).where(table.c.home == home)
     area = COLLECTIONS["areas"].table.alias("area")
     of_area = sa.and_(area.c.home == table.c.home, area.c.id == table.c.area_id)

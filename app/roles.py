@@ -9,14 +9,16 @@ from enum import StrEnum
 STAFF: frozenset[str] = frozenset({"staff", "reference"})
 REFERENCE: frozenset[str] = frozenset({"reference"})
 MASKED: frozenset[str] = frozenset({"helper", "reference"})
+OWN_TEAM: frozenset[str] = frozenset({"team", "reference"})
 
 
 class Where(StrEnum):
-    """An area's place beside the communities of its tree, whose levels are data."""
+    """An area's place beside the communities of its tree, whose levels are data; or that it is a team."""
 
     ABOVE = "above"
     COMMUNITY = "community"
     WITHIN = "within"
+    TEAM = "team"
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,11 @@ class Role:
 
 _OFFICE = frozenset({Where.ABOVE, Where.COMMUNITY})
 _COMMUNITY = frozenset({Where.COMMUNITY})
+_PLACES = frozenset(Where) - {Where.TEAM}
+_TEAM = frozenset({Where.TEAM})
 
 ROLES = {
-    "reader": Role("只读人员", "Reader: sees all that staff sees, writes nothing", frozenset(Where)),
+    "reader": Role("只读人员", "Reader: sees all that staff sees, writes nothing", _PLACES),
     "worker": Role("网格员", "Grid worker", frozenset({Where.COMMUNITY, Where.WITHIN})),
     "helper": Role(
         "协助人员", "Helper: building head, volunteer, sunk cadre", frozenset({Where.COMMUNITY, Where.WITHIN}), MASKED
@@ -43,14 +47,17 @@ ROLES = {
     "secretary": Role("社区书记", "Community secretary", _COMMUNITY),
     "first_secretary": Role("第一书记", "First secretary", _COMMUNITY, ends=True),
     "admin": Role("街道、区管理员", "Street or district administrator", _OFFICE),
+    "officer": Role("职能部门人员", "Department officer: what is dispatched to their team", _TEAM, OWN_TEAM),
+    "mediator": Role("调解员", "Mediator: the cases of their team, which nobody else sees", _TEAM, OWN_TEAM),
     "system": Role("系统管理员", "System administrator: accounts, areas, codes", _OFFICE, REFERENCE),
     "security": Role("安全管理员", "Security administrator: grants", _OFFICE, REFERENCE),
     "audit": Role("审计管理员", "Audit administrator: sees grants, gives none", _OFFICE, REFERENCE),
 }
 APART = frozenset({"system", "security", "audit"})
 """三员: the three administrators of GB/T 22239 level 3. Nobody is two of them at a time."""
-READ_STAFF, READ_MASKED = (
-    frozenset(name for name, role in ROLES.items() if audience in role.reads) for audience in ("staff", "helper")
+READ_STAFF, READ_MASKED, READ_TEAM = (
+    frozenset(name for name, role in ROLES.items() if audience in role.reads)
+    for audience in ("staff", "helper", "team")
 )
 READ_GRANTS = frozenset({"admin", "secretary", "security", "audit"})
 RoleName = StrEnum("RoleName", [(name.upper(), name) for name in ROLES])  # type: ignore[misc]

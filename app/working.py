@@ -158,21 +158,30 @@ class Working:
 
     def feed_of(self, record: Record) -> int | None:
         """The feed that lists the record now."""
-        area = self.area_of(record)
-        owner = area.owner(record.collection.audience) if area else None
-        return self.feeds.get((owner[1], record.collection.audience)) if owner else None
+        return self.feed_at(self.area_of(record), audience_of(record))
+
+    def feed_at(self, area: Area | None, audience: str) -> int | None:
+        """The feed that lists for an audience what lies there."""
+        owner = area.owner(audience) if area else None
+        return self.feeds.get((owner[1], audience)) if owner else None
 
     def feeds_of(self, record: Record) -> dict[int, str]:
         """Every feed that lists the record now, with its audience: its own, and other views of it."""
         feed = self.feed_of(record)
-        return self.views_beside(feed, record.collection, self.area_of(record)) if feed else {}
+        beside = self.views_beside(record.collection, self.area_of(record))
+        return {feed: audience_of(record), **beside} if feed else {}
 
-    def views_beside(self, feed: int, collection: Collection, area: Area | None) -> dict[int, str]:
-        """The feed itself, and that of each other view in which it shows anything."""
-        found = {feed: collection.audience}
+    def views_beside(self, collection: Collection, area: Area | None) -> dict[int, str]:
+        """The feed of each other view in which it shows anything."""
         owner = area.owner(collection.audience) if area and collection.helper_view else None
         masked = self.feeds.get((owner[1], HELPER)) if owner else None
-        return found | {masked: HELPER} if masked else found
+        return {masked: HELPER} if masked else {}
+
+
+def audience_of(record: Record) -> str:
+    """For whom it is listed: a conflict for those who have what it is of."""
+    of = record.fields.get("of_collection") if record.collection.name == CONFLICTS else None
+    return COLLECTIONS[str(of)].audience if of else record.collection.audience
 
 
 def as_loaded(working: Working, collection: Collection, row: Any) -> Record:

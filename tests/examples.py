@@ -33,12 +33,13 @@ TREE = [
     ("420107005008001", "420107005008", "grid", "第一网格"),
     ("420107005008001-1", "420107005008001", "building", "1号楼"),
     ("420107005008001-1-1", "420107005008001-1", "unit", "1单元"),
+    ("420107005008-tj", "420107005008", "team", "调解室"),
     ("420106", None, "district", "武昌区"),
     ("420106002021", "420106", "community", "欧景苑社区"),
     ("420106002021-xx", "420106002021", "estate", "新湘小区"),
 ]
 PEOPLE = {
-    "secretary": [("420107005008", "admin")],
+    "secretary": [("420107005008", "admin"), ("420107005008-tj", "mediator")],
     "li": [("420107005008001", "worker")],
     "city": [("420107", "admin"), ("420106", "admin")],
     "system": [("420107", "system")],
@@ -171,6 +172,7 @@ async def sync(morning: Morning) -> UUID:
 async def keep(morning: Morning, name: str, door: UUID) -> None:
     """One record of a collection, from its making to its end."""
     places = {"<unit>": str(morning.areas["420107005008001-1-1"]), "<household>": str(door)}
+    places["<team>"] = str(morning.areas["420107005008-tj"])
     places |= {"<community>": str(morning.areas["420107005008"]), "<building>": str(morning.areas["420107005008001-1"])}
     fields, change = ({n: places.get(str(v), v) for n, v in f.items()} for f in (RECORDS[name], CHANGES[name]))
     once = {"Idempotency-Key": str(morning.context.seams.new_id())}

@@ -12,6 +12,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import Context
 from app.fields import FieldSpec
+from app.operator import add_area
 from sync.wire import Fields
 from tests.raw_phone import Answer, RawPhone, phone_of
 from tests.world import NEW_ID, World, new_world
@@ -44,11 +45,29 @@ def values_of(collection: Collection, spec: FieldSpec) -> list[JsonValue]:
     return found
 
 
+TEAMS = ("team_1", "team_2")
+PLACES = {"reference": ("building_1", "building_2"), "staff": ("unit_1", "unit_2"), "team": TEAMS}
+"""Where records of each audience can be."""
+
+
 class Maker:
-    """Makes valid records of any collection, through the ordinary routes, as the administrator."""
+    """Makes valid records of any collection, through the ordinary routes, as the administrator.
+
+    Of what only a team sees, as one of its own as well.
+    """
 
     def __init__(self, world: World, phone: RawPhone) -> None:
         self.world, self.phone = world, phone
+        self.joined = False
+
+    async def join_teams(self) -> None:
+        """Makes the teams where there are none, and joins them."""
+        for name in TEAMS if not self.joined else ():
+            if name not in self.world.areas:
+                there = {"code": name, "name": name, "level": "team", "parent_code": "community"}
+                self.world.areas[name] = await add_area(self.world.context, **there)
+            await self.world.grant(self.phone.login, name, "mediator")
+        self.joined = True
 
     async def fields(self, collection: Collection, *, whole: bool = False) -> Fields:
         """What a create must say; with `whole`, also all that fits together of what it may."""
@@ -65,7 +84,9 @@ class Maker:
     async def value(self, collection: Collection, spec: FieldSpec, unlike: JsonValue = None) -> JsonValue:
         """A value that the field allows, other than `unlike`."""
         if spec.refers_to == "areas":
-            places = ("building_1", "building_2") if collection.audience == "reference" else ("unit_1", "unit_2")
+            if collection.audience == "team":
+                await self.join_teams()
+            places = PLACES[collection.audience]
             return next(id for place in places if (id := str(self.world.areas[place])) != unlike)
         if spec.refers_to:
             return str((await self.create(COLLECTIONS[spec.refers_to]))["id"])

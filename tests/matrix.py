@@ -33,6 +33,7 @@ TREE = {
     "grid_2": "community", "building_3": "grid_2", "unit_3": "building_3", "building_0": "community",
     "unit_0": "building_0", "community": "district", "community_2": "district", "grid_c": "community_2",
     "building_c": "grid_c", "unit_c": "building_c", "grid_d": "community_2", "street": "district",
+    "team": "community", "team_g": "community", "team_2": "grid_2", "team_c": "community_2", "team_s": "street",
 }  # fmt: skip
 DOORS = {
     "own": "unit_1", "same grid": "unit_2", "other grid": "unit_3", "other community": "unit_c", "parent": "unit_0",
@@ -43,11 +44,16 @@ AREAS = {
     "parent": "district",
 }  # fmt: skip
 """In what areas and codes lie."""
+TEAMS = {
+    "own": "team", "same grid": "team_g", "other grid": "team_2", "other community": "team_c", "parent": "team_s",
+}  # fmt: skip
+"""Whose cases."""
+LIE = {"staff": DOORS, "reference": AREAS, "team": TEAMS}
 PLACES = [*DOORS, "nonexistent"]
 OVER = {
     "reader": "building_1", "worker": "building_1", "helper": "building_1",
     "secretary": "community", "first_secretary": "community", "admin": "community",
-    "system": "community", "security": "community", "audit": "community",
+    "system": "community", "security": "community", "audit": "community", "mediator": "team", "officer": "team_g",
 }  # fmt: skip
 """Every role, over what fits it."""
 CALLERS = {role: (role, area) for role, area in OVER.items()} | {
@@ -59,7 +65,7 @@ CALLERS = {role: (role, area) for role, area in OVER.items()} | {
     "anonymous": (None, None),
 }
 STAFF = {"reader", "worker", "secretary", "first_secretary", "admin"}
-WRITERS = {"staff": STAFF - {"reader"}, "reference": {"admin", "system"}}
+WRITERS = {"staff": STAFF - {"reader"}, "reference": {"admin", "system"}, "team": {"mediator"}}
 
 
 def ancestry(area: str | None) -> list[str]:
@@ -86,6 +92,8 @@ class Caller:
         owner = owner_of(collection, place)
         if self.has(WRITERS[collection.audience], owner):
             return "yes"
+        if collection.audience == "team":
+            return "seen" if self.has({"officer"}, owner) else "no"
         if collection.audience == "staff":
             if self.has({"helper"}, owner) and collection.helper_view:
                 return "some" if "helper" in collection.writers else "seen"
@@ -95,7 +103,9 @@ class Caller:
 
 
 def owner_of(collection: Collection, place: str) -> str:
-    """The area that owns the feed: a building; a community, or the root above them."""
+    """The area that owns the feed: a building; a community, or the root above them; a team."""
+    if collection.audience == "team":
+        return TEAMS[place]
     if collection.audience == "staff":
         return next(area for area in ancestry(DOORS[place]) if area.startswith("building"))
     return next(a for a in ancestry(AREAS[place]) if a.startswith("community") or a == "district")
@@ -117,8 +127,10 @@ class Matrix:
     answers: dict[Any, Any] = field(default_factory=dict)
     cells: Counter[str] = field(default_factory=Counter)
 
-    def home(self, place: str) -> UUID:
-        """The community that the place lies in; for what lies above, that of one's own."""
+    def home(self, place: str, collection: Collection | None = None) -> UUID:
+        """The community that the place lies in; for what lies above, that of one's own; of a team above, itself."""
+        if collection and collection.audience == "team" and place == "parent":
+            return self.world.areas["team_s"]
         return self.world.areas["community_2" if place == "other community" else "community"]
 
     def fields(self, collection: Collection, place: str) -> Answer:
@@ -131,7 +143,7 @@ class Matrix:
         made: Answer = {}
         for name, spec in collection.fields.items():
             if spec.refers_to == "areas":
-                made[name] = str(self.world.areas[(DOORS if collection.audience == "staff" else AREAS)[place]])
+                made[name] = str(self.world.areas[LIE[collection.audience][place]])
             elif spec.refers_to and (spec.required or name == collection.lists_in):
                 made[name] = str(self.held[spec.refers_to, place])
             elif spec.required:
@@ -146,7 +158,7 @@ class Matrix:
         if collection.name == "conflicts":
             id = await self._contested(place)
         else:
-            home = str(self.home(place))
+            home = str(self.home(place, collection))
             if place == "parent" and collection.audience == "reference":
                 home = str(id if collection.name == "areas" else self.world.areas["district"])
             fields = self.fields(collection, place)
@@ -256,9 +268,10 @@ def _areas(world: World) -> list[Item]:
     """What the world of other tests lacks."""
     made = []
     for name in ("grid_2", "building_3", "unit_3", "building_0", "unit_0", "street", "community_2", "grid_c",
-                 "grid_d", "building_c", "unit_c"):  # fmt: skip
+                 "grid_d", "building_c", "unit_c", *TEAMS.values()):  # fmt: skip
         world.areas[name] = NEW_ID()
-        home = "community_2" if "community_2" in ancestry(name) else name if name == "street" else "community"
+        above = "community_2" if "community_2" in ancestry(name) else "community"
+        home = above if above in ancestry(name) else name
         fields: Answer = {"parent_id": str(world.areas[TREE[name]]), "level": name.split("_")[0], "name": name}
         fields["code"] = name
         id, lies_in = str(world.areas[name]), str(world.areas[home])

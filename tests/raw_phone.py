@@ -21,8 +21,8 @@ Answer = dict[str, Any]
 class RawPhone:
     """A phone whose words a test writes itself; what it stores is only what the pages said."""
 
-    def __init__(self, world: World, token: str) -> None:
-        self.world, self.headers = world, bearer(token)
+    def __init__(self, world: World, token: str, login: str = "") -> None:
+        self.world, self.headers, self.login = world, bearer(token), login
         self.cursor: str | None = None
         self.feeds: dict[int, dict[tuple[str, str], Answer]] = defaultdict(dict)
         self.digests: dict[int, int] = {}
@@ -115,7 +115,7 @@ class RawPhone:
 async def phone_of(world: World, login: str, **where: str) -> RawPhone:
     """A new person with a phone."""
     await world.add_person(login, **where)
-    return RawPhone(world, await world.phone_token(login))
+    return RawPhone(world, await world.phone_token(login), login)
 
 
 class Clock:

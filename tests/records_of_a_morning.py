@@ -34,6 +34,13 @@ RECORDS: dict[str, dict[str, Any]] = {
         "other": "019cad90-0000-7000-8000-000000000002",
         "alike": ["name"],
     },
+    "cases": {
+        "area_id": "<team>",
+        "kind": "noise",
+        "opened_on": "2026-03-02",
+        "parties": "3号楼501室与601室",
+        "matter": "夜间漏水、拖椅声，争了半个月。",
+    },
     "areas": {"parent_id": "<building>", "level": "unit", "name": "2单元", "code": "420107005008001-1-2"},
     "codes": {"area_id": "<community>", "list": "tag", "code": "key_care", "name": "重点关爱", "name_en": "Key care"},
 }
@@ -42,6 +49,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "residents": {"phone": "13900000000"},
     "visits": {"note": "降压药快用完了，已答应代购。女儿周末回来。"},
     "duplicates": {"state": "dismissed", "note": "同名的两位邻居。"},
+    "cases": {"state": "settled", "agreement": "601室换水管，晚十点后不拖椅子。"},
     "areas": {"name": "2单元（东）"},
     "codes": {"name_en": "Needs particular care"},
 }

@@ -1,5 +1,6 @@
 """What lists and pulls show, and what pushes do, for somebody of every role: no more than the tree allows."""
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +8,7 @@ import pytest
 
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
-from tests.matrix import CALLERS, DOORS, PLACES, STAFF, Caller, Matrix, ancestry, matrix_for_a_module, owner_of
+from tests.matrix import CALLERS, DOORS, PLACES, STAFF, TEAMS, Caller, Matrix, ancestry, matrix_for_a_module, owner_of
 from tests.raw_phone import Answer
 from tests.scene import url_for_a_module
 from tests.world import NEW_ID, household, mutation
@@ -102,12 +103,13 @@ async def test_a_pull_from_the_beginning_brings_ones_own_feeds_and_no_others(nam
 
 
 def feeds_of(matrix: Matrix, caller: Caller) -> set[tuple[str, str]]:
-    """Of buildings in one's area for staff; of communities in it and above it, and of the root, for everybody."""
+    """Of buildings in one's area for staff, of one's team; of communities in or above it, of the root, for all."""
+    teams = {(area, "team") for area in TEAMS.values() if caller.has({"mediator", "officer"}, area)}
     buildings = {(area, "staff") for area in matrix.world.areas if area.startswith("building")}
     owners = ("district", "community", "community_2")
     places = {(area, "reference") for area in owners if sees_area(caller, area)}
     masked = {(area, "helper") for area, _ in buildings if caller.has({"helper"}, area)}
-    return places | masked | {feed for feed in buildings if caller.has(STAFF, feed[0])}
+    return places | teams | masked | {feed for feed in buildings if caller.has(STAFF, feed[0])}
 
 
 @every_caller
@@ -118,20 +120,20 @@ async def test_a_push_to_what_one_may_not_see_is_refused_as_to_what_is_not_there
     caller, there = matrix.callers[name], "own" if place == "nonexistent" else place
     if (name, there) == ("former", "own"):
         return  # what they send is within the grace: see test_grace_and_moves.py
-    home, to = matrix.home(there), dict[bool, list[Answer]]({True: [], False: []})
+    to = dict[bool, dict[UUID, list[Answer]]]({True: defaultdict(list), False: defaultdict(list)})
     rights = {c.name: "no" if place == "nonexistent" else caller.right_to(c, there) for c in PUSHED}
     for collection in (c for c in PUSHED if rights[c.name] in ("no", "seen")):
         ids = {True: await matrix.target(collection, place), False: NEW_ID()}
         says = [said for said in pushes(matrix, collection, there) if place != "nonexistent" or said["op"] != "create"]
+        home = matrix.home(there, collection)
         for known, id in ids.items():
-            to[known] += [mutation(matrix.world, collection.name, id, home=str(home), **said) for said in says]
-    if not to[True]:
-        return
-    known, absent = [await caller.phone.push(*to[known], home=str(home)) for known in (True, False)]
-    for said, one, other in zip(to[True], known, absent, strict=True):
-        assert (one["outcome"], other["outcome"]) == ("refused", "refused"), said
-        assert rights[said["collection"]] == "seen" or one["problem"] == other["problem"], said
-    matrix.cells["push"] += len(known)
+            to[known][home] += [mutation(matrix.world, collection.name, id, home=str(home), **said) for said in says]
+    for home in to[True]:
+        known, absent = [await caller.phone.push(*to[known][home], home=str(home)) for known in (True, False)]
+        for said, one, other in zip(to[True][home], known, absent, strict=True):
+            assert (one["outcome"], other["outcome"]) == ("refused", "refused"), said
+            assert rights[said["collection"]] == "seen" or one["problem"] == other["problem"], said
+        matrix.cells["push"] += len(known)
 
 
 def pushes(matrix: Matrix, collection: Collection, place: str) -> list[Answer]:

@@ -49,7 +49,7 @@ from sync.merge import Policy
 from sync.wire import Fields, Moment
 
 __all__ = [
-    "ADMINS", "HELPERS", "REGISTRY", "WORKERS", "Code", "Collection", "Error", "Moment",
+    "ADMINS", "HELPERS", "MEDIATORS", "REGISTRY", "WORKERS", "Code", "Collection", "Error", "Moment",
     "ask", "collection", "fault", "latest", "masked_name", "masked_number", "masked_phone", "maximum", "once",
     "text", "total", "union", "whole",
 ]  # fmt: skip
@@ -59,6 +59,7 @@ MOST_FAULTS = 10
 WORKERS = frozenset({"worker", "secretary", "first_secretary", "admin"})
 ADMINS = frozenset({"admin", "system"})
 HELPERS = WORKERS | {"helper"}
+MEDIATORS = frozenset({"mediator"})
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$", max_length=64)]
 """A code of a versioned list. One that this server doesn't know is kept."""
@@ -86,6 +87,7 @@ class Collection:
     writers: frozenset[str]
     pushable: bool
     audience: str
+    """`staff`, `team` or `reference`: by whom its feeds are followed; other views of it stand beside them."""
     lists_in: str
     """The field that decides the listing: one that refers to `areas`, or to a record listed by its own area."""
     same: tuple[tuple[str, ...], ...]

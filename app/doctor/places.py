@@ -4,11 +4,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.areas import TEAM
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.fields import MERGED_INTO
 from app.tables import Feed, FeedEntry
 from app.views import HELPER
+from app.working import CONFLICTS
 
 _FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
 _ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
@@ -24,6 +26,7 @@ def drifted_areas() -> dict[str, sa.Select[Any]]:
     feed_level = sa.func.coalesce(_PARENT.c.feed_level, _AREA.c.feed_level)
     home_level = sa.func.coalesce(_PARENT.c.home_level, _AREA.c.home_level)
     own = sa.case((_AREA.c.level == feed_level, _AREA.c.id))
+    feed_area = sa.case((_AREA.c.level != TEAM, sa.func.coalesce(_PARENT.c.feed_area_id, own)))
     within = sa.and_(~top, sa.or_(_PARENT.c.level == home_level, _PARENT.c.home != _PARENT.c.id))
     home = sa.case((within, _PARENT.c.home), else_=_AREA.c.id)
     root = sa.case((top, hex), else_=sa.func.substr(_PARENT.c.path, 2, 32))
@@ -33,9 +36,7 @@ def drifted_areas() -> dict[str, sa.Select[Any]]:
         "area_parent": area.where(orphan),
         "area_path": area.where(~orphan, _AREA.c.path != path),
         "area_home": area.where(~orphan, _AREA.c.home != home),
-        "area_feed": area.where(
-            ~orphan, _AREA.c.feed_area_id.is_distinct_from(sa.func.coalesce(_PARENT.c.feed_area_id, own))
-        ),
+        "area_feed": area.where(~orphan, _AREA.c.feed_area_id.is_distinct_from(feed_area)),
         "area_reference": area.where(~orphan, _hex(_AREA.c.reference_area_id) != reference),
     }
 
@@ -79,7 +80,13 @@ def _of(collection: Collection) -> dict[str, sa.Select[Any]]:
         # A community's own codes may be listed above it: its area alone says where.
         lies, owner = place.c.id == table.c.area_id, (place.c.reference_area_id, place.c.reference_area_id)
     audiences = [collection.audience, *([HELPER] if collection.helper_view else [])]
-    owned = sa.and_(_FEED.c.home == owner[0], _FEED.c.owner_id == owner[1], _FEED.c.audience.in_(audiences))
+    owned = sa.and_(_FEED.c.owner_id == owner[1], _FEED.c.audience.in_(audiences))
+    in_team = sa.and_(_FEED.c.owner_id == place.c.id, _FEED.c.audience == "team")
+    if collection.audience == "team":
+        owned = in_team
+    elif collection.name == CONFLICTS:
+        owned = sa.or_(owned, in_team)
+    owned = sa.and_(_FEED.c.home == owner[0], owned)
     right = sa.and_(_ENTRY.c.home == _FEED.c.home, _ENTRY.c.feed_id == _FEED.c.id, _ENTRY.c.live)
     records = sa.select(table.c.id).outerjoin(place, lies).outerjoin(_FEED, owned)
     records = records.outerjoin(_ENTRY, sa.and_(right, _is_of(collection)))
