@@ -10,6 +10,8 @@ from sync.entries import Key
 from sync.store import Store
 from sync.wire import Change, Fields, Gained, Wire
 
+MASKED = "helper"
+"""The audience whose feeds show records in part."""
 FEEDS, COPIES, LISTED, COLLECTIONS = "feeds", "copies", "copies_by_feed", "collections"
 
 
@@ -114,6 +116,11 @@ class Copies:
         """The copy that is shown: of the widest feed, then the newest, then of the lowest feed."""
         copies = [Copy.model_validate(kept) for _, kept in self._store.scan(COPIES, f"{key.path}/")]
         return max(copies, key=self._rank, default=None)
+
+    def is_masked(self, copy: Copy) -> bool:
+        """Does its feed show only part of a record, and some of that masked?"""
+        feed = self.feed(copy.feed)
+        return feed is not None and feed.audience == MASKED
 
     def listed_keys(self, collection: str) -> Iterator[Key]:
         """Records of a collection that some feed lists, in key order, once each."""

@@ -138,7 +138,9 @@ def footing_of(phone: Phone, key: Key) -> Footing:
     over = phone.entries.over(key)
     if not over:
         copy = phone.copies.find(key)
-        return Footing(copy.rev if copy else 0, phone.meta.copies_epoch, None)
+        # Of a masked copy the rev says what the record was, not what its person saw: that is sent along.
+        epoch = None if copy and phone.copies.is_masked(copy) else phone.meta.copies_epoch
+        return Footing(copy.rev if copy else 0, epoch, None)
     top = over[-1]
     by_resolution = top.resolves if top.key != key else None
     return Footing(by_resolution.base if by_resolution else top.base, top.base_epoch, top.id)

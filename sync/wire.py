@@ -94,7 +94,8 @@ class Mutation(Wire):
         None, description="恢复后重发时：base 的纪元 · After a restore: the epoch of `base`, null where unknown"
     )
     seen: Annotated[list[Seen], Field(json_schema_extra={"maxItems": MOST_SEEN})] | None = Field(
-        None, description="恢复后重发时：编辑前所见 · After a restore: what the person saw before the edit"
+        None,
+        description="恢复后重发、编辑遮盖内容时：所见 · After a restore, or of what is masked: what the person saw",
     )
 
 

@@ -224,6 +224,11 @@ def bases_of_a_lost_past_count() -> list[Patch]:
     return [instead("sync.phone.Phone.forget_bases", lambda phone: None)]
 
 
+def masks_are_seen_through() -> list[Patch]:
+    """Found by seed 700856: who edits a masked field, and sees it whole when the edit arrives, had never seen it."""
+    return [instead("sync.copies.Copies.is_masked", lambda copies, copy: False)]
+
+
 def acknowledged_edits_leave_the_log() -> list[Patch]:
     """What was acknowledged is forgotten the next moment."""
     return [instead("sync.outcomes.LOG_KEPT", timedelta(seconds=1))]
@@ -271,5 +276,5 @@ OF_PHONES: list[Bug] = [
     in_flight_is_forgotten, sent_is_taken_for_received, refusals_are_dropped, any_200_is_an_answer,
     epoch_is_not_looked_at, log_is_not_sent_again, log_of_another_replica_stays,
     bases_of_a_lost_past_count, acknowledged_edits_leave_the_log, pull_tells_no_count,
-    queued_again_on_top_of_the_old_id, half_a_transaction,
+    queued_again_on_top_of_the_old_id, half_a_transaction, masks_are_seen_through,
 ]  # fmt: skip
