@@ -96,7 +96,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "id_taken": Entry(409, "记录编号已被占用", "This record id is taken"),
     "wrong_home": Entry(422, "一次只能发送同一社区的修改", "A push holds mutations of one home only"),
     "reference_not_found": Entry(422, "所引用的记录不存在", "A referenced record does not exist here"),
-    "area_without_feed": Entry(422, "该区域在楼栋之上，不能登记", "This area lies above the level that owns feeds"),
+    "area_without_feed": Entry(422, "该区域不能登记此类记录", "Nothing of this kind is recorded in this area"),
     "depends_on_refused": Entry(422, "所依赖的新建记录被拒绝", "What it depends on was refused; correct that first"),
     "already_deleted": Entry(409, "记录已被删除", "The record is already deleted"),
     "once_changed": Entry(422, "该字段登记后不可更改", "This field is set once and can't change"),

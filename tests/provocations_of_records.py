@@ -9,7 +9,7 @@ import httpx
 
 from app.collections import COLLECTIONS
 from tests.contract import Answer
-from tests.maker import INHERITED, Maker
+from tests.maker import INHERITED, PLACES, TEAMS, Maker
 from tests.stage import OVERRIDE, Stage
 from tests.two_people import contested
 from tests.world import NEW_ID
@@ -44,7 +44,9 @@ async def not_found(stage: Stage) -> httpx.Response:
 
 
 async def not_permitted(stage: Stage) -> httpx.Response:
-    headers = (await stage.another(role="secretary" if stage.name == "delete_grant" else "reader")).headers
+    in_a_team = stage.collection is not None and stage.collection.audience == "team"
+    reader = {"role": "officer", "area": TEAMS[0]} if in_a_team else {"role": "reader"}
+    headers = (await stage.another(**({"role": "secretary"} if stage.name == "delete_grant" else reader))).headers
     if stage.method == "PUT":
         return await stage.ask(headers=headers, json=await held(stage))
     return await stage.ask(headers=headers)
@@ -70,14 +72,17 @@ async def id_taken(stage: Stage) -> httpx.Response:
     assert stage.collection
     if stage.name.endswith("_create"):
         return await stage.ask_with(id=str(stage.id))
-    # In another building of the same community, where Li sees nothing.
+    # In another building, or another team, of the same community, where Li sees nothing.
     li = await stage.another(area="building_1")
-    there = str(stage.world.areas["unit_2"])
+    there = str(stage.world.areas[PLACES[stage.collection.audience][1]])
     if stage.collection.lists_through == "households":
         there = (await stage.make.create(COLLECTIONS["households"], {"area_id": there, "door": "1"}))["id"]
     fields = {**await stage.make.fields(stage.collection), stage.collection.lists_in: there}
     theirs = await stage.make.create(stage.collection, fields)
     stage.id, mine = UUID(theirs["id"]), Maker(stage.world, li)
+    if stage.collection.audience == "team":
+        await stage.world.grant(li.login, TEAMS[0], "mediator")
+        mine.joined = True
     headers = li.headers | ({OVERRIDE: "PUT"} if stage.name.endswith("_override") else {})
     return await stage.ask(json=await mine.fields(stage.collection), headers=headers)
 
@@ -145,8 +150,8 @@ async def text_too_long(stage: Stage) -> httpx.Response:
     assert stage.collection
     if stage.collection.name == "conflicts":
         return await stage.ask(json={"value": "x" * 5000})
-    texts = (name for name, spec in stage.collection.fields.items() if spec.kind is str and name in ("name", "note"))
-    return await stage.ask_with(**{next(texts): "x" * 5000})
+    long = next(name for name in ("note", "matter", "name") if name in stage.collection.fields)
+    return await stage.ask_with(**{long: "x" * 5000})
 
 
 async def invalid(stage: Stage) -> httpx.Response:

@@ -24,8 +24,8 @@ class Case(SQLModel):
     kind: Code = ask("other", filter=True, description="纠纷类型代码 · A code of the list `quarrel`")
     opened_on: date = ask(filter=True, description="受理日期 · When it was brought")
     parties: str = ask(min_length=1, max_length=2000, description="当事人 · Who, and how to reach them")
-    matter: str = text("", max_length=8000, description="事由和经过 · What about, and what was said and done")
+    matter: str = text("", max_length=4000, description="事由和经过 · What about, and what was said and done")
     state: Literal["open", "settled", "failed", "withdrawn"] = latest(
         "open", filter=True, description="状态 · open; settled, failed or withdrawn"
     )
-    agreement: str = text("", max_length=8000, description="调解协议 · What they agreed")
+    agreement: str = text("", max_length=4000, description="调解协议 · What they agreed")

@@ -27,7 +27,7 @@ NO_SCHEMA_SAYS = {
     "cursor_forged": "likewise",
     "cursor_foreign": "likewise",
     "reference_not_found": "which records there are",
-    "area_without_feed": "which level of the tree an area has",
+    "area_without_feed": "which level of the tree an area has, and whether it is a team",
     "once_changed": "what the record holds",
     "check_digit": "how an ID number's last digit is made",
     "merge_into_itself": "which record the address names",
