@@ -177,9 +177,9 @@ async def load_feeds(transaction: Transaction, working: Working) -> None:
         working.views[row.id] = row.views
 
 
-_ENTRIES = sa.select(_ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.live).where(
-    among(_ENTRY.c.home, "homes"), among(_ENTRY.c.collection, "collections"), among(_ENTRY.c.record_id, "records")
-)
+_ENTRIES = sa.select(
+    *(_ENTRY.c.home, _ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.live)
+).where(among(_ENTRY.c.home, "homes"), among(_ENTRY.c.collection, "collections"), among(_ENTRY.c.record_id, "records"))
 
 
 async def load_entries(transaction: Transaction, working: Working, records: Iterable[Record]) -> None:
@@ -190,7 +190,9 @@ async def load_entries(transaction: Transaction, working: Working, records: Iter
     homes = {working.home, *(area.reference_area_id for area in working.areas.values())}
     names, ids = {name for name, _ in wanted}, [id for _, id in wanted]
     for row in await transaction.fetch(_ENTRIES, homes=[*homes], collections=[*names], records=ids):
-        if record := wanted.get((row.collection, row.record_id)):
+        record = wanted.get((row.collection, row.record_id))
+        # Under the same id another home may have another record. Only areas and codes are listed outside their own.
+        if record and (row.home == working.home or record.collection.audience == "reference"):
             record.entries.append(Entry(row.feed_id, row.hash, row.live))
 
 
