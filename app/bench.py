@@ -94,10 +94,10 @@ def _feeds_above(bench: Bench, record: Record, fields: Fields) -> list[int]:
     parent = working.parent_named(collection, fields)
     area_id = as_uuid(fields.get(collection.lists_in))
     area = working.area_of(parent) if parent else working.areas.get(area_id) if area_id else None
-    feed = working.feed_at(area, collection.audience)
-    if area is not None and feed is None and collection.audience != "reference":
+    feeds = working.feeds_at(area, collection, collection.audience)
+    if area is not None and not feeds and collection.audience != "reference":
         raise Refused("area_without_feed")
-    return [feed, *working.views_beside(collection, area)] if feed else []
+    return [*feeds]
 
 
 def _why_not(bench: Bench, record: Record, op: Op) -> str:
@@ -149,8 +149,7 @@ def _require_area(bench: Bench, record: Record, id: UUID) -> Verdict:
         listed = bench.working.feeds.get((area.reference_area_id, "reference"))
         seen = bench.access.may_read([listed] if listed else [])
         raise Refused("area_without_feed" if seen else "reference_not_found")
-    feed = bench.working.feed_at(area, record.collection.audience)
-    feeds = [feed, *bench.working.views_beside(record.collection, area)] if feed else []
+    feeds = bench.working.feeds_at(area, record.collection, record.collection.audience)
     verdict = bench.access.may_write(feeds, (), record.collection.writers)
     if verdict == "no":
         raise Refused("reference_not_found")

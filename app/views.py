@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from sync.wire import Fields
+from sync.wire import MASKED, Fields
 
-HELPER = "helper"
+HELPER = MASKED
 Mask = Callable[[JsonValue], JsonValue]
 
 

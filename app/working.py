@@ -167,15 +167,13 @@ class Working:
 
     def feeds_of(self, record: Record) -> dict[int, str]:
         """Every feed that lists the record now, with its audience: its own, and other views of it."""
-        feed = self.feed_of(record)
-        beside = self.views_beside(record.collection, self.area_of(record))
-        return {feed: audience_of(record), **beside} if feed else {}
+        return self.feeds_at(self.area_of(record), record.collection, audience_of(record))
 
-    def views_beside(self, collection: Collection, area: Area | None) -> dict[int, str]:
-        """The feed of each other view in which it shows anything."""
-        owner = area.owner(collection.audience) if area and collection.helper_view else None
-        masked = self.feeds.get((owner[1], HELPER)) if owner else None
-        return {masked: HELPER} if masked else {}
+    def feeds_at(self, area: Area | None, collection: Collection, audience: str) -> dict[int, str]:
+        """Where a record of the collection lists that lies there."""
+        feed = self.feed_at(area, audience)
+        masked = self.feed_at(area, HELPER) if feed and collection.helper_view else None
+        return ({feed: audience} if feed else {}) | ({masked: HELPER} if masked else {})
 
 
 def audience_of(record: Record) -> str:

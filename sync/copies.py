@@ -8,10 +8,8 @@ from pydantic import Field
 from sync.canonical import DIGEST_MODULUS, record_hash
 from sync.entries import Key
 from sync.store import Store
-from sync.wire import Change, Fields, Gained, Wire
+from sync.wire import MASKED, Change, Fields, Gained, Wire
 
-MASKED = "helper"
-"""The audience whose feeds show records in part."""
 FEEDS, COPIES, LISTED, COLLECTIONS = "feeds", "copies", "copies_by_feed", "collections"
 
 

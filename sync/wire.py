@@ -14,6 +14,8 @@ from sync.canonical import LARGEST_INTEGER
 PROTOCOL = 1
 WIRE = "e1b51a2a2275effa"
 """The hash of what travels in this protocol; openapi/CHANGELOG.md tells its story. A test holds both."""
+MASKED = "helper"
+"""The audience that sees records in part, and some of that masked."""
 MOST_MUTATIONS = 100
 MOST_PUSH_BYTES = 256 * 1024
 DEFAULT_PAGE = 500

@@ -4,14 +4,15 @@ What follows the command goes to pytest: `python -m tests -n 0 -k tidy`.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.memory import in_memory
+
 TOP = Path(__file__).parent.parent
-MEMORY, ROOM = Path("/dev/shm"), 8 << 30
-"""Where files cost no disk, and the bytes that must be free there. Thousands of stores are made and thrown away."""
+ROOM = 8 << 30
+"""Bytes that must be free in memory for all that the tests write."""
 
 STEPS = [
     ["ruff", "format", "--check", "."],
@@ -31,15 +32,10 @@ def main(arguments: list[str]) -> int:
 
 def run(step: list[str]) -> int:
     print("\n$", *step, flush=True)
-    there = {"TMPDIR": str(MEMORY)} if in_memory() else {}
+    memory = in_memory(ROOM)
+    # PostgreSQL's own binaries may be copied there, and run.
+    there = {"TMPDIR": str(memory)} if memory and not os.statvfs(memory).f_flag & os.ST_NOEXEC else {}
     return subprocess.run([sys.executable, "-m", *step], cwd=TOP, env={**os.environ, **there}, check=False).returncode
-
-
-def in_memory() -> bool:
-    """Is there such a place, from which programs may be run as well?"""
-    if not os.access(MEMORY, os.W_OK):
-        return False
-    return shutil.disk_usage(MEMORY).free > ROOM and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
 
 
 if __name__ == "__main__":

@@ -50,6 +50,11 @@ PLACES = {"reference": ("building_1", "building_2"), "staff": ("unit_1", "unit_2
 """Where records of each audience can be."""
 
 
+def who_only_reads(collection: Collection) -> dict[str, str]:
+    """The role of somebody who sees what a maker makes and writes none of it, and over what."""
+    return {"role": "officer", "area": TEAMS[0]} if collection.audience == "team" else {"role": "reader"}
+
+
 class Maker:
     """Makes valid records of any collection, through the ordinary routes, as the administrator.
 

@@ -9,7 +9,7 @@ import httpx
 
 from app.collections import COLLECTIONS
 from tests.contract import Answer
-from tests.maker import INHERITED, PLACES, TEAMS, Maker
+from tests.maker import INHERITED, PLACES, TEAMS, Maker, who_only_reads
 from tests.stage import OVERRIDE, Stage
 from tests.two_people import contested
 from tests.world import NEW_ID
@@ -44,8 +44,7 @@ async def not_found(stage: Stage) -> httpx.Response:
 
 
 async def not_permitted(stage: Stage) -> httpx.Response:
-    in_a_team = stage.collection is not None and stage.collection.audience == "team"
-    reader = {"role": "officer", "area": TEAMS[0]} if in_a_team else {"role": "reader"}
+    reader = who_only_reads(stage.collection) if stage.collection else {"role": "reader"}
     headers = (await stage.another(**({"role": "secretary"} if stage.name == "delete_grant" else reader))).headers
     if stage.method == "PUT":
         return await stage.ask(headers=headers, json=await held(stage))

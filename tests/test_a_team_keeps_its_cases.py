@@ -64,7 +64,7 @@ async def test_only_the_teams_own_receive_a_case_or_are_told_of_it(world: World,
         phone = await phone_of(world, login, role=role, area=area)
         await phone.pull()
         assert phone.holds("cases", id) is None, login
-        assert id not in {row["id"] for row in (await get(world, phone, "/v1/cases")).json()["items"]}
+        assert str(id) not in {row["id"] for row in (await get(world, phone, "/v1/cases")).json()["items"]}
         for path in (f"/v1/cases/{id}", f"/v1/cases/{id}/history"):
             foreign, absent = (
                 await get(world, phone, path),

@@ -12,7 +12,7 @@ from app.collections.base import Collection
 from app.fields import FieldSpec
 from app.main import create_app
 from sync.wire import Fields
-from tests.maker import TEAMS, WRITABLE, Maker, as_change, boss, every, make, merged, world
+from tests.maker import TEAMS, WRITABLE, Maker, as_change, boss, every, make, merged, who_only_reads, world
 from tests.raw_phone import Answer, RawPhone, phone_of, second_community
 from tests.world import NEW_ID, World, mutation
 
@@ -238,8 +238,7 @@ async def test_what_belongs_to_another_community_is_as_absent_as_what_never_was(
 @every
 async def test_who_only_reads_writes_nothing(world: World, make: Maker, collection: Collection) -> None:
     record = await make.create(collection)
-    where = {"role": "officer", "area": TEAMS[0]} if collection.audience == "team" else {"role": "reader"}
-    reader = Maker(world, await phone_of(world, "reader", **where))
+    reader = Maker(world, await phone_of(world, "reader", **who_only_reads(collection)))
     assert (await reader.send("GET", collection, f"/{record['id']}")).json() == record
     change = await make.change(collection, record)
     for method, path, body in [

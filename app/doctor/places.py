@@ -81,11 +81,9 @@ def _of(collection: Collection) -> dict[str, sa.Select[Any]]:
         lies, owner = place.c.id == table.c.area_id, (place.c.reference_area_id, place.c.reference_area_id)
     audiences = [collection.audience, *([HELPER] if collection.helper_view else [])]
     owned = sa.and_(_FEED.c.owner_id == owner[1], _FEED.c.audience.in_(audiences))
-    in_team = sa.and_(_FEED.c.owner_id == place.c.id, _FEED.c.audience == "team")
-    if collection.audience == "team":
-        owned = in_team
-    elif collection.name == CONFLICTS:
-        owned = sa.or_(owned, in_team)
+    if collection.audience == "team" or collection.name == CONFLICTS:
+        # A team owns no feed of staff, and nobody but a team one of a team.
+        owned = sa.or_(owned, sa.and_(_FEED.c.owner_id == place.c.id, _FEED.c.audience == "team"))
     owned = sa.and_(_FEED.c.home == owner[0], owned)
     right = sa.and_(_ENTRY.c.home == _FEED.c.home, _ENTRY.c.feed_id == _FEED.c.id, _ENTRY.c.live)
     records = sa.select(table.c.id).outerjoin(place, lies).outerjoin(_FEED, owned)

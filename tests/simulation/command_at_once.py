@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
+from tests.memory import in_memory
 from tests.postgres import running_server, start_server
 from tests.simulation.at_once import AtOnce
 from tests.simulation.bugs import planted
-from tests.simulation.place import in_memory
 from tests.simulation.plan_at_once import plan_at_once
 from tests.simulation.run import Verdict
 from tests.simulation.server_on_postgres import Stage, stage_on

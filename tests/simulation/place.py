@@ -1,7 +1,6 @@
 """The place that every seed begins in: areas and people, made once a process and copied."""
 
 import asyncio
-import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable
@@ -24,6 +23,7 @@ from app.settings import Settings
 from app.sqlite import Sqlite
 from sync.seams import Seams
 from tests.conftest import KEY
+from tests.memory import in_memory
 from tests.simulation.plan import LOGINS
 from tests.simulation.store_faults import StoreFaults
 from tests.simulation.timeline import Clock, Timeline
@@ -82,12 +82,6 @@ def prepared() -> Prepared:
         return Prepared(application(context), loop, folder, areas, people, feeds, simulated, faults)
 
     return loop.run_until_complete(prepare())
-
-
-def in_memory() -> Path | None:
-    """Where files cost no disk, on a machine that has such a place."""
-    shared = Path("/dev/shm")
-    return shared if os.access(shared, os.W_OK) else None
 
 
 async def furnish(database: Database, seams: Seams) -> tuple[Context, dict[str, UUID], dict[str, UUID]]:

@@ -18,10 +18,11 @@ from app.settings import Settings
 from app.tables import Feed
 from tests.conftest import KEY
 from tests.contract import document
+from tests.memory import in_memory
 from tests.postgres import PostgresMissing
 from tests.postgres import Server as Cluster
 from tests.simulation.backends import may_be_stopped
-from tests.simulation.place import Prepared, application, feeds_by_name, furnish, in_memory
+from tests.simulation.place import Prepared, application, feeds_by_name, furnish
 from tests.simulation.server import Server
 from tests.simulation.store_faults import StoreFaults
 from tests.simulation.timeline import Clock, Timeline
