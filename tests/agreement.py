@@ -170,37 +170,38 @@ SHOWN_TO_HELPERS = {"households", "residents", "visits"}
 
 
 def of_listing(feeds: Rows, entries: Rows, records: dict[tuple[str, UUID], dict[str, Any]]) -> list[str]:
-    """Whatever is not deleted is listed once, at its rev, in the feed of the building where it lies now; and once more
-    in the helpers' feed of that building, where there is one and they may see any of it.
+    """Whatever is not deleted is listed once, at its rev, in the feed of the building, or team, where it lies now; and
+    once more in the helpers' feed of that building, where there is one and they may see any of it.
     """
     faults, live, masked = [], defaultdict(list), defaultdict(list)
     helpers = {feed["id"]: feed["owner_id"] for feed in feeds if feed["audience"] == "helper"}
     for entry in (entry for entry in entries if entry["live"]):
         where = masked if entry["feed_id"] in helpers else live
         where[entry["collection"], entry["record_id"]].append(entry)
-    staff = {feed["owner_id"]: feed["id"] for feed in feeds if feed["audience"] == "staff"}
+    own = {feed["owner_id"]: feed["id"] for feed in feeds if feed["audience"] in ("staff", "team")}
     for key, row in records.items():
         if key[0] == "areas":
             continue
         at = live.get(key, [])
         if len(at) != (row["deleted_at"] is None):
             faults.append(f"{key[0]}: a record is listed {len(at)} times")
-        elif at and (at[0]["rev"], at[0]["feed_id"]) != (row["rev"], staff[building_of(key, records)]):
+        elif at and (at[0]["rev"], at[0]["feed_id"]) != (row["rev"], own[owner_of(key, records)]):
             faults.append(f"{key[0]}: a record is listed at another rev, or where it no longer lies")
         seen = [(entry["rev"], helpers[entry["feed_id"]]) for entry in masked.get(key, ())]
-        owner = building_of(key, records)
+        owner = owner_of(key, records)
         theirs = owner in helpers.values() and key[0] in SHOWN_TO_HELPERS and row["deleted_at"] is None
         if seen != ([(row["rev"], owner)] if theirs else []):
             faults.append(f"{key[0]}: helpers see {seen}")
     return faults
 
 
-def building_of(key: tuple[str, UUID], records: dict[tuple[str, UUID], dict[str, Any]]) -> UUID:
-    """Through its household, or the record that a conflict is of, to the building."""
+def owner_of(key: tuple[str, UUID], records: dict[tuple[str, UUID], dict[str, Any]]) -> UUID:
+    """Through its household, or the record that a conflict is of, to the building; or to the team."""
     row = records[key]
     if key[0] == "conflicts":
-        return building_of((row["of_collection"], UUID(str(row["of_record"]))), records)
+        return owner_of((row["of_collection"], UUID(str(row["of_record"]))), records)
     if "household_id" in row:
-        return building_of(("households", row["household_id"]), records)
-    owner: UUID = records["areas", UUID(str(row["area_id"]))]["feed_area_id"]
+        return owner_of(("households", row["household_id"]), records)
+    area = records["areas", UUID(str(row["area_id"]))]
+    owner: UUID = area["feed_area_id"] or area["id"]
     return owner

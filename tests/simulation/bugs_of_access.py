@@ -183,10 +183,29 @@ def what_moves_stays_in_the_other_view() -> list[Patch]:
     return [wrapped("app.listing._entries_of", of_its_own)]
 
 
+def teams_are_read_from_above() -> list[Patch]:
+    """Whoever works in the community receives what its teams have."""
+    from app.follows import _FEED, _GRANT, _READS, READ_STAFF  # noqa: PLC0415
+
+    theirs = sa.and_(_FEED.c.audience == "team", _GRANT.c.role.in_(READ_STAFF))
+    return [instead("app.follows._READS", sa.or_(_READS, theirs))]
+
+
+def whoever_left_a_team_goes_on_writing() -> list[Patch]:
+    """A case takes what anybody writes who once was of the team, at once."""
+
+    def written(may_write: Any, access: Any, listed: Any, departed: Any, writers: Any) -> Any:
+        verdict = may_write(access, listed, departed, writers)
+        return "yes" if verdict == "grace" and "mediator" in writers else verdict
+
+    return [wrapped("app.access.Access.may_write", written)]
+
+
 OF_ACCESS: list[Bug] = [
     ended_grants_still_read, grants_never_run_out, area_claimed_is_believed, home_is_not_looked_at,
     grace_writes_at_once, no_grace, grants_by_the_phones_clock, grants_reach_one_building_too_far,
     handover_leaves_it_to_the_old, handover_reaches_nobody_new, an_enclave_never_ends, an_enclave_outlives_its_day,
     masks_are_forgotten,
-    masks_are_forgotten_when_a_view_opens, what_moves_stays_in_the_other_view,
+    masks_are_forgotten_when_a_view_opens, what_moves_stays_in_the_other_view, teams_are_read_from_above,
+    whoever_left_a_team_goes_on_writing,
 ]  # fmt: skip

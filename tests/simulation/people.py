@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sync.canonical import NotCanonical
 from sync.entries import Key
-from sync.replica import AlreadyShown, NotOpen, NotRefused, NotShown, Shown
+from sync.replica import AlreadyShown, NotOpen, NotRefused, NotShown, Replica, Shown
 from tests.simulation.phone import SimulatedPhone
 from tests.simulation.server import Server
 
@@ -52,29 +52,35 @@ def _chosen(
     key, replica = shown.key, phone.replica
     what = dice.choices(("edit", "visit", "resident", "child", "resolve", "delete"), (60, 10, 6, 10, 12, 6))[0]
     if what == "visit":
-        fields = {"household_id": str(key.record), "outcome": "opened", "note": _text(word, dice)}
+        fields = {"household_id": str(key.record), "outcome": "opened", "note": text(word, dice)}
         return (key,), lambda: replica.create("visits", server.home, fields)
     if what == "resident":
-        fields = {"household_id": str(key.record), "name": word, "note": _text(word, dice)}
+        fields = {"household_id": str(key.record), "name": word, "note": text(word, dice)}
         return (key,), lambda: replica.create("residents", server.home, fields)
-    if what == "child" and (child := _any_of(replica.shown_all(dice.choice(("visits", "residents"))), dice)):
+    if what == "child" and (child := any_of(replica.shown_all(dice.choice(("visits", "residents"))), dice)):
         return (child.key,), lambda: replica.edit(child.key, _edit_of_child(child, word, dice))
-    if what == "resolve" and (conflict := _any_of(replica.conflicts(), dice)):
-        target = Key(str(conflict.fields["of_collection"]), key.home, UUID(str(conflict.fields["of_record"])))
-        return (conflict.key, target), lambda: replica.resolve(conflict.key, _choice(conflict, word, dice))
+    if what == "resolve" and (conflict := any_of(replica.conflicts(), dice)):
+        return resolving(replica, conflict, word, dice)
     if what == "delete":
         return (key,), lambda: replica.delete(key)
     return (key,), lambda: replica.edit(key, _edit(server, shown.fields, word, dice))
 
 
-def _any_of(found: Any, dice: Random) -> Shown | None:
+def resolving(replica: Replica, conflict: Shown, word: str, dice: Random) -> tuple[tuple[Key, ...], Callable[[], Any]]:
+    """What one looks at who decides, and the deed."""
+    target = Key(str(conflict.fields["of_collection"]), conflict.key.home, UUID(str(conflict.fields["of_record"])))
+    return (conflict.key, target), lambda: replica.resolve(conflict.key, _choice(conflict, word, dice))
+
+
+def any_of(found: Any, dice: Random) -> Shown | None:
+    """One of them, if there is any."""
     every = [*found]
     return dice.choice(every) if every else None
 
 
 def _new(server: Server, word: str, dice: Random) -> dict[str, Any]:
     place = str(server.place.areas[dice.choice(PLACES[:3])])
-    return {"area_id": place, "door": word, "note": _text(word, dice), "tags": [f"t{dice.randrange(4)}"]}
+    return {"area_id": place, "door": word, "note": text(word, dice), "tags": [f"t{dice.randrange(4)}"]}
 
 
 def _edit(server: Server, fields: dict[str, Any], word: str, dice: Random) -> dict[str, Any]:
@@ -83,8 +89,8 @@ def _edit(server: Server, fields: dict[str, Any], word: str, dice: Random) -> di
         [
             {"door": word},
             {"door": word, "note": f"{word}。{note}"},
-            {"note": f"{note}{_text(word, dice)}"},
-            {"note": _text(word, dice)},
+            {"note": f"{note}{text(word, dice)}"},
+            {"note": text(word, dice)},
             {"note": "。".join(note.split("。")[1:])},
             {"tags": {"add": [f"t{dice.randrange(4)}"], "remove": [f"t{dice.randrange(4)}"]}},
             {"best_time": word},
@@ -96,7 +102,7 @@ def _edit(server: Server, fields: dict[str, Any], word: str, dice: Random) -> di
 
 
 def _edit_of_child(child: Shown, word: str, dice: Random) -> dict[str, Any]:
-    note = {"note": f"{child.fields.get('note') or ''}{_text(word, dice)}"}
+    note = {"note": f"{child.fields.get('note') or ''}{text(word, dice)}"}
     if child.key.collection == "residents":
         return dice.choice([note, {"name": word}, {"phone": f"1380000{dice.randrange(10000):04d}"}])
     return dice.choice([note, {"note": word}, {"outcome": "refused"}])
@@ -108,7 +114,8 @@ def _choice(conflict: Shown, word: str, dice: Random) -> Any:
     return word if conflict.fields["field"] == "door" and dice.random() < 0.2 else dice.choice(choices)
 
 
-def _text(word: str, dice: Random) -> str:
+def text(word: str, dice: Random) -> str:
+    """A sentence; now and then with what no program likes."""
     return f"{word}{dice.choice(NASTY)}。" if dice.random() < 0.06 else f"{word}。"
 
 

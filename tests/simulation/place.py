@@ -43,6 +43,7 @@ TREE = (
     ("next_door", "district", "community"),
     ("building_9", "next_door", "building"),
     ("unit_9", "building_9", "unit"),
+    ("team", "community", "team"),
 )
 GRANTED = {"li": "community", "wang": "community", "zhao": "building_2", "qian": "grid_2", LIAR: "building_9"}
 """Everybody's first grant, as a worker."""

@@ -44,6 +44,8 @@ _SELDOM = {
     "lie": 4,
     "correct": 3,
 }
+_BESIDE = {"merge": (0, 0, 1, 2, 4, 8), "team": (0, 0, 0, 0, 15, 40)}
+"""How often, in one seed or another, somebody finds that two doors are one; and does something of a team."""
 FORGETS = {"restore", "restore_silently"}
 """Logs live thirty days: where a server forgets, no more time than that passes."""
 
@@ -91,12 +93,12 @@ class Plan:
         return cls(**{**said, "logins": tuple(said["logins"]), "phone_offset_days": tuple(said["phone_offset_days"])})
 
 
-def _merges(seed: int, until: float, phones: int) -> list[Action]:
-    """In half of the seeds somebody finds that two doors are one; with dice that leave all others as they fell."""
-    dice = seeded(f"merges {seed}")
-    some = dice.choice((0, 0, 1, 2, 4, 8)) if until else 0
+def _beside(does: str, seed: int, until: float, phones: int) -> list[Action]:
+    """Actions with dice that leave all others as they fell."""
+    dice = seeded(f"{does}s {seed}")
+    some = dice.choice(_BESIDE[does]) if until else 0
     return [
-        Action(round(dice.uniform(0, until), 3), "merge", dice.randrange(phones), dice.getrandbits(48))
+        Action(round(dice.uniform(0, until), 3), does, dice.randrange(phones), dice.getrandbits(48))
         for _ in range(some)
     ]
 
@@ -124,7 +126,8 @@ def plan_of(seed: int, steps: int = 90) -> Plan:
     for name in picked:
         at += dice.choice((0.0, 0.05, 0.3, 1, 1, 2, 5))
         actions.append(Action(round(at, 3), name, dice.randrange(phones), dice.getrandbits(48)))
-    actions = sorted([*actions, *_merges(seed, at, phones)], key=lambda action: action.at)
+    actions += [one for does in _BESIDE for one in _beside(does, seed, at, phones)]
+    actions.sort(key=lambda action: action.at)
     years = (0, 0, 0, 1, -1, 3650, -3650)
     return Plan(
         seed=seed,

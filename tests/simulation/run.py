@@ -8,7 +8,7 @@ from random import Random
 from unittest.mock import patch
 
 from sync.seams import seeded
-from tests.simulation import adversary, interleaved, people
+from tests.simulation import adversary, interleaved, people, teams
 from tests.simulation.network import Conversation
 from tests.simulation.oracle import Oracle
 from tests.simulation.phone import SimulatedPhone
@@ -208,7 +208,7 @@ class Simulation:
     def _do_interleave(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         interleaved.interleave(self.server, phone.login, dice)
 
-    _do_merge = people.merge
+    _do_merge, _do_team = people.merge, teams.at_the_team
 
     def _do_revoke(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         replica = phone.memory().meta.replica

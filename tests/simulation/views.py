@@ -10,6 +10,7 @@ HIDDEN = {
     "residents": {"note", "tags", "external_id", "birth_date", "registered_here", "emergency_contact"},
     "visits": {"note", "needs", "persons_met"},
     "conflicts": {"held", "candidates", "base"},
+    "cases": {"area_id", "parties", "matter", "agreement"},
 }
 """Collection → fields that are nobody's but the staff's."""
 MASKED = {"residents": ("name", "phone", "id_number")}
