@@ -5,6 +5,7 @@ must not have changed meanwhile is said by If-Match. Its id is the request's Ide
 """
 
 import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -240,15 +241,15 @@ async def _home_for(transaction: Transaction, context: Context, asked: Asked) ->
 
 
 async def _home_in_sight(transaction: Transaction, context: Context, person: UUID, collection: str, id: UUID) -> UUID:
-    """The home whose feeds show this record to the person. Raises reference_not_found."""
+    """The home of this record, which the person is shown. Raises reference_not_found."""
     mine = sa.tuple_(_ENTRY.c.home, _ENTRY.c.feed_id).in_(following(person, context.seams.now()))
-    entry = sa.select(_ENTRY.c.home).where(mine, _ENTRY.c.collection == collection, _ENTRY.c.record_id == id)
+    entry = sa.select(_ENTRY.c.body).where(mine, _ENTRY.c.collection == collection, _ENTRY.c.record_id == id)
     async with transaction.seen_by(context.seen_by(person)):
         row = await transaction.first(entry.limit(1))
     if row is None:
         raise Problem("reference_not_found")
-    home: UUID = row.home
-    return home
+    # Not the feed's: what lies above communities is listed at the root.
+    return UUID(json.loads(b"{" + row.body + b"}")["home"])
 
 
 async def _write(transaction: Transaction, context: Context, asked: Asked, write: Write) -> Outcome:

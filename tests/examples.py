@@ -22,22 +22,10 @@ from app.operator import add_area
 from app.people import add_person
 from tests.contract import Answer, client_of, operation_named, path_of
 from tests.phones import Time
-from tests.records_of_a_morning import CHANGES, RECORDS
+from tests.records_of_a_morning import CHANGES, PLACES, RECORDS, TREE
 
 FILE = Path(__file__).parent.parent / "app" / "examples.json"
 PASSWORD = "三次敲门 knock thrice"
-TREE = [
-    ("420107", None, "district", "青山区"),
-    ("420107005", "420107", "street", "工人村街道"),
-    ("420107005008", "420107005", "community", "青和居社区"),
-    ("420107005008001", "420107005008", "grid", "第一网格"),
-    ("420107005008001-1", "420107005008001", "building", "1号楼"),
-    ("420107005008001-1-1", "420107005008001-1", "unit", "1单元"),
-    ("420107005008-tj", "420107005008", "team", "调解室"),
-    ("420106", None, "district", "武昌区"),
-    ("420106002021", "420106", "community", "欧景苑社区"),
-    ("420106002021-xx", "420106002021", "estate", "新湘小区"),
-]
 PEOPLE = {
     "secretary": [("420107005008", "admin"), ("420107005008-tj", "mediator")],
     "li": [("420107005008001", "worker")],
@@ -118,8 +106,10 @@ async def play(context: Context) -> dict[str, list[Answer]]:
         morning = Morning(context, http, areas)
         await sign_in(morning)
         door = await sync(morning)
+        named = {f"<{name}>": str(areas[code]) for name, code in PLACES.items()}
+        named |= {"<household>": str(door)} | await organisations(morning)
         for name in RECORDS:
-            await keep(morning, name, door)
+            await keep(morning, name, named)
         await settle(morning, door)
         await welcome(morning)
         await go_on(morning)
@@ -130,8 +120,8 @@ async def sign_in(morning: Morning) -> None:
     """By password, then as a registered phone."""
     for who in PEOPLE:
         form = {"grant_type": "password", "username": who, "password": PASSWORD}
-        summary = "用密码登录 · By password"
-        morning.tokens[who] = (await morning.say("post_token", summary, form=form, who="nobody"))["access_token"]
+        said = await morning.say("post_token", "用密码登录 · By password", form=form, who="nobody")
+        morning.tokens[who] = said["access_token"]
         morning.recorded["post_token"] = morning.recorded["post_token"][-1:]
     phone = {"name": "小李的手机", "platform": "wechat", "app_version": "1.4.0"}
     said = await morning.say("post_replica", "登记小程序 · A mini-program", phone, who="li", status=201)
@@ -169,12 +159,19 @@ async def sync(morning: Morning) -> UUID:
     return door
 
 
-async def keep(morning: Morning, name: str, door: UUID) -> None:
+async def organisations(morning: Morning) -> dict[str, str]:
+    """Two that affiliations are of: they have examples of their own."""
+    made, area = {}, str(morning.areas[PLACES["community"]])
+    for known_as, name in (("<organisation>", "综合行政执法队"), ("<department>", "城市管理执法局")):
+        fields = {"area_id": area, "name": name}
+        made[known_as] = (await morning.say("organisations_create", "", fields, who="secretary", status=201))["id"]
+    del morning.recorded["organisations_create"]
+    return made
+
+
+async def keep(morning: Morning, name: str, named: dict[str, str]) -> None:
     """One record of a collection, from its making to its end."""
-    places = {"<unit>": str(morning.areas["420107005008001-1-1"]), "<household>": str(door)}
-    places["<team>"] = str(morning.areas["420107005008-tj"])
-    places |= {"<community>": str(morning.areas["420107005008"]), "<building>": str(morning.areas["420107005008001-1"])}
-    fields, change = ({n: places.get(str(v), v) for n, v in f.items()} for f in (RECORDS[name], CHANGES[name]))
+    fields, change = ({n: named.get(str(v), v) for n, v in f.items()} for f in (RECORDS[name], CHANGES[name]))
     once = {"Idempotency-Key": str(morning.context.seams.new_id())}
     made = await morning.say(f"{name}_create", "新建 · Create", fields, who="secretary", status=201, headers=once)
     await morning.say(f"{name}_list_all", "第一页 · The first page", who="secretary", query={"limit": 1})

@@ -24,6 +24,7 @@ every = pytest.mark.parametrize("collection", WRITABLE.values(), ids=WRITABLE.ke
 
 SAMPLES: list[JsonValue] = [
     *("alpha", "beta", "13800000000", "13900000000", "11010519491231002X", "甲。乙。", "乙。丙。"),
+    *("11420107MB1A2B3C47", "51420107MJX000001F"),
     *(1, 2, 3, False, True, "1990-01-01", "1991-02-02", "2026-01-01T08:00:00.000000Z", "2026-01-02T08:00:00.000000Z"),
     *(str(NEW_ID()), str(NEW_ID()), ["alpha"], ["beta"], [str(NEW_ID())], [str(NEW_ID())], None),
 ]

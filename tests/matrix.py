@@ -119,6 +119,8 @@ class Matrix:
     callers: dict[str, Caller] = field(default_factory=dict)
     held: dict[tuple[str, str], UUID] = field(default_factory=dict)
     """(collection, place) → a record that nobody deletes."""
+    beside: dict[tuple[str, str], UUID] = field(default_factory=dict)
+    """Likewise a second one, of what is referred to twice."""
     places: dict[tuple[str, UUID], str] = field(default_factory=dict)
     """(collection, id) → where it was made."""
     made_of: dict[tuple[str, str], Answer] = field(default_factory=dict)
@@ -145,7 +147,9 @@ class Matrix:
             if spec.refers_to == "areas":
                 made[name] = str(self.world.areas[LIE[collection.audience][place]])
             elif spec.refers_to and (spec.required or name == collection.lists_in):
-                made[name] = str(self.held[spec.refers_to, place])
+                there = self.held, self.beside
+                ids = (str(held[spec.refers_to, place]) for held in there)
+                made[name] = next(id for id in ids if id not in made.values())
             elif spec.required:
                 made[name] = values_of(collection, spec)[0]
         if collection.name == "areas":
@@ -236,6 +240,8 @@ async def _build(matrix: Matrix) -> None:
     for collection in sorted(COLLECTIONS.values(), key=lambda c: (c.lists_through != "areas", c.name == "conflicts")):
         for place in DOORS:
             await matrix.target(collection, place)
+            if collection.name == "organisations":
+                matrix.beside[collection.name, place] = await matrix.make(collection, place)
     for name, (role, area) in CALLERS.items():
         matrix.callers[name] = await _caller(world, name, role, area)
     for place in PLACES[1:-1]:

@@ -149,7 +149,7 @@ async def text_too_long(stage: Stage) -> httpx.Response:
     assert stage.collection
     if stage.collection.name == "conflicts":
         return await stage.ask(json={"value": "x" * 5000})
-    long = next(name for name in ("note", "matter", "name") if name in stage.collection.fields)
+    long = next(name for name in ("note", "matter", "name", "document") if name in stage.collection.fields)
     return await stage.ask_with(**{long: "x" * 5000})
 
 
@@ -158,6 +158,13 @@ async def invalid(stage: Stage) -> httpx.Response:
     if stage.collection.name == "conflicts":
         return await stage.ask(json={"value": 7})
     return await stage.ask_with(**{stage.collection.lists_in: 7})
+
+
+async def check_digit(stage: Stage) -> httpx.Response:
+    assert stage.collection
+    of_a_person = "id_number" in stage.collection.fields
+    number = ("id_number", "110105194912310021") if of_a_person else ("credit_code", "11420107MB1A2B3C40")
+    return await stage.ask(json=dict([number]))
 
 
 async def id_invalid(stage: Stage) -> httpx.Response:
@@ -171,6 +178,7 @@ OF_RECORDS: dict[str, Provocation] = {
         for made in (
             *(not_found, not_permitted, mutation_reused, id_taken, once_changed, reference_not_found, id_invalid),
             *(area_without_feed, not_storable, already_resolved, mutation_invalid, text_too_long, invalid),
+            check_digit,
         )
     },
     "unknown_field": said(json={"zebra": 1}),
@@ -183,5 +191,4 @@ OF_RECORDS: dict[str, Provocation] = {
     "lone_surrogate": field(rb'"\ud800"'),
     "duplicate_key": said(content=b'{"note":1,"note":2}'),
     "key_not_allowed": field(b'{"A":1}'),
-    "check_digit": field(b'"110105194912310021"', "id_number"),
 }

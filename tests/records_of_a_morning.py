@@ -1,7 +1,26 @@
-"""Invented records, one of each collection, as the examples of the contract show them; and how each is changed."""
+"""An invented place, and records of each collection, as the examples of the contract show them and how each changes."""
 
 from typing import Any
 
+TREE = [
+    ("420107", None, "district", "青山区"),
+    ("420107005", "420107", "street", "工人村街道"),
+    ("420107005008", "420107005", "community", "青和居社区"),
+    ("420107005008001", "420107005008", "grid", "第一网格"),
+    ("420107005008001-1", "420107005008001", "building", "1号楼"),
+    ("420107005008001-1-1", "420107005008001-1", "unit", "1单元"),
+    ("420107005008-tj", "420107005008", "team", "调解室"),
+    ("420106", None, "district", "武昌区"),
+    ("420106002021", "420106", "community", "欧景苑社区"),
+    ("420106002021-xx", "420106002021", "estate", "新湘小区"),
+]
+PLACES = {
+    "community": "420107005008",
+    "building": "420107005008001-1",
+    "unit": "420107005008001-1-1",
+    "team": "420107005008-tj",
+}
+"""What the records name."""
 RECORDS: dict[str, dict[str, Any]] = {
     "households": {
         "area_id": "<unit>",
@@ -41,6 +60,20 @@ RECORDS: dict[str, dict[str, Any]] = {
         "parties": "3号楼501室与601室",
         "matter": "夜间漏水、拖椅声，争了半个月。",
     },
+    "organisations": {
+        "area_id": "<community>",
+        "name": "青和居社区综合行政执法队",
+        "kind": "enforcement",
+        "credit_code": "11420107MB1A2B3C47",
+        "team_id": "<team>",
+    },
+    "affiliations": {
+        "organisation_id": "<organisation>",
+        "parent_id": "<department>",
+        "kind": "guides",
+        "since": "2026-03-01",
+        "document": "青执法〔2026〕3号",
+    },
     "areas": {"parent_id": "<building>", "level": "unit", "name": "2单元", "code": "420107005008001-1-2"},
     "codes": {"area_id": "<community>", "list": "tag", "code": "key_care", "name": "重点关爱", "name_en": "Key care"},
 }
@@ -50,6 +83,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "visits": {"note": "降压药快用完了，已答应代购。女儿周末回来。"},
     "duplicates": {"state": "dismissed", "note": "同名的两位邻居。"},
     "cases": {"state": "settled", "agreement": "601室换水管，晚十点后不拖椅子。"},
+    "organisations": {"name": "青和居社区综合行政执法中队"},
+    "affiliations": {"until": "2027-02-28"},
     "areas": {"name": "2单元（东）"},
     "codes": {"name_en": "Needs particular care"},
 }

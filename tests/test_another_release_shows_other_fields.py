@@ -24,7 +24,7 @@ from tests.world import NEW_ID, World, household, new_world
 FEED: Any = Feed.__table__  # type: ignore[attr-defined]
 ENTRY: Any = FeedEntry.__table__  # type: ignore[attr-defined]
 PEOPLE = 7
-PINNED = (2, "ed00af9e7a32636c")
+PINNED = (3, "ca48eef304ae3e10")
 
 
 class Killed(Exception):

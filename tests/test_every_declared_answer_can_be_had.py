@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.collections import COLLECTIONS
 from app.context import Context
 from app.document import operations
 from tests.contract import document, path_of, responses_of
@@ -14,7 +15,8 @@ NOT_PROVOKED = {
     ("get_readyz", "internal"): "what breaks there is `not_ready`",
     **{
         (f"{name}_{route}", "id_taken"): "only in a race: whoever may write it sees every one of its community"
-        for name in ("areas", "codes")
+        for name, collection in COLLECTIONS.items()
+        if collection.audience == "reference"
         for route in ("put", "override")
     },
 }

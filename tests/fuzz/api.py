@@ -29,7 +29,7 @@ NO_SCHEMA_SAYS = {
     "reference_not_found": "which records there are",
     "area_without_feed": "which level of the tree an area has, and whether it is a team",
     "once_changed": "what the record holds",
-    "check_digit": "how an ID number's last digit is made",
+    "check_digit": "how a number's last digit is made",
     "merge_into_itself": "which record the address names",
     "unknown_collection": "which collections there will be",
     "nul_in_text": "that no text anywhere holds U+0000: PostgreSQL can't keep it",
@@ -52,8 +52,11 @@ CONFIG: dict[str, Any] = {
     },
 }
 THAT_MUST_AGREE = {"/fields/birth_date", "/fields/id_number"}
+THAT_MUST_DIFFER, THAT_MUST_FOLLOW = {"/fields/parent_id"}, {"/fields/until"}
+"""From the organisation that it is the parent of; on the day on which that began."""
 WITH_A_DATE_INSIDE = {"/fields/id_number"}
 """No pattern says which of its digits make a day that there is."""
+RULES = (THAT_MUST_AGREE, THAT_MUST_DIFFER, THAT_MUST_FOLLOW, WITH_A_DATE_INSIDE)
 TOLERANT = ("/v1/sync", "/v1/sync/push")
 """One bad mutation must not sink its neighbours: the answer is 200, and the mutation's own outcome `refused`."""
 
@@ -142,7 +145,7 @@ def _has_a_reason(problem: dict[str, Any], case: Any) -> bool:
         # Which value a resolution may have, its contested field says; which fields must agree, a collection's rule;
         # which days there are, the calendar.
         pointed = {error["pointer"] for error in problem["errors"]}
-        return case.path == "/v1/conflicts/{id}/resolution" or pointed in (THAT_MUST_AGREE, WITH_A_DATE_INSIDE)
+        return case.path == "/v1/conflicts/{id}/resolution" or pointed in RULES
     if code == "bad_request":
         # Which characters can be seen, in a login that others must recognise.
         return case.path == "/v1/people" and {error["pointer"] for error in problem["errors"]} == {"/login"}
