@@ -37,10 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def applications_are_forgotten() -> Iterator[None]:
-    """FastAPI remembers each endpoint it looked at, and through it the application with all of its store."""
-    yield
+def pytest_runtest_teardown() -> None:
+    """FastAPI remembers each function it looked at, and through a page's own the application with all of its store."""
     for remembering in vars(fastapi.dependencies.models).values():
         if forget := getattr(remembering, "cache_clear", None):
             forget()

@@ -163,6 +163,10 @@ class SimulatedPhone:
         """What its person typed, in whatever state."""
         return {word for entry in self.entries() for word in words_of(entry.content())}
 
+    def kept(self) -> set[str]:
+        """The same, and the mutations by which they said it."""
+        return {str(entry.id) for entry in self.entries()} | self.words_kept()
+
     def in_view(self, *keys: Key) -> set[str]:
         """The words before its person's eyes when they look at these records."""
         shown = (self.replica.shown(key) for key in keys)

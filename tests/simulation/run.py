@@ -155,10 +155,10 @@ class Simulation:
         self._do_sync(phone, action, dice)
 
     def _do_correct(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
-        kept = phone.words_kept()
+        kept = phone.kept()
         with self.oracle.writing(phone):
             people.correct(phone, f"w{action.dice}x", dice)
-        self.oracle.excused |= kept - phone.words_kept()  # a refusal that was read, and let go
+        self.oracle.excused |= kept - phone.kept()  # a refusal that was read, and let go
 
     def _do_kill(self, phone: SimulatedPhone, action: Action, dice: Random) -> None:
         phone.kill()
