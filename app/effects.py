@@ -20,6 +20,8 @@ def place(bench: Bench, record: Record, decision: Decision) -> None:
     """A new area takes its place in the tree, before anything can list in it."""
     if record.collection.name != "areas" or record.held is not None:
         return
+    if record.id in bench.working.areas:
+        raise Refused("id_taken")
     parent = as_uuid(decision.fields.get("parent_id"))
     area = placed(record.id, decision.fields, bench.working.areas.get(parent) if parent else None)
     if area.home != bench.working.home:

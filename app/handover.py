@@ -159,7 +159,8 @@ async def _report(
 ) -> Report:
     records = conflicts = None
     if counting:
-        owned = sa.select(_FEED.c.id).join(_AREA, _AREA.c.id == _FEED.c.owner_id).where(_AREA.c.path.startswith(path))
+        owner = sa.and_(_AREA.c.home == _FEED.c.home, _AREA.c.id == _FEED.c.owner_id)
+        owned = sa.select(_FEED.c.id).join(_AREA, owner).where(_AREA.c.path.startswith(path))
         records = await _count(transaction, _ENTRY, _ENTRY.c.live, _ENTRY.c.feed_id.in_(owned))
         there = sa.select(_AREA.c.id).where(_AREA.c.path.startswith(path))
         open_ones = (_CONFLICT.c.state == "open", _CONFLICT.c.area_id.in_(there))

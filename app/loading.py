@@ -150,14 +150,15 @@ async def _load_areas(
     transaction: Transaction, working: Working, mutations: Iterable[Mutation], named: set[UUID]
 ) -> None:
     """Every area that a listing needs, and the feeds it lists in."""
-    ids = named | {record.area_id for record in working.records.values() if record.area_id}
+    new = {id for (name, id), record in working.records.items() if name == AREAS and record.held is None}
+    # Of a new one, too: no two areas have one id, in whichever home.
+    ids = named | new | {record.area_id for record in working.records.values() if record.area_id}
     for mutation in mutations:
         ids |= {id for s in mutation.seen or () if (id := as_uuid(s.fields.get("area_id")))}
     # What a new area lies in can't be handed over meanwhile: its own path begins with that one's.
-    hold = any(mutation.collection == AREAS and mutation.op == "create" for mutation in mutations)
-    if hold:
+    if new:
         await hold_follows(transaction)
-    working.areas = await areas_by_id(transaction, working.home, ids, hold=hold)
+    working.areas = await areas_by_id(transaction, working.home, ids, hold=bool(new))
     await load_feeds(transaction, working)
 
 
