@@ -34,7 +34,8 @@ _READS = sa.or_(
     _FEED.c.audience == "reference",
     sa.and_(_FEED.c.audience == "staff", _GRANT.c.role.in_(READ_STAFF)),
     sa.and_(_FEED.c.audience == HELPER, _GRANT.c.role.in_(READ_MASKED)),
-    sa.and_(_FEED.c.audience == "team", _GRANT.c.role.in_(READ_TEAM)),
+    # A team's own: neither an area above it nor another team is where its members have their role.
+    sa.and_(_FEED.c.audience == "team", _GRANT.c.role.in_(READ_TEAM), _FEED.c.owner_id == _GRANT.c.area_id),
 )
 _KEY = ("person_id", "home", "feed_id", "grant_id")
 

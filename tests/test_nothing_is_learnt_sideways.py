@@ -1,0 +1,50 @@
+"""What isn't theirs nobody learns sideways: from a count, a code, a guess, a hint, or a record under the same id."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.context import Context
+from app.doctor import findings
+from app.operator import add_area
+from tests.raw_phone import Answer, RawPhone, phone_of
+from tests.test_a_team_keeps_its_cases import brought, mediator
+from tests.world import NEW_ID, World, household, new_world
+
+
+@pytest.fixture
+async def world(context: Context) -> AsyncIterator[World]:
+    """With two teams in the community, and a street in the district."""
+    world = await new_world(context)
+    for name, level, parent in (
+        ("team", "team", "community"), ("other_team", "team", "community"), ("street", "street", "district")
+    ):  # fmt: skip
+        world.areas[name] = await add_area(context, code=name, name=name, level=level, parent_code=parent)
+    yield world
+    found = [finding async for finding in findings(context.database)]
+    await world.http.aclose()
+    assert not [finding for finding in found if finding.differing], "what the doctor says"
+
+
+async def send(world: World, who: RawPhone, path: str, body: Any, method: str = "POST") -> Any:
+    return await world.http.request(method, f"/v1/{path}", json=body, headers=who.headers)
+
+
+def held(phone: RawPhone, collection: str) -> list[Answer]:
+    """All of a collection that the phone holds."""
+    return [change for feed in phone.feeds.values() for (name, _), change in feed.items() if name == collection]
+
+
+async def test_a_team_that_is_put_below_another_keeps_its_cases_from_that(world: World) -> None:
+    mei, rival = await mediator(world, "mei"), await mediator(world, "rival", "other_team")
+    id = await brought(world, mei)
+    boss = await phone_of(world, "boss", role="admin", area="district")
+    below = {"to": str(world.areas["other_team"]), "dry_run": False}
+    moved = await send(world, boss, f"areas/{world.areas['team']}/handover", below)
+    assert moved.status_code == 200, moved.text
+    for phone in (mei, rival):
+        await phone.pull()
+    assert mei.holds("cases", id)
+    assert rival.holds("cases", id) is None
