@@ -48,3 +48,20 @@ async def test_a_team_that_is_put_below_another_keeps_its_cases_from_that(world:
         await phone.pull()
     assert mei.holds("cases", id)
     assert rival.holds("cases", id) is None
+
+
+async def test_a_handover_counts_no_cases(world: World) -> None:
+    mei, shun = await mediator(world, "mei"), await mediator(world, "shun")
+    boss = await phone_of(world, "boss", role="admin", area="district")
+
+    async def counted() -> tuple[int, int]:
+        to = {"to": str(world.areas["grid"]), "dry_run": True}
+        tried = await send(world, boss, f"areas/{world.areas['team']}/handover", to)
+        return tried.json()["records"], tried.json()["open_conflicts"]
+
+    before = await counted()
+    id = await brought(world, mei)
+    await mei.apply("cases", id, "update", 1, fields={"kind": "noise"})
+    crossed = await shun.say("cases", id, "update", 1, fields={"kind": "leak"})
+    assert crossed["conflicts"]
+    assert await counted() == before
