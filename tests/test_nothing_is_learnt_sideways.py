@@ -65,3 +65,23 @@ async def test_a_handover_counts_no_cases(world: World) -> None:
     crossed = await shun.say("cases", id, "update", 1, fields={"kind": "leak"})
     assert crossed["conflicts"]
     assert await counted() == before
+
+
+@pytest.mark.parametrize(("field", "value"), [("nosuch", 1), ("kind", 5), ("deleted", 5), ("kind", "leak")])
+async def test_a_resolution_of_no_conflict_tells_nothing_of_the_record_it_names(
+    world: World, field: str, value: Any
+) -> None:
+    id = await brought(world, await mediator(world, "mei"))
+    reader = await phone_of(world, "reader", role="reader", area="district")
+    problems = []
+    for target in (id, NEW_ID()):
+        conflict, home = NEW_ID(), str(world.home)
+        of = {"of_collection": "cases", "of_record": str(target), "field": field}
+        seen = [
+            {"collection": "conflicts", "record": str(conflict), "home": home, "rev": 1, "fields": of},
+            {"collection": "cases", "record": str(target), "home": home, "rev": 1, "fields": {}},
+        ]
+        said = {"resolution": {"value": value, "base": 1, "after": None}}
+        outcome = await reader.say("conflicts", conflict, "update", 1, fields=said, seen=seen)
+        problems.append(outcome["problem"])
+    assert problems[0] == problems[1]
