@@ -28,6 +28,7 @@ from app.working import (
     Working,
     as_loaded,
     as_parent,
+    audience_of,
     resolution_of,
     seen_conflict,
 )
@@ -192,9 +193,15 @@ async def load_entries(transaction: Transaction, working: Working, records: Iter
     names, ids = {name for name, _ in wanted}, [id for _, id in wanted]
     for row in await transaction.fetch(_ENTRIES, homes=[*homes], collections=[*names], records=ids):
         record = wanted.get((row.collection, row.record_id))
-        # Under the same id another home may have another record. Only areas and codes are listed outside their own.
-        if record and (row.home == working.home or record.collection.audience == "reference"):
+        # Under the same id another home may have another record.
+        if record and row.home == _home_listing(working, record):
             record.entries.append(Entry(row.feed_id, row.hash, row.live))
+
+
+def _home_listing(working: Working, record: Record) -> UUID:
+    """Only what lies above communities is listed outside its own home: at the root."""
+    area = working.area_of(record) if audience_of(record) == "reference" else None
+    return area.reference_area_id if area else working.home
 
 
 _REFUSED_CREATES = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).where(

@@ -85,3 +85,27 @@ async def test_a_resolution_of_no_conflict_tells_nothing_of_the_record_it_names(
         outcome = await reader.say("conflicts", conflict, "update", 1, fields=said, seen=seen)
         problems.append(outcome["problem"])
     assert problems[0] == problems[1]
+
+
+async def test_nobody_asks_about_an_organisation_by_making_their_own_under_its_id(world: World) -> None:
+    boss = await phone_of(world, "boss", role="admin", area="district")
+    mallory = await phone_of(world, "mallory", role="admin", area="community")
+    made = await send(world, boss, "organisations", {"area_id": str(world.areas["district"]), "name": "公安分局"})
+    id = made.json()["id"]
+    own = await send(world, mallory, "organisations", {"id": id, "area_id": str(world.home), "name": "私设的局"})
+    change = {"name": "改名", "team_id": str(world.home)}
+    changed = await send(world, mallory, f"organisations/{id}", change, "PATCH")
+    assert (own.status_code, changed.status_code) == (409, 403)
+    await boss.pull()
+    assert held(boss, "conflicts") == []
+
+
+async def test_what_is_listed_in_one_feed_has_one_id_of_whichever_area_it_is(world: World) -> None:
+    boss = await phone_of(world, "boss", role="admin", area="district")
+    made = await send(world, boss, "organisations", {"area_id": str(world.areas["district"]), "name": "公安分局"})
+    other = {"id": made.json()["id"], "area_id": str(world.areas["street"]), "name": "街道的队"}
+    again = await send(world, boss, "organisations", other)
+    assert (again.status_code, again.json()["code"]) == (409, "id_taken")
+    await boss.pull()
+    boss.check_digests()
+    assert [change["fields"]["name"] for change in held(boss, "organisations")] == ["公安分局"]
