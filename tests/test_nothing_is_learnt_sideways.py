@@ -109,3 +109,33 @@ async def test_what_is_listed_in_one_feed_has_one_id_of_whichever_area_it_is(wor
     await boss.pull()
     boss.check_digests()
     assert [change["fields"]["name"] for change in held(boss, "organisations")] == ["公安分局"]
+
+
+def resident(household: UUID) -> dict[str, Any]:
+    return {"household_id": str(household), "name": "王小四", "birth_date": "1990-01-01"}
+
+
+async def test_a_hint_that_lies_in_the_other_ones_unit_is_withdrawn_from_phones_too(world: World) -> None:
+    li = await phone_of(world, "li", area="building_1")
+    doors, residents = (NEW_ID(), NEW_ID()), (NEW_ID(), NEW_ID())
+    for door, one, unit in zip(doors, residents, ("unit_1", "building_1"), strict=True):
+        await li.apply("households", door, fields=household(world, "101", unit=unit))
+        await li.apply("residents", one, fields=resident(door))
+    await li.pull()
+    assert len(held(li, "duplicates")) == 1
+    await li.apply("residents", residents[0], "update", 1, fields={"name": "别人"})
+    await li.pull()
+    assert held(li, "duplicates") == []
+
+
+async def test_a_hint_that_somebody_noted_elsewhere_tells_them_nothing_of_what_it_names(world: World) -> None:
+    li, qian = await phone_of(world, "li", area="building_1"), await phone_of(world, "qian", area="building_2")
+    door, one, hint = NEW_ID(), NEW_ID(), NEW_ID()
+    await li.apply("households", door, fields=household(world, "101"))
+    await li.apply("residents", one, fields=resident(door))
+    of = {"of_collection": "residents", "record": str(one), "other": str(NEW_ID())}
+    await qian.apply("duplicates", hint, fields={"area_id": str(world.areas["unit_2"]), **of})
+    await li.apply("residents", one, "delete", 1)
+    await qian.pull()
+    assert qian.holds("duplicates", hint)
+    assert (await qian.get("duplicates", hint))["rev"] == 1
