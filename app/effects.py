@@ -77,7 +77,8 @@ def write(bench: Bench, record: Record, decision: Decision, mutation: UUID, op: 
     record.place = None
     if record.collection.lists_in in decision.fields and (rev > 1 or record.collection.name in PARENTS):
         bench.working.moves += 1
-    record.past.written.append(Written(rev, mutation, decision.fields, was, decision.deleted, bench.person))
+    written = Written(rev, mutation, decision.fields, was, decision.deleted, bench.person, op == "recover")
+    record.past.written.append(written)
     record.history.append(
         {"rev": rev, "mutation_id": mutation, "person_id": bench.person, "at": bench.now, "op": op}
         | {"fields": decision.fields, "was": was}

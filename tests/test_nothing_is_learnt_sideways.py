@@ -139,3 +139,17 @@ async def test_a_hint_that_somebody_noted_elsewhere_tells_them_nothing_of_what_i
     await qian.pull()
     assert qian.holds("duplicates", hint)
     assert (await qian.get("duplicates", hint))["rev"] == 1
+
+
+async def test_a_helper_does_not_guess_what_is_hidden_by_creating_it_again(world: World) -> None:
+    li, zhang = await phone_of(world, "li", area="building_1"), await phone_of(world, "zhang", role="helper")
+    door, visit = NEW_ID(), NEW_ID()
+    await li.apply("households", door, fields=household(world, "101"))
+    shown = {"household_id": str(door), "outcome": "opened"}
+    await li.apply("visits", visit, fields={**shown, "needs": ["medicine"]})
+    guesses = [await zhang.say("visits", visit, fields={**shown, "needs": [need]}) for need in ("medicine", "food")]
+    assert [guess["problem"]["code"] for guess in guesses] == ["not_permitted", "not_permitted"]
+    own = NEW_ID()
+    await zhang.apply("visits", own, fields={**shown, "needs": ["food"]})
+    again = await zhang.say("visits", own, fields={**shown, "needs": ["food"], "note": "改天再来。"})
+    assert again["outcome"] in ("applied", "merged"), "what they wrote themselves"
