@@ -12,13 +12,14 @@ from uuid import UUID, uuid5
 import sqlalchemy as sa
 from pydantic import JsonValue
 
+from app.areas import areas_by_id
 from app.bench import Bench
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.database import Transaction
 from app.effects import write
 from app.fields import MERGED_INTO, as_wire
-from app.loading import load_entries
+from app.loading import load_entries, load_feeds
 from app.prepared import among
 from app.tables import Feed, FeedEntry
 from app.working import Key, Record, Working, as_loaded
@@ -53,7 +54,9 @@ async def note_duplicates(transaction: Transaction, bench: Bench) -> None:
     # 1. What was noted of them before.
     before = [record.id for record in touched.values() if record.stored]
     hints = await _hints(transaction, working, _OF_RECORDS, before) if before else []
-    noted = {_pair_of(hint.fields): hint for hint in hints}
+    # Only where these are listed: what somebody noted elsewhere must not tell them what happens here.
+    here = {feed for record in touched.values() for feed in (*record.live_feeds, working.feed_of(record))}
+    noted = {_pair_of(hint.fields): hint for hint in hints if here.issuperset(hint.live_feeds)}
     # 2. Their feeds stand still: of two phones that bring one person at once, the second finds the first one's.
     alike = _alike_here(working, touched.values())
     if alike:
@@ -103,6 +106,10 @@ async def _hints(
     transaction: Transaction, working: Working, which: sa.Select[Any], ids: Sequence[UUID]
 ) -> list[Record]:
     rows = await transaction.fetch(which, home=working.home, ids=ids)
+    # One of the two may lie in another unit, and the hint with it.
+    if missing := {row.area_id for row in rows} - working.areas.keys():
+        working.areas |= await areas_by_id(transaction, working.home, missing)
+        await load_feeds(transaction, working)
     hints = [working.find(DUPLICATES, row.id) or as_loaded(working, _NOTED, row) for row in rows]
     await load_entries(transaction, working, [hint for hint in hints if not hint.entries])
     return hints

@@ -70,8 +70,8 @@ def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
 
 def require_seen(bench: Bench, record: Record, op: Op, fields: Fields) -> None:
     """Nobody changes what their view hides or masks, and nobody deletes what they see only in part."""
-    if op == "create" or not record.collection.helper_view:
-        return  # a create that meets a record replaces nothing
+    if not record.collection.helper_view or (op == "create" and _may_meet(bench, record)):
+        return
     feeds, theirs = bench.working.feeds_of(record), (bench.access.present, bench.access.ended)
     seen = {audience for feed, audience in feeds.items() for roles in theirs if roles.get(feed)}
     if seen != {HELPER}:
@@ -79,6 +79,13 @@ def require_seen(bench: Bench, record: Record, op: Op, fields: Fields) -> None:
     hidden = [name for name in fields if record.collection.helper_view.get(name) is not whole]
     if hidden or op == "delete":
         raise Refused("not_permitted", [{"pointer": f"/fields/{name}"} for name in hidden])
+
+
+def _may_meet(bench: Bench, record: Record) -> bool:
+    """Is it their own that the create meets, or what a restore made of others' words? What it would say of anybody
+    else's is a guess at what is hidden.
+    """
+    return record.stamps.get("created_by") == bench.person or any(row.recovered for row in record.past.written)
 
 
 def verdict_on(bench: Bench, record: Record, writers: frozenset[str]) -> Verdict:

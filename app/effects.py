@@ -20,6 +20,8 @@ def place(bench: Bench, record: Record, decision: Decision) -> None:
     """A new area takes its place in the tree, before anything can list in it."""
     if record.collection.name != "areas" or record.held is not None:
         return
+    if record.id in bench.working.areas:
+        raise Refused("id_taken")
     parent = as_uuid(decision.fields.get("parent_id"))
     area = placed(record.id, decision.fields, bench.working.areas.get(parent) if parent else None)
     if area.home != bench.working.home:
@@ -75,7 +77,8 @@ def write(bench: Bench, record: Record, decision: Decision, mutation: UUID, op: 
     record.place = None
     if record.collection.lists_in in decision.fields and (rev > 1 or record.collection.name in PARENTS):
         bench.working.moves += 1
-    record.past.written.append(Written(rev, mutation, decision.fields, was, decision.deleted, bench.person))
+    written = Written(rev, mutation, decision.fields, was, decision.deleted, bench.person, op == "recover")
+    record.past.written.append(written)
     record.history.append(
         {"rev": rev, "mutation_id": mutation, "person_id": bench.person, "at": bench.now, "op": op}
         | {"fields": decision.fields, "was": was}

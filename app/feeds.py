@@ -58,7 +58,8 @@ async def open_masked_feeds(transaction: Transaction, seams: Seams, path: str) -
     """Of every building that this path concerns and a helper has a role over, now or later: those not open yet."""
     wanted = (_FEED.c.audience == "staff", _FEED.c.views == 0, masked_readers_over(_AREA.c.path, seams.now()))
     concerned = sa.select(_FEED.c.home, _FEED.c.id, _FEED.c.owner_id).where(_FEED.c.id.in_(touched(path)))
-    which = concerned.join(_AREA, _AREA.c.id == _FEED.c.owner_id).where(*wanted)
+    owner = sa.and_(_AREA.c.home == _FEED.c.home, _AREA.c.id == _FEED.c.owner_id)
+    which = concerned.join(_AREA, owner).where(*wanted)
     # Held until this commits: a push that waits for one of them finds the view open.
     staff = await transaction.rows(which.order_by(_FEED.c.id).with_for_update(of=_FEED))
     if not staff:

@@ -29,12 +29,13 @@ _AREA = COLLECTIONS["areas"].table
 _GRANTED, _OWNER = _AREA.alias("granted"), _AREA.alias("owner")
 _ENCLAVED, _ADMINISTRATIVE = _AREA.alias("enclaved"), _AREA.alias("administrative")
 _OF_GRANT = sa.and_(_GRANTED.c.home == _GRANT.c.area_home, _GRANTED.c.id == _GRANT.c.area_id)
-_OF_OWNER = _FEED.c.owner_id == _OWNER.c.id
+_OF_OWNER = sa.and_(_FEED.c.home == _OWNER.c.home, _FEED.c.owner_id == _OWNER.c.id)
 _READS = sa.or_(
     _FEED.c.audience == "reference",
     sa.and_(_FEED.c.audience == "staff", _GRANT.c.role.in_(READ_STAFF)),
     sa.and_(_FEED.c.audience == HELPER, _GRANT.c.role.in_(READ_MASKED)),
-    sa.and_(_FEED.c.audience == "team", _GRANT.c.role.in_(READ_TEAM)),
+    # A team's own: neither an area above it nor another team is where its members have their role.
+    sa.and_(_FEED.c.audience == "team", _GRANT.c.role.in_(READ_TEAM), _FEED.c.owner_id == _GRANT.c.area_id),
 )
 _KEY = ("person_id", "home", "feed_id", "grant_id")
 

@@ -159,10 +159,15 @@ async def _report(
 ) -> Report:
     records = conflicts = None
     if counting:
-        owned = sa.select(_FEED.c.id).join(_AREA, _AREA.c.id == _FEED.c.owner_id).where(_AREA.c.path.startswith(path))
-        records = await _count(transaction, _ENTRY, _ENTRY.c.live, _ENTRY.c.feed_id.in_(owned))
+        owner = sa.and_(_AREA.c.home == _FEED.c.home, _AREA.c.id == _FEED.c.owner_id)
+        owned = sa.select(_FEED.c.id).join(_AREA, owner).where(_AREA.c.path.startswith(path))
+        # How many cases a team has is nobody else's to know.
+        known = owned.where(_FEED.c.audience != "team")
+        records = await _count(transaction, _ENTRY, _ENTRY.c.live, _ENTRY.c.feed_id.in_(known))
         there = sa.select(_AREA.c.id).where(_AREA.c.path.startswith(path))
-        open_ones = (_CONFLICT.c.state == "open", _CONFLICT.c.area_id.in_(there))
+        of_teams = [c.name for c in COLLECTIONS.values() if c.audience == "team"]
+        elsewhere = _CONFLICT.c.of_collection.not_in(of_teams)
+        open_ones = (_CONFLICT.c.state == "open", _CONFLICT.c.area_id.in_(there), elsewhere)
         conflicts = await _count(transaction, _CONFLICT, *open_ones)
     touched = [sorted({person for person, _ in pairs}) for pairs in (lost, gained)]
     named = [people[:MOST_TOUCHED] for people in touched]

@@ -104,7 +104,8 @@ async def phones_holding(context: Context, person: UUID, area: UUID, before: UUI
 
 
 def _phones_below(path: str, now: datetime, before: UUID | None, most: int) -> sa.Select[Any]:
-    owner = sa.and_(_AREA.c.id == _FEED.c.owner_id, _AREA.c.path.startswith(path))
+    of_owner = (_AREA.c.home == _FEED.c.home, _AREA.c.id == _FEED.c.owner_id)
+    owner = sa.and_(*of_owner, _AREA.c.path.startswith(path))
     listed = sa.select(_FEED.c.home, _FEED.c.id).join(_AREA, owner).cte("listed")
     # 1. Which phones: those that hold it or did lately, and those whose people follow it.
     lately = sa.or_(_HOLDING.c.dropped_at.is_(None), _HOLDING.c.dropped_at > now - GRACE)

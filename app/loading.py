@@ -28,6 +28,7 @@ from app.working import (
     Working,
     as_loaded,
     as_parent,
+    audience_of,
     resolution_of,
     seen_conflict,
 )
@@ -150,14 +151,15 @@ async def _load_areas(
     transaction: Transaction, working: Working, mutations: Iterable[Mutation], named: set[UUID]
 ) -> None:
     """Every area that a listing needs, and the feeds it lists in."""
-    ids = named | {record.area_id for record in working.records.values() if record.area_id}
+    new = {id for (name, id), record in working.records.items() if name == AREAS and record.held is None}
+    # Of a new one, too: no two areas have one id, in whichever home.
+    ids = named | new | {record.area_id for record in working.records.values() if record.area_id}
     for mutation in mutations:
         ids |= {id for s in mutation.seen or () if (id := as_uuid(s.fields.get("area_id")))}
     # What a new area lies in can't be handed over meanwhile: its own path begins with that one's.
-    hold = any(mutation.collection == AREAS and mutation.op == "create" for mutation in mutations)
-    if hold:
+    if new:
         await hold_follows(transaction)
-    working.areas = await areas_by_id(transaction, working.home, ids, hold=hold)
+    working.areas = await areas_by_id(transaction, working.home, ids, hold=bool(new))
     await load_feeds(transaction, working)
 
 
@@ -191,9 +193,15 @@ async def load_entries(transaction: Transaction, working: Working, records: Iter
     names, ids = {name for name, _ in wanted}, [id for _, id in wanted]
     for row in await transaction.fetch(_ENTRIES, homes=[*homes], collections=[*names], records=ids):
         record = wanted.get((row.collection, row.record_id))
-        # Under the same id another home may have another record. Only areas and codes are listed outside their own.
-        if record and (row.home == working.home or record.collection.audience == "reference"):
+        # Under the same id another home may have another record.
+        if record and row.home == _home_listing(working, record):
             record.entries.append(Entry(row.feed_id, row.hash, row.live))
+
+
+def _home_listing(working: Working, record: Record) -> UUID:
+    """Only what lies above communities is listed outside its own home: at the root."""
+    area = working.area_of(record) if audience_of(record) == "reference" else None
+    return area.reference_area_id if area else working.home
 
 
 _REFUSED_CREATES = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).where(

@@ -69,7 +69,8 @@ async def _load_history(transaction: Transaction, working: Working, floors: dict
         for row in await transaction.fetch(_PAST, home=working.home, floor=floor, **wanted):
             if row.rev > floors.get((row.collection, row.record_id), row.rev):
                 deleted = {"delete": True, "revive": False}.get(row.op)
-                written = Written(row.rev, row.mutation_id, row.fields, row.was, deleted, row.person_id)
+                recovered = row.op == "recover"
+                written = Written(row.rev, row.mutation_id, row.fields, row.was, deleted, row.person_id, recovered)
                 working.record(row.collection, row.record_id).past.written.append(written)
 
 

@@ -21,8 +21,6 @@ def resolve(bench: Bench, mutation: Mutation) -> Outcome:
     conflict, target, name, edit = _resolution_of(bench, mutation)
     chosen = edit.op == "delete" if name == DELETED else as_whole(target, name, edit.fields[name])
     verdict = verdict_on(bench, target, target.collection.writers)
-    if verdict == "no":
-        raise Refused("not_found")
     if conflict and conflict.fields["state"] == "closed":
         raise Refused("already_resolved", resolved_by=conflict.fields["resolved_by"])
     require_seen(bench, target, edit.op, edit.fields)
@@ -77,6 +75,9 @@ def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Rec
     name, value = str(fields["field"]), said["value"]
     # Of what was merged nothing is open; only a restored server meets such a resolution, and its base means nothing.
     named, target = target, bench.working.survivor(target)
+    if verdict_on(bench, target, target.collection.writers) == "no":
+        # Before what was chosen is looked at: that tells whether there is such a record.
+        raise Refused("not_found")
     known, after = base_is_known(bench, mutation) and named is target, as_uuid(said.get("after"))
     if name == DELETED:
         if not isinstance(value, bool):

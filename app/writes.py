@@ -125,8 +125,11 @@ async def _find(transaction: Transaction, context: Context, asked: Asked) -> Sto
 async def _create(transaction: Transaction, context: Context, asked: Asked) -> Op:
     collection = asked.collection
     home = await _home_for(transaction, context, asked)
-    of_it = (collection.table.c.home == home, collection.table.c.id == asked.id)
-    taken = await transaction.first(sa.select(collection.table.c.rev).where(*of_it))
+    of_it = sa.select(collection.table.c.rev).where(collection.table.c.id == asked.id)
+    # What is listed for all may be of several homes and in one feed, where an id is one record's.
+    taken = await transaction.first(
+        of_it if collection.audience == "reference" else of_it.where(collection.table.c.home == home)
+    )
     # Looked up in this order: whoever's record is seen, its mutation is seen as well.
     if before := await taken_before(transaction, context, asked, home):
         return before

@@ -48,6 +48,8 @@ class Written:
     deleted: bool | None = None
     """True where this row deleted the record, False where it revived it, None otherwise."""
     person: UUID | None = None
+    recovered: bool = False
+    """Was it made by this again, after a restore?"""
 
 
 @dataclass(frozen=True)
