@@ -1,12 +1,14 @@
 """Rows with dates: in force from `since` on and until `until`, which may be open."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from pydantic import AfterValidator, AwareDatetime, StringConstraints
 
-Time = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
+from sync.wire import in_utc
+
+Time = Annotated[AwareDatetime, AfterValidator(in_utc)]
 """As a request gives it, in any zone."""
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f\u007f]+$")]
 """Why: one line."""
