@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.database import Transaction
-from app.dates import Moment, has_ended, in_force, lasting
+from app.dates import Now, has_ended, in_force, lasting
 from app.follows import hold_follows
 from app.tables import Feed, Follow, Grant
 
@@ -126,7 +126,7 @@ def as_followed(rows: Sequence[Any]) -> list[Followed]:
     ]
 
 
-def following(person: UUID | sa.BindParameter[UUID], now: Moment) -> sa.Select[Any]:
+def following(person: UUID | sa.BindParameter[UUID], now: Now) -> sa.Select[Any]:
     """(home, feed) of what a person follows now, as a subquery for what else is read through feeds."""
     return sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id).where(_FOLLOW.c.person_id == person, _in_force(now))
 
@@ -146,7 +146,7 @@ def followed_in_sum(readers: sa.Select[Any]) -> sa.Select[Any]:
     return counted.outerjoin(_FEED, feed).group_by(followed.c.id)
 
 
-def _in_force(now: Moment) -> sa.ColumnElement[bool]:
+def _in_force(now: Now) -> sa.ColumnElement[bool]:
     return in_force(_FOLLOW, now)
 
 

@@ -12,15 +12,16 @@ Time = Annotated[AwareDatetime, AfterValidator(in_utc)]
 """As a request gives it, in any zone."""
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f\u007f]+$")]
 """Why: one line."""
-Moment = datetime | sa.BindParameter[datetime]
+Now = datetime | sa.BindParameter[datetime]
+"""A time, or the parameter of a statement that is built once."""
 
 
-def lasting(rows: sa.FromClause, now: Moment) -> sa.ColumnElement[bool]:
+def lasting(rows: sa.FromClause, now: Now) -> sa.ColumnElement[bool]:
     """Those that haven't ended, whether or not they have begun."""
     return sa.or_(rows.c.until.is_(None), rows.c.until > now)
 
 
-def in_force(rows: sa.FromClause, now: Moment) -> sa.ColumnElement[bool]:
+def in_force(rows: sa.FromClause, now: Now) -> sa.ColumnElement[bool]:
     """Those that have begun and haven't ended."""
     return sa.and_(rows.c.since <= now, lasting(rows, now))
 
