@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.access import held_paths_under, paths_under
+from app.access import held_paths_under, hold_grants, paths_under
 from app.context import Context, ContextDep
 from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.database import Transaction
@@ -134,7 +134,8 @@ async def _end(transaction: Transaction, context: Context, ender: UUID, id: UUID
     seen = Seen(ender, await paths_under(transaction, ender, READ_GRANTS, clock))
     if not await seen_grants(transaction, seen, id=id):
         raise Problem("not_found")
-    mine = Seen(None, await paths_under(transaction, ender, SECURITY, clock, hold=True))
+    await hold_grants(transaction, ender)
+    mine = Seen(None, await paths_under(transaction, ender, SECURITY, clock))
     if not await seen_grants(transaction, mine, id=id):
         raise Problem("not_permitted")
     await end_one(transaction, clock, id)
