@@ -11,7 +11,7 @@ from app.collections import COLLECTIONS
 from app.database import FeedStep, Listed, Transaction
 from app.loading import load_entries
 from app.views import seen_through
-from app.working import CONFLICTS, Record, Working, as_loaded, audience_of
+from app.working import AREAS, CONFLICTS, Record, Working, as_loaded, audience_of
 from sync.canonical import spelled, spelled_record_hash
 from sync.seams import Seams
 
@@ -24,7 +24,7 @@ async def move_dependants(transaction: Transaction, working: Working) -> None:
         for name, collection in COLLECTIONS.items():
             through = collection.references.get(collection.lists_in)
             ids = [r.id for r in moved if through == r.collection.name or name == CONFLICTS]
-            if not ids or through == "areas":
+            if not ids or through == AREAS:
                 continue
             table = collection.table
             which = (table.c.home == working.home, table.c[collection.lists_in].in_(ids))
