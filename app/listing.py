@@ -101,27 +101,27 @@ def _entries_of(working: Working, record: Record, feeds: dict[int, str], numbers
     if record.held is None:
         return
     name, id, rev, id_text = record.collection.name, record.id, record.held.rev, str(record.id)
-    head = head_of(name, id_text, working.home_text, rev)
+    beginning = beginning_of(name, id_text, working.home_text, rev)
     for old in record.live_feeds:
         if old not in feeds:
             numbers[old] += 1
-            yield Listed(old, numbers[old], name, id, rev, 0, False, head + b',"departed":true')
+            yield Listed(old, numbers[old], name, id, rev, 0, False, beginning + b',"departed":true')
     for feed, audience in feeds.items():
         numbers[feed] += 1
         if record.held.deleted:
-            yield Listed(feed, numbers[feed], name, id, rev, 0, False, head + b',"deleted":true')
+            yield Listed(feed, numbers[feed], name, id, rev, 0, False, beginning + b',"deleted":true')
         else:
             fields = spelled(seen_through(record.collection.view(audience), record.fields))
-            number, body = as_listed(name, id_text, rev, head, fields)
+            number, body = as_listed(name, id_text, rev, beginning, fields)
             yield Listed(feed, numbers[feed], name, id, rev, number, True, body)
 
 
-def head_of(name: str, id_text: str, home_text: str, rev: int) -> bytes:
+def beginning_of(name: str, id_text: str, home_text: str, rev: int) -> bytes:
     """The members with which every entry begins."""
     return f'"collection":"{name}","record":"{id_text}","home":"{home_text}","rev":{rev}'.encode()
 
 
-def as_listed(name: str, id_text: str, rev: int, head: bytes, fields: bytes) -> tuple[int, bytes]:
+def as_listed(name: str, id_text: str, rev: int, beginning: bytes, fields: bytes) -> tuple[int, bytes]:
     """A live entry's hash and its body."""
     number = spelled_record_hash(name, id_text, rev, fields)
-    return number, head + b',"fields":%b,"hash":%d' % (fields, number)
+    return number, beginning + b',"fields":%b,"hash":%d' % (fields, number)
