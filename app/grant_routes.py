@@ -14,7 +14,7 @@ from app.database import Transaction
 from app.dates import Reason, Time
 from app.grants import Seen, add_grant, end_one, require_area_under, seen_grants
 from app.identity.caller import CallerDep
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, on_this_page
 from app.problems import Problem
 from app.roles import READ_GRANTS, RoleName
 
@@ -81,7 +81,7 @@ async def list_grants(
         which = {"person_id": asked.person_id, "area_id": asked.area_id}
         seen = Seen(caller.person_id, paths)
         found = await seen_grants(snapshot, seen, before=asked.before, most=asked.limit + 1, **which)
-    rows, following = page_of(found, request, response, asked)
+    rows, following = on_this_page(found, request, response, asked)
     return GrantList(grants=[GrantView.model_validate(row, from_attributes=True) for row in rows], next=following)
 
 

@@ -13,7 +13,7 @@ from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.database import Transaction
 from app.identity.caller import CallerDep
 from app.identity.passwords import LONGEST, SHORTEST, hash_password
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, on_this_page
 from app.people import LONGEST_LOGIN, add_person, disable_person, is_login, people_seen
 from app.problems import Problem
 from app.roles import APART
@@ -82,7 +82,7 @@ async def list_people(
     async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         await _require(snapshot, context, caller.person_id, APART)
         found = await people_seen(snapshot, asked.before, asked.limit + 1)
-    rows, following = page_of(found, request, response, asked)
+    rows, following = on_this_page(found, request, response, asked)
     return PersonList(people=[PersonView.model_validate(row, from_attributes=True) for row in rows], next=following)
 
 
