@@ -1,11 +1,11 @@
 """Resolving a conflict: the target is written in the same transaction, judged as an edit of that field."""
 
 from typing import Literal
-from uuid import UUID
 
 from pydantic import JsonValue
 
 from app.access import Verdict
+from app.batch import NOBODY
 from app.bench import Bench, Refused, require_references, require_seen, verdict_on
 from app.effects import apply, as_whole, change_conflict
 from app.fields import as_uuid
@@ -33,7 +33,7 @@ def resolve(bench: Bench, mutation: Mutation) -> Outcome:
     joined = apply(bench, target, mutation, decision, edit, resolves=conflict)
     if conflict and name not in decision.contested:
         held: JsonValue = bool(target.held and target.held.deleted) if name == DELETED else target.fields.get(name)
-        by = bench.person or UUID(int=0)
+        by = bench.person or NOBODY
         seen_rev = mutation.base if base_is_known(bench, mutation) else 0
         fields = conflicts.resolved(conflict.fields, held, by, seen_rev)
         change_conflict(bench, conflict, fields, mutation.id)
