@@ -27,8 +27,8 @@ from sync.canonical import spelled, spelled_record_hash
 
 BATCH = 200
 """Records locked at a time."""
-PAUSE = 0.05
-"""Seconds between two batches: whoever waits for a record of one comes first."""
+PAUSE_SECONDS = 0.05
+"""Between two batches: whoever waits for a record of one comes first."""
 RELEASE = 3
 """Raised with whatever changes what is shown: of two releases that are served at once, the newer has its way."""
 _PROBES = ("", "明", "李四", "王小四", "13812345678", "11010519491231002X", "1949-12-31", 7, True, None)
@@ -47,7 +47,7 @@ async def rebuild_views(context: Context) -> int:
             more, count = await _next_batch(context, collection)
             listed += count
             if more:
-                await context.seams.sleep(PAUSE)
+                await context.seams.sleep(PAUSE_SECONDS)
     return listed
 
 
