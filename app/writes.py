@@ -1,4 +1,4 @@
-"""Writing one record by an ordinary request: create, put, patch, delete, resolve.
+"""Writing one record by an ordinary request: create, put, patch, delete, resolve. Merging is in merging.py.
 
 Each becomes one mutation on the one write path, made of the record as it is now, so that it never conflicts: what
 must not have changed meanwhile is said by If-Match. Its id is the request's Idempotency-Key.
