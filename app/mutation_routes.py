@@ -70,9 +70,9 @@ async def list_mutations(
     """
     mine = [_RECEIVED.c.person_id == caller.person_id, _RECEIVED.c.outcome == asked.outcome]
     if asked.before is not None:
-        place = sa.tuple_(_RECEIVED.c.received_at, _RECEIVED.c.id)
+        received = sa.tuple_(_RECEIVED.c.received_at, _RECEIVED.c.id)
         last = sa.select(_RECEIVED.c.received_at, _RECEIVED.c.id).where(*mine, _RECEIVED.c.id == asked.before)
-        mine.append(place < last.order_by(_RECEIVED.c.received_at).limit(1).scalar_subquery())
+        mine.append(received < last.order_by(_RECEIVED.c.received_at).limit(1).scalar_subquery())
     newest = sa.select(_RECEIVED).where(*mine).order_by(_RECEIVED.c.received_at.desc(), _RECEIVED.c.id.desc())
     async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         found = await snapshot.rows(newest.limit(asked.limit + 1))

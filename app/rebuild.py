@@ -67,12 +67,11 @@ async def _next_batch(context: Context, collection: Collection) -> tuple[bool, i
         if state is None or state.done:
             return False, 0
         table = collection.table
-        place = (
-            sa.select(table.c.home, table.c.id).where(table.c.deleted_at.is_(None)).order_by(table.c.home, table.c.id)
-        )
+        living = sa.select(table.c.home, table.c.id).where(table.c.deleted_at.is_(None))
+        ahead = living.order_by(table.c.home, table.c.id)
         if state.home is not None:
-            place = place.where(sa.tuple_(table.c.home, table.c.id) > sa.tuple_(state.home, state.record_id))
-        found = await transaction.rows(place.limit(BATCH))
+            ahead = ahead.where(sa.tuple_(table.c.home, table.c.id) > sa.tuple_(state.home, state.record_id))
+        found = await transaction.rows(ahead.limit(BATCH))
         batch = [row.id for row in found if row.home == found[0].home]
         reached = {"home": found[0].home, "record_id": batch[-1]} if found else {"done": True}
         await transaction.execute(sa.update(_REBUILD).where(_REBUILD.c.collection == collection.name).values(**reached))
