@@ -19,7 +19,7 @@ TESTS = [
     *("test_a_bad_request_changes_nothing.py", "test_one_bad_mutation_sinks_only_itself.py"),
     *("test_conflicts_are_records.py", "test_two_records_are_joined.py", "test_two_of_one_become_one.py"),
     *("test_a_page_at_its_edges.py", "test_reading_pages.py"),
-    *("test_grace_and_moves.py", "test_roles_are_given_with_dates.py"),
+    *("test_grace_and_moves.py", "test_roles_are_given_with_dates.py", "test_a_team_keeps_its_cases.py"),
     *("test_a_push_cut_off_anywhere_leaves_nothing_behind.py", "test_the_terminal_phone.py"),
 ]
 RUNS = [

@@ -10,10 +10,10 @@ from pydantic import JsonValue
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.fields import FieldSpec
-from app.main import create_app
 from sync.wire import Fields
+from tests.contract import document
 from tests.maker import TEAMS, WRITABLE, Maker, as_change, boss, every, make, merged, who_only_reads, world
-from tests.raw_phone import Answer, RawPhone, phone_of, second_community
+from tests.raw_phone import RawPhone, phone_of, second_community
 from tests.world import NEW_ID, World, mutation
 
 __all__ = ["boss", "make", "world"]
@@ -259,9 +259,8 @@ def test_every_field_is_described_in_chinese_and_in_english_wherever_it_is_docum
     models = (
         [collection.read] if collection.name == "conflicts" else [collection.read, collection.create, collection.patch]
     )
-    document = documented()
     for model in models:
-        properties = document["components"]["schemas"][model.__name__]["properties"]
+        properties = document()["components"]["schemas"][model.__name__]["properties"]
         for name in collection.fields:
             described = properties[name].get("description", "")
             assert re.search("[一-鿿]", described), f"{collection.name}.{name} has no Chinese"
@@ -270,11 +269,7 @@ def test_every_field_is_described_in_chinese_and_in_english_wherever_it_is_docum
 
 @pytest.mark.parametrize("collection", COLLECTIONS.values(), ids=COLLECTIONS.keys())
 def test_every_field_says_how_it_is_merged_and_the_collection_has_both_names(collection: Collection) -> None:
-    properties = documented()["components"]["schemas"][collection.read.__name__]["properties"]
+    properties = document()["components"]["schemas"][collection.read.__name__]["properties"]
     for name, spec in collection.fields.items():
         assert properties[name]["x-merge"] == spec.policy.name
     assert re.search("[一-鿿].*[A-Za-z]{3}", collection.title)
-
-
-def documented() -> Answer:
-    return dict(create_app().openapi())

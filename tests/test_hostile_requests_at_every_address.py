@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.main import create_app
 from app.problems import CATALOGUE
+from tests.contract import document
 from tests.scene import Answer, Scene, scene_for_a_module, url_for_a_module
 from tests.world import NEW_ID, bearer
 
@@ -19,7 +19,7 @@ MARKER = "zebra"
 """In every value that is sent, and in no answer."""
 OPERATIONS = [
     (method.upper(), path)
-    for path, operations in create_app().openapi()["paths"].items()
+    for path, operations in document()["paths"].items()
     for method in operations
     if path.startswith("/v1")
 ]

@@ -12,8 +12,8 @@ from pydantic import JsonValue
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.fields import FieldSpec
-from app.main import create_app
 from sync.wire import Fields
+from tests.contract import document
 from tests.maker import Maker, boss, every, make, values_of, world
 from tests.raw_phone import Answer, RawPhone, phone_of, second_community
 from tests.two_people import contested
@@ -287,7 +287,7 @@ async def test_ones_phones_and_mutations_are_read_in_pages_too(world: World, mak
 
 
 def test_what_a_list_can_be_asked_is_documented() -> None:
-    paths = create_app().openapi()["paths"]
+    paths = document()["paths"]
     for collection in COLLECTIONS.values():
         parameters = paths[f"/v1/{collection.name}"]["get"]["parameters"]
         described: dict[str, JsonValue] = {p["name"]: p.get("description") for p in parameters if p["in"] == "query"}

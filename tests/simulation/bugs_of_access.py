@@ -191,14 +191,22 @@ def teams_are_read_from_above() -> list[Patch]:
     return [instead("app.follows._READS", sa.or_(_READS, theirs))]
 
 
-def whoever_left_a_team_goes_on_writing() -> list[Patch]:
-    """A case takes what anybody writes who once was of the team, at once."""
+def who_left_a_team_goes_on_receiving() -> list[Patch]:
+    """A mediator follows the cases for ever."""
 
-    def written(may_write: Any, access: Any, listed: Any, departed: Any, writers: Any) -> Any:
-        verdict = may_write(access, listed, departed, writers)
-        return "yes" if verdict == "grace" and "mediator" in writers else verdict
+    async def kept(end_grants: Any, transaction: Any, clock: Any, *which: Any) -> int:
+        from app.follows import _FOLLOW  # noqa: PLC0415
 
-    return [wrapped("app.access.Access.may_write", written)]
+        count: int = await end_grants(transaction, clock, *which)
+        await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.role == "mediator").values(until=None))
+        return count
+
+    return [wrapped("app.grants.end_grants", kept)]
+
+
+def a_conflict_of_a_team_is_nobodys() -> list[Patch]:
+    """What two mediators disagree about lists where staff would look."""
+    return [instead("app.working.audience_of", lambda record: record.collection.audience)]
 
 
 OF_ACCESS: list[Bug] = [
@@ -207,5 +215,5 @@ OF_ACCESS: list[Bug] = [
     handover_leaves_it_to_the_old, handover_reaches_nobody_new, an_enclave_never_ends, an_enclave_outlives_its_day,
     masks_are_forgotten,
     masks_are_forgotten_when_a_view_opens, what_moves_stays_in_the_other_view, teams_are_read_from_above,
-    whoever_left_a_team_goes_on_writing,
+    who_left_a_team_goes_on_receiving, a_conflict_of_a_team_is_nobodys,
 ]  # fmt: skip

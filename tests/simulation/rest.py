@@ -187,14 +187,15 @@ def _no_phone_conflicts_with_itself(simulation: "Simulation", kept: Kept) -> Non
     """O12: what a phone wrote is contested only where somebody else has written since its base.
 
     Left out is what asks for other reasons: a past that was lost, files that were copied, grace (also of those who lost
-    a building by a handover), deletes, and what lies on a second create of one id, which only these people make.
+    a building by a handover), deletes, what was said of two that a merge has made one, and what lies on a second create
+    of one id, which only these people make.
     """
     if simulation.oracle.restored or simulation.server.handovers:
         return
     grants = simulation.server.grants
     ended = {login for login in grants if any(one.until for one in grants[login])}
     apart = {simulation.server.place.people[login] for login in {LIAR, *simulation.oracle.copied, *ended}}
-    sent = {row["id"]: row for row in kept["received_mutation"] if row["person_id"] not in apart}
+    sent = {(r["id"], r["record_id"]): r for r in kept["received_mutation"] if r["person_id"] not in apart}
     made = Counter((row["replica_id"], row["record_id"]) for row in sent.values() if row["op"] == "create")
     past: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for row in kept["history"]:
@@ -205,11 +206,12 @@ def _no_phone_conflicts_with_itself(simulation: "Simulation", kept: Kept) -> Non
             continue
         said = [row["fields"].get("candidates") or () for row in past[conflict["home"], "conflicts", conflict["id"]]]
         for candidate in {one["mutation"] for candidates in said for one in candidates}:
-            mine = sent.get(UUID(candidate))
-            if mine is None or mine["record_id"] != conflict["of_record"] or mine["op"] != "update":
+            mine = sent.get((UUID(candidate), conflict["of_record"]))
+            if mine is None or mine["op"] != "update":
                 continue
             since = [row["mutation_id"] for row in of if row["rev"] > mine["base"] and name in row["fields"]]
-            authors = {sent[id]["replica_id"] if id in sent else None for id in since}
+            theirs = [sent.get((id, conflict["of_record"])) for id in since]
+            authors = {row["replica_id"] if row else None for row in theirs}
             if authors == {mine["replica_id"]} and made[mine["replica_id"], mine["record_id"]] < 2:
                 simulation.fail("O12", f"{candidate} conflicts with its own phone over {name}")
 
