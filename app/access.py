@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from app.collections import COLLECTIONS
 from app.database import Transaction
-from app.dates import Moment, has_ended, in_force, lasting
+from app.dates import Now, has_ended, in_force, lasting
 from app.follows import hold_follows
 from app.tables import Feed, Follow, Grant
 
@@ -96,7 +96,7 @@ async def access_of(transaction: Transaction, person: UUID, clock: Callable[[], 
 
     The time is told only then: what has waited for a grant's end must not take itself for older than that.
     """
-    await transaction.fetch(_GRANTS, person=person)
+    await hold_grants(transaction, person)
     now = clock()
     rows = await transaction.fetch(_ROLES, person=person, now=now, grace_began=now - GRACE)
     present: dict[int, frozenset[str]] = {}
@@ -105,6 +105,11 @@ async def access_of(transaction: Transaction, person: UUID, clock: Callable[[], 
         roles = ended if has_ended(row, now) else present
         roles[row.feed_id] = roles.get(row.feed_id, frozenset()) | {row.role}
     return Access(present, ended)
+
+
+async def hold_grants(transaction: Transaction, person: UUID) -> None:
+    """The person's grants stay as they are until this commits: what is done under one is done before it ends."""
+    await transaction.fetch(_GRANTS, person=person)
 
 
 def with_followed(statement: sa.Select[Any]) -> sa.Select[Any]:
@@ -126,7 +131,7 @@ def as_followed(rows: Sequence[Any]) -> list[Followed]:
     ]
 
 
-def following(person: UUID | sa.BindParameter[UUID], now: Moment) -> sa.Select[Any]:
+def following(person: UUID | sa.BindParameter[UUID], now: Now) -> sa.Select[Any]:
     """(home, feed) of what a person follows now, as a subquery for what else is read through feeds."""
     return sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id).where(_FOLLOW.c.person_id == person, _in_force(now))
 
@@ -146,19 +151,14 @@ def followed_in_sum(readers: sa.Select[Any]) -> sa.Select[Any]:
     return counted.outerjoin(_FEED, feed).group_by(followed.c.id)
 
 
-def _in_force(now: Moment) -> sa.ColumnElement[bool]:
+def _in_force(now: Now) -> sa.ColumnElement[bool]:
     return in_force(_FOLLOW, now)
 
 
 async def paths_under(
-    transaction: Transaction, person: UUID, roles: frozenset[str], clock: Callable[[], datetime], *, hold: bool = False
+    transaction: Transaction, person: UUID, roles: frozenset[str], clock: Callable[[], datetime]
 ) -> list[str]:
-    """The paths of the areas over which the person has one of the roles now.
-
-    With `hold` their grants stay as they are until this commits: what is done under one is done before it ends.
-    """
-    if hold:
-        await transaction.fetch(_GRANTS, person=person)
+    """The paths of the areas over which the person has one of the roles now."""
     now = clock()
     area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
     under = sa.select(_AREA.c.path).select_from(_GRANT).join(_AREA, area).order_by(_GRANT.c.id)
@@ -169,10 +169,9 @@ async def paths_under(
 async def held_paths_under(
     transaction: Transaction, person: UUID, roles: frozenset[str], clock: Callable[[], datetime]
 ) -> list[str]:
-    """The same while nobody else changes who follows what, so that no area moves from under the person's role.
-
-    What is done under one of their grants is done before that ends.
+    """The same, with the grants held, and while nobody else changes who follows what, so that no area moves from under
+    the person's role.
     """
-    await transaction.fetch(_GRANTS, person=person)
+    await hold_grants(transaction, person)
     await hold_follows(transaction)
     return await paths_under(transaction, person, roles, clock)

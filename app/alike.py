@@ -193,9 +193,9 @@ def _still_alike(alike: dict[Likeness, set[UUID]], noted: Iterable[Pair]) -> dic
 def _note(bench: Bench, hint: Record | None, pair: Pair, likenesses: Sequence[Likeness], mutation: UUID) -> None:
     name, one, other = pair
     working = bench.working
-    place = next(area for id in (one, other) if (r := working.find(name, id)) and (area := working.area_of(r)))
+    area = next(area for id in (one, other) if (r := working.find(name, id)) and (area := working.area_of(r)))
     alike = sorted({field for likeness in likenesses for field in likeness.rule})
-    wanted: Fields = {"area_id": str(place.id), "alike": [*alike]}
+    wanted: Fields = {"area_id": str(area.id), "alike": [*alike]}
     if hint is None:
         hint = working.record(DUPLICATES, _id_of(pair))
         whole: Fields = {"of_collection": name, "record": str(one), "other": str(other), **wanted}

@@ -24,7 +24,8 @@ _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
 _STORED = sa.select(_RECEIVED.c.id, _RECEIVED.c.person_id, _RECEIVED.c.content, _RECEIVED.c.answer).where(
     _RECEIVED.c.home == sa.bindparam("home"), among(_RECEIVED.c.id, "ids")
 )
-NO_HOME = UUID(int=0)
+NO_HOME = NOBODY = UUID(int=0)
+"""Where a column holds no null: the home of what names none; the operator, who is no person."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Batch:
         """Nothing is read yet: `recall` does."""
         self.actor, self.incoming, self.home, self.now, self.epoch = actor, incoming, home, now, epoch
         self.key = context.subkey("content")
-        self.person = actor.person or NO_HOME
+        self.person = actor.person or NOBODY
         self.answers: dict[int, Outcome] = {}
         self.fresh: list[int] = []
         self.repeats: dict[int, int] = {}
@@ -67,7 +68,7 @@ class Batch:
         """Mutations of which the history has every word."""
         self.refused_creates: set[tuple[str, UUID]] = set()
         """Records whose create the store wouldn't take."""
-        self.contents = [self.digest(arrived) for arrived in incoming.arrived]
+        self.contents = [content_digest(self.key, arrived) for arrived in incoming.arrived]
         self.ids: dict[int, UUID] = {}
         """Under which id each fresh one is kept: its own, or the server's where that is of no use."""
 
@@ -126,10 +127,6 @@ class Batch:
         if not ids:
             return {}
         return {row.id: row for row in await transaction.fetch(_STORED, home=self.home, ids=ids)}
-
-    def digest(self, arrived: Arrived) -> bytes:
-        """Of what came, under this server's key."""
-        return content_digest(self.key, arrived)
 
     def outcomes(self) -> list[Outcome]:
         """In the order of the push. An id twice in one push has the outcome of its first place."""

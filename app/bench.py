@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from app.access import Access, Verdict
 from app.collections import COLLECTIONS
+from app.collections.base import Collection
 from app.fields import as_uuid
 from app.problems import Problem
 from app.views import HELPER, whole
@@ -60,9 +61,9 @@ def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
         return "grace" if onto == "grace" else verdict
     if op != "create":
         raise Refused(_missing(bench, record.key, "not_found"))
-    feeds = _feeds_above(bench, record, fields)
-    # Where it would list is among its references; only the root of a tree names nothing.
-    verdict = onto if fields.get(record.collection.lists_in) else bench.access.may_write(feeds, (), writers)
+    _require_feed(bench, record.collection, fields)
+    # Where it would list is among its references; only a root names nothing, and only the operator makes one.
+    verdict = onto if fields.get(record.collection.lists_in) else bench.access.may_write((), (), writers)
     if verdict == "no":
         raise Refused("reference_not_found")
     return verdict
@@ -95,16 +96,15 @@ def verdict_on(bench: Bench, record: Record, writers: frozenset[str]) -> Verdict
     return bench.access.may_write(listed, departed, writers)
 
 
-def _feeds_above(bench: Bench, record: Record, fields: Fields) -> list[int]:
-    """The feed a new record would be listed in; for a new area, its parent's."""
-    working, collection = bench.working, record.collection
+def _require_feed(bench: Bench, collection: Collection, fields: Fields) -> None:
+    """Something lists what lies where the new record would. Raises Refused: area_without_feed."""
+    working = bench.working
     parent = working.parent_named(collection, fields)
     area_id = as_uuid(fields.get(collection.lists_in))
     area = working.area_of(parent) if parent else working.areas.get(area_id) if area_id else None
-    feeds = working.feeds_at(area, collection, collection.audience)
-    if area is not None and not feeds and collection.audience != "reference":
+    listed = working.feed_at(area, collection.audience)
+    if area is not None and listed is None and collection.audience != "reference":
         raise Refused("area_without_feed")
-    return [*feeds]
 
 
 def _why_not(bench: Bench, record: Record, op: Op) -> str:

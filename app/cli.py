@@ -160,17 +160,17 @@ def area_add(
     parent: Annotated[str | None, typer.Option(metavar="CODE", help="The area it lies in")] = None,
 ) -> None:
     """Add an area to the tree."""
-    from app.commands import places
+    from app.commands import areas
 
-    typer.echo(places.add(code, name, level, parent))
+    typer.echo(areas.add(code, name, level, parent))
 
 
 @area.command("list")
 def area_list() -> None:
     """Print the tree: code, level, name."""
-    from app.commands import places
+    from app.commands import areas
 
-    for line in places.lines():
+    for line in areas.lines():
         typer.echo(line)
 
 

@@ -1,14 +1,14 @@
 """Engines and transactions: the one place where a transaction begins and ends.
 
-A route asks for `transaction()` (to write) or `snapshot()` (to read one moment); `run()` repeats a
-whole transaction where the store says that repeating may help. What differs between the stores is in
+A route asks for `run()` (to write: the whole transaction again where the store says that repeating may help),
+`snapshot()` (to read one moment) or `glance()` (for a statement or two). What differs between the stores is in
 postgres.py and sqlite.py.
 """
 
 import abc
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeVar
 from uuid import UUID
@@ -277,13 +277,6 @@ def is_data_error(error: BaseException) -> bool:
 def values_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:
     """Rows turned into columns."""
     return [list(column) for column in zip(*([row[name] for name in names] for row in rows), strict=True)]
-
-
-@asynccontextmanager
-async def committing(connection: AsyncConnection) -> AsyncIterator[AsyncConnection]:
-    """The connection inside a transaction of its own."""
-    async with connection, connection.begin():
-        yield connection
 
 
 async def close_engine(engine: AsyncEngine) -> None:

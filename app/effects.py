@@ -9,16 +9,16 @@ from pydantic import JsonValue
 from app.areas import placed
 from app.bench import Bench, Refused
 from app.fields import as_uuid
-from app.working import CONFLICTS, PARENTS, Record
+from app.working import AREAS, CONFLICTS, PARENTS, Record
 from sync import conflict as conflicts
 from sync.decide import DELETED, Contest, Decision, Edit, Held, Sent, Written
 from sync.merge import Refusal
 from sync.wire import Fields, Mutation
 
 
-def place(bench: Bench, record: Record, decision: Decision) -> None:
-    """A new area takes its place in the tree, before anything can list in it."""
-    if record.collection.name != "areas" or record.held is not None:
+def place_area(bench: Bench, record: Record, decision: Decision) -> None:
+    """A new area takes its place in the tree, before anything can list in it; any other record is left alone."""
+    if record.collection.name != AREAS or record.held is not None:
         return
     if record.id in bench.working.areas:
         raise Refused("id_taken")

@@ -14,7 +14,7 @@ from app.database import Transaction
 from app.dates import Reason, Time
 from app.enclaves import add_enclave, enclaves_under, end_enclave
 from app.identity.caller import CallerDep
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, on_this_page
 from app.roles import READ_GRANTS
 
 router = APIRouter(tags=["areas"])
@@ -72,7 +72,7 @@ async def list_enclaves(
     async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         paths = await paths_under(snapshot, caller.person_id, READ_GRANTS, context.seams.now)
         found = await enclaves_under(snapshot, paths, before=asked.before, most=asked.limit + 1)
-    rows, following = page_of(found, request, response, asked)
+    rows, following = on_this_page(found, request, response, asked)
     return EnclaveList(enclaves=[_as_view(row) for row in rows], next=following)
 
 

@@ -15,7 +15,7 @@ from app.areas import TEAM, Area
 from app.collections import COLLECTIONS
 from app.database import FeedStep, Listed, Transaction
 from app.follows import follow_new_feeds, masked_readers_over, touched
-from app.listing import as_listed, head_of, new_tag
+from app.listing import as_listed, beginning_of, new_tag
 from app.loading import load_feeds
 from app.tables import Feed, FeedEntry, Server
 from app.views import HELPER, seen_through
@@ -103,6 +103,6 @@ def _as_seen(row: Any, feed: int, step: int) -> Listed:
     held = json.loads(b"{" + row.body + b"}")
     name, id_text = row.collection, str(row.record_id)
     fields = spelled(seen_through(COLLECTIONS[name].helper_view, held["fields"]))
-    head = head_of(name, id_text, held["home"], row.rev)
-    number, body = as_listed(name, id_text, row.rev, head, fields)
+    beginning = beginning_of(name, id_text, held["home"], row.rev)
+    number, body = as_listed(name, id_text, row.rev, beginning, fields)
     return Listed(feed, step, name, row.record_id, row.rev, number, True, body)

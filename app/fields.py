@@ -178,6 +178,16 @@ def _clean_delta(spec: FieldSpec, value: Fields) -> tuple[JsonValue, list[Error]
     return clean, errors
 
 
+def as_delta(spec: FieldSpec, held: JsonValue, whole: JsonValue) -> JsonValue:
+    """A whole value as an update says it: of a set what to add and to remove, of a sum by how much; else as it is."""
+    if spec.policy.name == "union" and isinstance(whole, list):
+        present = held if isinstance(held, list) else []
+        return {"add": [m for m in whole if m not in present], "remove": [m for m in present if m not in whole]}
+    if spec.policy.name == "total" and isinstance(whole, int):
+        return {"increment": whole - (held if isinstance(held, int) else 0)}
+    return whole
+
+
 def _code_of(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "string_too_long":

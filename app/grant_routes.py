@@ -7,14 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.access import held_paths_under, paths_under
+from app.access import held_paths_under, hold_grants, paths_under
 from app.context import Context, ContextDep
 from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.database import Transaction
 from app.dates import Reason, Time
-from app.grants import Seen, add_grant, end_one, require_area_under, seen_grants
+from app.grants import Sight, add_grant, end_one, require_area_under, seen_grants
 from app.identity.caller import CallerDep
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, on_this_page
 from app.problems import Problem
 from app.roles import READ_GRANTS, RoleName
 
@@ -79,9 +79,9 @@ async def list_grants(
     async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         paths = await paths_under(snapshot, caller.person_id, READ_GRANTS, context.seams.now)
         which = {"person_id": asked.person_id, "area_id": asked.area_id}
-        seen = Seen(caller.person_id, paths)
-        found = await seen_grants(snapshot, seen, before=asked.before, most=asked.limit + 1, **which)
-    rows, following = page_of(found, request, response, asked)
+        sight = Sight(caller.person_id, paths)
+        found = await seen_grants(snapshot, sight, before=asked.before, most=asked.limit + 1, **which)
+    rows, following = on_this_page(found, request, response, asked)
     return GrantList(grants=[GrantView.model_validate(row, from_attributes=True) for row in rows], next=following)
 
 
@@ -125,16 +125,17 @@ async def _give(transaction: Transaction, context: Context, giver: UUID, body: N
         raise Problem("not_permitted")
     await require_area_under(transaction, body.area_id, paths)
     id = await add_grant(transaction, context, **body.model_dump())
-    [row] = await seen_grants(transaction, Seen(None, paths), id=id)
+    [row] = await seen_grants(transaction, Sight(None, paths), id=id)
     return GrantView.model_validate(row, from_attributes=True)
 
 
 async def _end(transaction: Transaction, context: Context, ender: UUID, id: UUID) -> None:
     clock = context.seams.now
-    seen = Seen(ender, await paths_under(transaction, ender, READ_GRANTS, clock))
-    if not await seen_grants(transaction, seen, id=id):
+    shown = Sight(ender, await paths_under(transaction, ender, READ_GRANTS, clock))
+    if not await seen_grants(transaction, shown, id=id):
         raise Problem("not_found")
-    mine = Seen(None, await paths_under(transaction, ender, SECURITY, clock, hold=True))
+    await hold_grants(transaction, ender)
+    mine = Sight(None, await paths_under(transaction, ender, SECURITY, clock))
     if not await seen_grants(transaction, mine, id=id):
         raise Problem("not_permitted")
     await end_one(transaction, clock, id)

@@ -97,7 +97,7 @@ async def end_one(transaction: Transaction, clock: Callable[[], datetime], grant
     await end_grants(transaction, clock, _GRANT.c.id == grant)
 
 
-class Seen(NamedTuple):
+class Sight(NamedTuple):
     """Which grants somebody may see: their own, and those over areas below these paths."""
 
     person: UUID | None
@@ -106,7 +106,7 @@ class Seen(NamedTuple):
 
 async def seen_grants(
     transaction: Transaction,
-    seen: Seen,
+    sight: Sight,
     *,
     id: UUID | None = None,
     person_id: UUID | None = None,
@@ -115,8 +115,8 @@ async def seen_grants(
     most: int = 1,
 ) -> Sequence[Any]:
     """The newest of those that may be seen and fit every condition that is given."""
-    below = [_AREA.c.path.startswith(path) for path in seen.paths]
-    mine = _GRANT.c.person_id == seen.person if seen.person else sa.false()
+    below = [_AREA.c.path.startswith(path) for path in sight.paths]
+    mine = _GRANT.c.person_id == sight.person if sight.person else sa.false()
     same = {"id": id, "person_id": person_id, "area_id": area_id}
     asked = [_GRANT.c[name] == value for name, value in same.items() if value is not None]
     if before is not None:

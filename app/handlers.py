@@ -17,7 +17,7 @@ from app.database import is_closed, sqlstate_of
 from app.languages import language_of
 from app.logs import Log, note_problem
 from app.paging import as_pointer
-from app.problems import CATALOGUE, Problem
+from app.problems import Problem
 
 METHODS = {"GET": "GET, HEAD", "POST": "POST", "PUT": "PUT", "PATCH": "PATCH", "DELETE": "DELETE"}
 """What each that a route takes allows."""
@@ -148,13 +148,3 @@ def frames_of(error: BaseException) -> list[str]:
         trace = trace.tb_next
     kept = [f for f in frames[1:-1] if f[0].startswith(("app.", "sync."))] + frames[-1:]
     return [f"{module}:{line}" for module, line in kept]
-
-
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": " · ".join(code for code, entry in CATALOGUE.items() if entry.status == status),
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
-    }
-    for status in sorted({entry.status for entry in CATALOGUE.values()})
-}
-"""For OpenAPI: one schema for every problem, the codes in the description."""

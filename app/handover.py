@@ -185,11 +185,11 @@ async def _phones_of(transaction: Transaction, people: set[UUID]) -> Sequence[An
     """The newest of each, with how many each has."""
     whose = _REPLICA.c.person_id
     columns = (
-        sa.func.row_number().over(partition_by=whose, order_by=_REPLICA.c.id.desc()).label("place"),
+        sa.func.row_number().over(partition_by=whose, order_by=_REPLICA.c.id.desc()).label("rank"),
         sa.func.count().over(partition_by=whose).label("in_all"),
     )
     each = sa.select(_REPLICA, *columns).where(whose.in_(people), _REPLICA.c.revoked_at.is_(None)).subquery()
-    newest = sa.select(each).where(each.c.place <= MOST_PHONES).order_by(each.c.place)
+    newest = sa.select(each).where(each.c.rank <= MOST_PHONES).order_by(each.c.rank)
     return await transaction.rows(newest) if people else []
 
 

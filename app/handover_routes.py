@@ -12,7 +12,7 @@ from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.handover import MOST_PHONES, MOST_TOUCHED, Touched, hand_over
 from app.holdings import phones_holding
 from app.identity.caller import CallerDep
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, on_this_page
 
 router = APIRouter(tags=["areas"])
 
@@ -151,7 +151,7 @@ async def list_phones(
     A phone that never comes back stays `waiting`, a revoked one too.
     """
     found = await phones_holding(context, caller.person_id, id, asked.before, asked.limit + 1)
-    rows, following = page_of(found, request, response, asked)
+    rows, following = on_this_page(found, request, response, asked)
     return HoldingPhoneList(phones=[_as_holding(row) for row in rows], next=following)
 
 

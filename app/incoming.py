@@ -231,6 +231,7 @@ class _Reader:
         return int(number) if number.is_integer() and abs(number) <= LARGEST_INTEGER else number
 
     def _int(self, text: str) -> int | None:
+        # 2⁵³-1 has 16 digits: with 16 characters it may be too large, with more than those and a sign it is.
         if len(text) > 15:
             self.odd = True
         if len(text) > 17:

@@ -6,7 +6,7 @@ accordingly. It reads no database; what it changes becomes dirty and is written 
 
 from app.bench import Bench, Refused, permitted
 from app.collections import COLLECTIONS
-from app.effects import apply, as_candidates, place
+from app.effects import apply, as_candidates, place_area
 from app.incoming import Arrived
 from app.join import join
 from app.recover import edit_of, recover
@@ -71,7 +71,7 @@ def _judge_record(bench: Bench, mutation: Mutation, fields: Fields) -> Outcome:
         decision = decide(bench.rules_of(record), record.held, edit, record.past)
     if decision.outcome == "refused":
         raise Refused(decision.problem or "invalid", decision.errors)
-    place(bench, record, decision)
+    place_area(bench, record, decision)
     joined = apply(bench, record, mutation, decision, edit)
     return Outcome(
         id=str(mutation.id),

@@ -11,7 +11,7 @@ from app.collections import COLLECTIONS
 from app.database import FeedStep, Listed, Transaction
 from app.loading import load_entries
 from app.views import seen_through
-from app.working import CONFLICTS, Record, Working, as_loaded, audience_of
+from app.working import AREAS, CONFLICTS, Record, Working, as_loaded, audience_of
 from sync.canonical import spelled, spelled_record_hash
 from sync.seams import Seams
 
@@ -24,7 +24,7 @@ async def move_dependants(transaction: Transaction, working: Working) -> None:
         for name, collection in COLLECTIONS.items():
             through = collection.references.get(collection.lists_in)
             ids = [r.id for r in moved if through == r.collection.name or name == CONFLICTS]
-            if not ids or through == "areas":
+            if not ids or through == AREAS:
                 continue
             table = collection.table
             which = (table.c.home == working.home, table.c[collection.lists_in].in_(ids))
@@ -101,27 +101,27 @@ def _entries_of(working: Working, record: Record, feeds: dict[int, str], numbers
     if record.held is None:
         return
     name, id, rev, id_text = record.collection.name, record.id, record.held.rev, str(record.id)
-    head = head_of(name, id_text, working.home_text, rev)
+    beginning = beginning_of(name, id_text, working.home_text, rev)
     for old in record.live_feeds:
         if old not in feeds:
             numbers[old] += 1
-            yield Listed(old, numbers[old], name, id, rev, 0, False, head + b',"departed":true')
+            yield Listed(old, numbers[old], name, id, rev, 0, False, beginning + b',"departed":true')
     for feed, audience in feeds.items():
         numbers[feed] += 1
         if record.held.deleted:
-            yield Listed(feed, numbers[feed], name, id, rev, 0, False, head + b',"deleted":true')
+            yield Listed(feed, numbers[feed], name, id, rev, 0, False, beginning + b',"deleted":true')
         else:
             fields = spelled(seen_through(record.collection.view(audience), record.fields))
-            number, body = as_listed(name, id_text, rev, head, fields)
+            number, body = as_listed(name, id_text, rev, beginning, fields)
             yield Listed(feed, numbers[feed], name, id, rev, number, True, body)
 
 
-def head_of(name: str, id_text: str, home_text: str, rev: int) -> bytes:
+def beginning_of(name: str, id_text: str, home_text: str, rev: int) -> bytes:
     """The members with which every entry begins."""
     return f'"collection":"{name}","record":"{id_text}","home":"{home_text}","rev":{rev}'.encode()
 
 
-def as_listed(name: str, id_text: str, rev: int, head: bytes, fields: bytes) -> tuple[int, bytes]:
+def as_listed(name: str, id_text: str, rev: int, beginning: bytes, fields: bytes) -> tuple[int, bytes]:
     """A live entry's hash and its body."""
     number = spelled_record_hash(name, id_text, rev, fields)
-    return number, head + b',"fields":%b,"hash":%d' % (fields, number)
+    return number, beginning + b',"fields":%b,"hash":%d' % (fields, number)

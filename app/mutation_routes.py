@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, JsonValue
 from app.context import ContextDep
 from app.contract import SIGNED_IN, STORED, answers, succeeds
 from app.identity.caller import CallerDep
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, on_this_page
 from app.tables import ReceivedMutation
 from sync.wire import MOST_PUSH_BYTES, Op, OutcomeName
 
@@ -70,13 +70,13 @@ async def list_mutations(
     """
     mine = [_RECEIVED.c.person_id == caller.person_id, _RECEIVED.c.outcome == asked.outcome]
     if asked.before is not None:
-        place = sa.tuple_(_RECEIVED.c.received_at, _RECEIVED.c.id)
+        received = sa.tuple_(_RECEIVED.c.received_at, _RECEIVED.c.id)
         last = sa.select(_RECEIVED.c.received_at, _RECEIVED.c.id).where(*mine, _RECEIVED.c.id == asked.before)
-        mine.append(place < last.order_by(_RECEIVED.c.received_at).limit(1).scalar_subquery())
+        mine.append(received < last.order_by(_RECEIVED.c.received_at).limit(1).scalar_subquery())
     newest = sa.select(_RECEIVED).where(*mine).order_by(_RECEIVED.c.received_at.desc(), _RECEIVED.c.id.desc())
     async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         found = await snapshot.rows(newest.limit(asked.limit + 1))
-    rows, following = page_of(found, request, response, asked)
+    rows, following = on_this_page(found, request, response, asked)
     return MutationList(mutations=[_as_view(row) for row in rows], next=following)
 
 

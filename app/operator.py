@@ -1,7 +1,7 @@
 """What is written at the server's own command line: through the same write path, without a person."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 from uuid import UUID
 
 from app.areas import find_area, placed
@@ -85,7 +85,6 @@ async def _flush(context: Context, home: UUID, batch: list[Arrived]) -> None:
     await context.database.run(lambda transaction: _create(transaction, context, home, batch))
 
 
-async def _create(transaction: Transaction, context: Context, home: UUID, batch: Sequence[Arrived]) -> list[Any]:
+async def _create(transaction: Transaction, context: Context, home: UUID, batch: Sequence[Arrived]) -> None:
     done = await receive(transaction, context, OPERATOR, Incoming(home, batch))
     require_taken(done.outcomes)
-    return done.outcomes

@@ -23,7 +23,7 @@ class NewestFirst(BaseModel):
     limit: int = Field(50, ge=1, le=MOST_ON_A_PAGE, description="每页条数 · How many")
 
 
-def page_of(
+def on_this_page(
     found: Sequence[Any], request: Request, response: Response, asked: NewestFirst
 ) -> tuple[Sequence[Any], UUID | None]:
     """Of `limit + 1` rows that were looked for, those on this page, and the next one's `before`; `Link` leads to it."""
@@ -33,12 +33,12 @@ def page_of(
     return rows, following
 
 
-def link_to_next(request: Request, place: str, next: UUID | None) -> dict[str, str]:
-    """The header that leads to the next page: the same address and filters, from `next` on."""
+def link_to_next(request: Request, parameter: str, next: UUID | None) -> dict[str, str]:
+    """The header that leads to the next page: the same address and filters, with `parameter` at `next`."""
     if next is None:
         return {}
-    same = [(name, value) for name, value in request.query_params.multi_items() if name != place]
-    return {"Link": f'<{request.url.path}?{urlencode([*same, (place, str(next))])}>; rel="next"'}
+    same = [(name, value) for name, value in request.query_params.multi_items() if name != parameter]
+    return {"Link": f'<{request.url.path}?{urlencode([*same, (parameter, str(next))])}>; rel="next"'}
 
 
 def each_once(request: Request) -> None:

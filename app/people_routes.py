@@ -1,19 +1,19 @@
 """/v1/people: the accounts. A system administrator makes and disables them; what they may do, grants say."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.access import paths_under
+from app.access import hold_grants, paths_under
 from app.context import Context, ContextDep
 from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.database import Transaction
 from app.identity.caller import CallerDep
 from app.identity.passwords import LONGEST, SHORTEST, hash_password
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, on_this_page
 from app.people import LONGEST_LOGIN, add_person, disable_person, is_login, people_seen
 from app.problems import Problem
 from app.roles import APART
@@ -82,7 +82,7 @@ async def list_people(
     async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         await _require(snapshot, context, caller.person_id, APART)
         found = await people_seen(snapshot, asked.before, asked.limit + 1)
-    rows, following = page_of(found, request, response, asked)
+    rows, following = on_this_page(found, request, response, asked)
     return PersonList(people=[PersonView.model_validate(row, from_attributes=True) for row in rows], next=following)
 
 
@@ -103,7 +103,8 @@ async def post_person(body: NewPerson, caller: CallerDep, context: ContextDep) -
     password = await hash_password(body.password, context.seams.random_bytes(16))
 
     async def make(transaction: Transaction) -> PersonView:
-        await _require(transaction, context, caller.person_id, SYSTEM, hold=True)
+        await hold_grants(transaction, caller.person_id)
+        await _require(transaction, context, caller.person_id, SYSTEM)
         id = await add_person(transaction, context.seams, body.login, password)
         return PersonView(id=id, login=body.login, created_at=context.seams.now(), disabled_at=None)
 
@@ -126,13 +127,14 @@ async def delete_person(person_id: PersonId, caller: CallerDep, context: Context
         raise Problem("not_permitted")
 
     async def disable(transaction: Transaction) -> None:
-        await _require(transaction, context, caller.person_id, SYSTEM, hold=True)
+        await hold_grants(transaction, caller.person_id)
+        await _require(transaction, context, caller.person_id, SYSTEM)
         if not await disable_person(transaction, context.seams, person_id):
             raise Problem("not_found")
 
     await context.database.run(disable)
 
 
-async def _require(store: Transaction, context: Context, person: UUID, roles: frozenset[str], **options: Any) -> None:
-    if not await paths_under(store, person, roles, context.seams.now, **options):
+async def _require(store: Transaction, context: Context, person: UUID, roles: frozenset[str]) -> None:
+    if not await paths_under(store, person, roles, context.seams.now):
         raise Problem("not_permitted")

@@ -122,9 +122,9 @@ async def _read(
     )
     # 4. The new cursor is how far this page reached.
     reached = await _advance(store, reading, scanned, found)
-    head = _head_of(reading, reached, now)
-    cursor = cursors.encode(Positions(context.server_id, reached, head["complete"]), context.subkey("cursor"))
-    return Answer(_as_page(found.rows, {**head, "cursor": cursor}), unchanged=False), noted
+    envelope = _envelope_of(reading, reached, now)
+    cursor = cursors.encode(Positions(context.server_id, reached, envelope["complete"]), context.subkey("cursor"))
+    return Answer(_as_page(found.rows, {**envelope, "cursor": cursor}), unchanged=False), noted
 
 
 def _positions_of(text: str | None, server: UUID, key: bytes) -> Positions:
@@ -207,7 +207,7 @@ async def _cut_at(store: Reader, before: Position, feed: Followed, seq: int) -> 
     return Position(seq, 0, (await _tags(store, [(feed, seq)]))[feed.id])
 
 
-def _head_of(reading: Reading, reached: dict[int, Position], now: datetime) -> dict[str, Any]:
+def _envelope_of(reading: Reading, reached: dict[int, Position], now: datetime) -> dict[str, Any]:
     """Everything of a page but its changes and its cursor."""
     brought = [
         feed
@@ -229,7 +229,7 @@ def _head_of(reading: Reading, reached: dict[int, Position], now: datetime) -> d
     }
 
 
-def _as_page(rows: Sequence[Any], head: dict[str, Any]) -> bytes:
+def _as_page(rows: Sequence[Any], envelope: dict[str, Any]) -> bytes:
     """Stored bytes, joined: nothing is parsed or serialised on the way out."""
     changes = b",".join([b'{"feed":%d,"seq":%d,%b}' % (feed_id, seq, body) for feed_id, seq, body in rows])
-    return b'{"changes":[' + changes + b"]," + canonical_json(head)[1:]
+    return b'{"changes":[' + changes + b"]," + canonical_json(envelope)[1:]

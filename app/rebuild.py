@@ -27,8 +27,8 @@ from sync.canonical import spelled, spelled_record_hash
 
 BATCH = 200
 """Records locked at a time."""
-PAUSE = 0.05
-"""Seconds between two batches: whoever waits for a record of one comes first."""
+PAUSE_SECONDS = 0.05
+"""Between two batches: whoever waits for a record of one comes first."""
 RELEASE = 3
 """Raised with whatever changes what is shown: of two releases that are served at once, the newer has its way."""
 _PROBES = ("", "明", "李四", "王小四", "13812345678", "11010519491231002X", "1949-12-31", 7, True, None)
@@ -47,7 +47,7 @@ async def rebuild_views(context: Context) -> int:
             more, count = await _next_batch(context, collection)
             listed += count
             if more:
-                await context.seams.sleep(PAUSE)
+                await context.seams.sleep(PAUSE_SECONDS)
     return listed
 
 
@@ -67,12 +67,11 @@ async def _next_batch(context: Context, collection: Collection) -> tuple[bool, i
         if state is None or state.done:
             return False, 0
         table = collection.table
-        place = (
-            sa.select(table.c.home, table.c.id).where(table.c.deleted_at.is_(None)).order_by(table.c.home, table.c.id)
-        )
+        living = sa.select(table.c.home, table.c.id).where(table.c.deleted_at.is_(None))
+        ahead = living.order_by(table.c.home, table.c.id)
         if state.home is not None:
-            place = place.where(sa.tuple_(table.c.home, table.c.id) > sa.tuple_(state.home, state.record_id))
-        found = await transaction.rows(place.limit(BATCH))
+            ahead = ahead.where(sa.tuple_(table.c.home, table.c.id) > sa.tuple_(state.home, state.record_id))
+        found = await transaction.rows(ahead.limit(BATCH))
         batch = [row.id for row in found if row.home == found[0].home]
         reached = {"home": found[0].home, "record_id": batch[-1]} if found else {"done": True}
         await transaction.execute(sa.update(_REBUILD).where(_REBUILD.c.collection == collection.name).values(**reached))

@@ -1,7 +1,8 @@
-"""The one write path. A push, a CRUD call and a resolution are thin routes over `receive`.
+"""The one write path. A push, a CRUD call, a resolution, a merge and a handover all end in `receive`.
 
 The steps are numbered as in sync/README.md; their order is what makes them safe: records before
-feeds, everything in order of id, and the feeds' locks last, so that only COMMIT happens under them.
+feeds, everything in order of id, and the feeds' locks last, so that only COMMIT happens under them. (What could look
+alike is compared under them, in step 6: alike.py.)
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 from app.bench import Bench, Refused, permitted
 from app.collections import COLLECTIONS
-from app.effects import place, write
+from app.effects import place_area, write
 from app.working import CONFLICTS, Record
 from sync.decide import Decision, Edit, looked_at
 from sync.wire import Fields, Mutation
@@ -28,7 +28,7 @@ def _recover_one(bench: Bench, mutation: Mutation, record: Record, seen: Fields)
     except Refused:
         return
     decision = Decision("applied", fields=fields)
-    place(bench, record, decision)
+    place_area(bench, record, decision)
     write(bench, record, decision, mutation.id, op="recover")
     bench.working.refused_creates.discard(record.key)
 

@@ -13,7 +13,7 @@ from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.database import Transaction
 from app.identity.caller import CallerDep
 from app.identity.sign_ins import Tokens, begin_sign_in, end_sign_ins_of_replica
-from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, page_of
+from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, on_this_page
 from app.problems import Problem
 from app.tables import Replica
 
@@ -97,7 +97,7 @@ async def get_replicas(
         newest = newest.where(_REPLICA.c.id < asked.before)
     async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
         found = await snapshot.rows(newest.limit(asked.limit + 1))
-    rows, following = page_of(found, request, response, asked)
+    rows, following = on_this_page(found, request, response, asked)
     return ReplicaList(replicas=[ReplicaView.model_validate(row, from_attributes=True) for row in rows], next=following)
 
 

@@ -1,14 +1,14 @@
 """Resolving a conflict: the target is written in the same transaction, judged as an edit of that field."""
 
 from typing import Literal
-from uuid import UUID
 
 from pydantic import JsonValue
 
 from app.access import Verdict
+from app.batch import NOBODY
 from app.bench import Bench, Refused, require_references, require_seen, verdict_on
 from app.effects import apply, as_whole, change_conflict
-from app.fields import as_uuid
+from app.fields import as_delta, as_uuid
 from app.recover import base_is_known, recover, seen_fields
 from app.working import CONFLICTS, Record, seen_conflict
 from sync import conflict as conflicts
@@ -31,7 +31,7 @@ def resolve(bench: Bench, mutation: Mutation) -> Outcome:
     joined = apply(bench, target, mutation, decision, edit, resolves=conflict)
     if conflict and name not in decision.contested:
         held: JsonValue = bool(target.held and target.held.deleted) if name == DELETED else target.fields.get(name)
-        by = bench.person or UUID(int=0)
+        by = bench.person or NOBODY
         seen_rev = mutation.base if base_is_known(bench, mutation) else 0
         fields = conflicts.resolved(conflict.fields, held, by, seen_rev)
         change_conflict(bench, conflict, fields, mutation.id)
@@ -105,13 +105,4 @@ def _chosen(target: Record, name: str, value: JsonValue) -> JsonValue:
     clean, errors = target.collection.clean_value(name, value)
     if errors:
         raise Refused(str(errors[0]["code"]), errors)
-    held = target.fields.get(name)
-    if spec.policy.name == "total" and isinstance(clean, int):
-        return {"increment": clean - (held if isinstance(held, int) else 0)}
-    if spec.policy.name == "union" and isinstance(clean, list):
-        present = held if isinstance(held, list) else []
-        return {
-            "add": [m for m in clean if m not in present],
-            "remove": [m for m in present if m not in clean],
-        }
-    return clean
+    return as_delta(spec, target.fields.get(name), clean)

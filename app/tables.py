@@ -1,7 +1,8 @@
 """The tables of the sync itself; each collection's own table comes from its declaration.
 
-`home` leads every key, so that rows can be spread by it; persons, grants, what follows from them
-(`follow`, `sign_in`), replicas and `server` stand outside that rule, since they are read by person.
+`home` leads the key of all that is recorded and listed, so that rows can be spread by it. Outside that rule stands what
+is read by person or phone, before any home is known (`person`, `grant`, `enclave`, `follow`, `sign_in`, `replica`,
+`holding`), and what is the server's own (`server`, `rebuild`).
 """
 
 from datetime import datetime

@@ -138,7 +138,7 @@ class Working:
         return record.place[1]
 
     def _area_of(self, record: Record) -> Area | None:
-        if record.collection.name == "areas":
+        if record.collection.name == AREAS:
             return self.areas.get(record.id)
         parent = self.parent_of(record)
         if parent is not None:
@@ -153,7 +153,7 @@ class Working:
     def parent_named(self, collection: Collection, fields: Fields) -> Record | None:
         """The loaded record that these fields name as the one deciding the listing."""
         name = str(fields.get("of_collection")) if collection.name == CONFLICTS else collection.lists_through
-        parent = as_uuid(fields.get(collection.lists_in)) if name != "areas" else None
+        parent = as_uuid(fields.get(collection.lists_in)) if name != AREAS else None
         return self.find(name, parent) if parent else None
 
     def feed_of(self, record: Record) -> int | None:

@@ -1,4 +1,4 @@
-"""Writing one record by an ordinary request: create, put, patch, delete, resolve.
+"""Writing one record by an ordinary request: create, put, patch, delete, resolve. Merging is in merging.py.
 
 Each becomes one mutation on the one write path, made of the record as it is now, so that it never conflicts: what
 must not have changed meanwhile is said by If-Match. Its id is the request's Idempotency-Key.
@@ -20,6 +20,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import Context
 from app.database import Transaction
+from app.fields import as_delta
 from app.incoming import Arrived
 from app.problems import Problem
 from app.receive import receive
@@ -212,20 +213,8 @@ def _differing(asked: Asked, held: Mapping[str, Any]) -> Fields:
 
 def _as_deltas(collection: Collection, held: Mapping[str, Any], fields: Fields) -> Fields:
     """The request gives whole values; sets and sums travel as what was added and removed."""
-    change: Fields = {}
-    for name, value in fields.items():
-        policy = collection.rules.policies[name].name if name in collection.fields else ""
-        if policy == "union" and isinstance(value, list):
-            present = held[name] or []
-            change[name] = {
-                "add": [m for m in value if m not in present],
-                "remove": [m for m in present if m not in value],
-            }
-        elif policy == "total" and isinstance(value, int):
-            change[name] = {"increment": value - (held[name] or 0)}
-        else:
-            change[name] = value
-    return change
+    known = {n: as_delta(spec, held[n], fields[n]) for n, spec in collection.fields.items() if n in fields}
+    return {**fields, **known}
 
 
 async def _home_for(transaction: Transaction, context: Context, asked: Asked) -> UUID:

@@ -57,12 +57,12 @@ class Copies:
     def leave(self, feed: int) -> None:
         """A feed is followed no longer: its copies go at once."""
         self.drop(feed)
-        self._store.delete(FEEDS, _spelled(feed))
+        self._store.delete(FEEDS, _padded(feed))
 
     def drop(self, feed: int) -> None:
         """Its copies go; it is read again from its beginning."""
-        for listed, _ in self._store.scan(LISTED, f"{_spelled(feed)}/"):
-            self._store.delete(COPIES, f"{listed.partition('/')[2]}/{_spelled(feed)}")
+        for listed, _ in self._store.scan(LISTED, f"{_padded(feed)}/"):
+            self._store.delete(COPIES, f"{listed.partition('/')[2]}/{_padded(feed)}")
             self._store.delete(LISTED, listed)
         if held := self.feed(feed):
             self._put_feed(held.model_copy(update={"digest": 0, "expected": None}))
@@ -103,7 +103,7 @@ class Copies:
 
     def feed(self, feed: int) -> Feed | None:
         """A followed feed."""
-        kept = self._store.get(FEEDS, _spelled(feed))
+        kept = self._store.get(FEEDS, _padded(feed))
         return None if kept is None else Feed.model_validate(kept)
 
     def feeds(self) -> Iterator[Feed]:
@@ -136,7 +136,7 @@ class Copies:
     def _apply_one(self, change: Change) -> int:
         """Stores or removes one copy, and says by how much that moves the feed's digest."""
         path = Key(change.collection, change.home, change.record).path
-        row, listed = f"{path}/{_spelled(change.feed)}", f"{_spelled(change.feed)}/{path}"
+        row, listed = f"{path}/{_padded(change.feed)}", f"{_padded(change.feed)}/{path}"
         kept = self._store.get(COPIES, row)
         held = Copy.model_validate(kept) if kept is not None else None
         if held and held.seq >= change.seq:
@@ -158,8 +158,9 @@ class Copies:
         return copy.hash - was
 
     def _put_feed(self, feed: Feed) -> None:
-        self._store.put(FEEDS, _spelled(feed.feed), feed.model_dump(mode="json"))
+        self._store.put(FEEDS, _padded(feed.feed), feed.model_dump(mode="json"))
 
 
-def _spelled(feed: int) -> str:
+def _padded(feed: int) -> str:
+    """So that keys sort as numbers do."""
     return f"{feed:016d}"

@@ -126,9 +126,9 @@ class Entry(Wire):
             "done": self.state == "done",
             "settled": self.state == "done" and self.on_top,
         }
-        words |= {f"{name}/{_spelled(self.place)}" for name, holds in named.items() if holds}
+        words |= {f"{name}/{_padded(self.place)}" for name, holds in named.items() if holds}
         if self.on_top:
-            words |= {f"over/{key.path}/{_spelled(self.place)}" for key in self.keys}
+            words |= {f"over/{key.path}/{_padded(self.place)}" for key in self.keys}
         return words
 
 
@@ -148,12 +148,12 @@ class Entries:
         """Adds an entry, or replaces the one at its place."""
         held = self._at(entry.place)
         self._mark(held, entry)
-        self._store.put(MUTATIONS, _spelled(entry.place), entry.model_dump(mode="json", exclude_defaults=True))
+        self._store.put(MUTATIONS, _padded(entry.place), entry.model_dump(mode="json", exclude_defaults=True))
 
     def remove(self, entry: Entry) -> None:
         """Forgets it for ever."""
         self._mark(self._at(entry.place), None)
-        self._store.delete(MUTATIONS, _spelled(entry.place))
+        self._store.delete(MUTATIONS, _padded(entry.place))
 
     def find(self, id: UUID | str) -> Entry | None:
         """The mutation of that id, in whatever state."""
@@ -196,13 +196,13 @@ class Entries:
                 self._store.delete(table, key)
 
     def _at(self, place: int) -> Entry | None:
-        kept = self._store.get(MUTATIONS, _spelled(place))
+        kept = self._store.get(MUTATIONS, _padded(place))
         return None if kept is None else Entry.model_validate(kept)
 
     def _get(self, place: JsonValue) -> Entry:
         """The mutation that a mark points at: the two are written together."""
         assert isinstance(place, int)
-        return Entry.model_validate(self._store.get(MUTATIONS, _spelled(place)))
+        return Entry.model_validate(self._store.get(MUTATIONS, _padded(place)))
 
     def _marked(self, prefix: str) -> Iterator[Entry]:
         return (self._get(place) for _, place in self._store.scan(MARKS, prefix))
@@ -218,7 +218,8 @@ class Entries:
             self._store.put(COUNTS, "unsent", self.unsent_count() + step)
 
 
-def _spelled(place: int) -> str:
+def _padded(place: int) -> str:
+    """So that keys sort as numbers do."""
     return f"{place:012d}"
 
 

@@ -13,7 +13,7 @@ from app import rebuild
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.doctor import findings
-from app.listing import as_listed, head_of
+from app.listing import as_listed, beginning_of
 from app.rebuild import rebuild_views
 from app.tables import Feed, FeedEntry
 from app.views import masked_phone
@@ -139,7 +139,7 @@ async def as_an_older_release_listed_it(place: Place, unknown: str) -> None:
     read = await place.li.get("households", place.door)
     fields = {name: value for name, value in read.items() if name not in ("id", "home", "rev", unknown)}
     id, feed = str(place.door), place.li.feed_of("households", place.door)
-    number, body = as_listed("households", id, 1, head_of("households", id, read["home"], 1), spelled(fields))
+    number, body = as_listed("households", id, 1, beginning_of("households", id, read["home"], 1), spelled(fields))
     async with place.world.context.database.transaction() as transaction:
         which = (ENTRY.c.record_id == place.door, ENTRY.c.feed_id == feed)
         held = await transaction.first(sa.select(ENTRY.c.hash).where(*which))

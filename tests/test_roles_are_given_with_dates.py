@@ -102,6 +102,8 @@ async def test_the_three_administrators_see_no_resident(world: World, login: str
         ("worker", "nowhere", {}, "reference_not_found"),
         ("emperor", "grid", {}, "bad_request"),
         ("worker", "grid", {"since": "2026-03-02T08:00:00"}, "bad_request"),
+        ("worker", "grid", {"since": "0001-01-01T00:00:00+14:00"}, "bad_request"),
+        ("worker", "grid", {"until": "9999-12-31T23:59:59-12:00"}, "bad_request"),
         ("worker", "grid", {"reason": "\x00"}, "bad_request"),
     ],
 )

@@ -15,7 +15,7 @@ from app.database import Database, Transaction
 from app.doctor.feeds import drifted_feeds
 from app.doctor.follows import drifted_follows
 from app.doctor.places import drifted_areas, drifted_entries, drifted_records, listed_records
-from app.listing import as_listed, head_of
+from app.listing import as_listed, beginning_of
 from app.postgres import Postgres
 from app.views import seen_through
 from app.wall import gaps_in_wall
@@ -83,7 +83,8 @@ def _spelled(collection: Collection, row: Any) -> tuple[int, bytes]:
     """The entry's hash and body, as its audience is to see the record."""
     fields = seen_through(collection.view(row.audience), collection.as_fields(dict(row._mapping)))
     name, id_text = collection.name, str(row.id)
-    return as_listed(name, id_text, row.rev, head_of(name, id_text, str(row.home), row.rev), spelled(fields))
+    beginning = beginning_of(name, id_text, str(row.home), row.rev)
+    return as_listed(name, id_text, row.rev, beginning, spelled(fields))
 
 
 def _after(table: sa.Table) -> Callable[[Any, Any], sa.ColumnElement[bool]]:

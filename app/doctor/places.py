@@ -73,25 +73,25 @@ def _aliases(table: sa.Table) -> sa.Select[Any]:
 
 def _of(collection: Collection) -> dict[str, sa.Select[Any]]:
     table, name = collection.table, collection.name
-    place = _AREA.alias("place")
-    lies = sa.and_(place.c.home == table.c.home, place.c.id == table.c.area_id)
-    owner = (place.c.home, place.c.feed_area_id)
+    area = _AREA.alias("area")
+    lies = sa.and_(area.c.home == table.c.home, area.c.id == table.c.area_id)
+    owner = (area.c.home, area.c.feed_area_id)
     if collection.audience == "reference":
         # A community's own codes may be listed above it: its area alone says where.
-        lies, owner = place.c.id == table.c.area_id, (place.c.reference_area_id, place.c.reference_area_id)
+        lies, owner = area.c.id == table.c.area_id, (area.c.reference_area_id, area.c.reference_area_id)
     audiences = [collection.audience, *([HELPER] if collection.helper_view else [])]
     owned = sa.and_(_FEED.c.owner_id == owner[1], _FEED.c.audience.in_(audiences))
     if collection.audience == "team" or collection.name == CONFLICTS:
         # A team owns no feed of staff, and nobody but a team one of a team.
-        owned = sa.or_(owned, sa.and_(_FEED.c.owner_id == place.c.id, _FEED.c.audience == "team"))
+        owned = sa.or_(owned, sa.and_(_FEED.c.owner_id == area.c.id, _FEED.c.audience == "team"))
     owned = sa.and_(_FEED.c.home == owner[0], owned)
     right = sa.and_(_ENTRY.c.home == _FEED.c.home, _ENTRY.c.feed_id == _FEED.c.id, _ENTRY.c.live)
-    records = sa.select(table.c.id).outerjoin(place, lies).outerjoin(_FEED, owned)
+    records = sa.select(table.c.id).outerjoin(area, lies).outerjoin(_FEED, owned)
     records = records.outerjoin(_ENTRY, sa.and_(right, _is_of(collection)))
     entries = sa.select(_ENTRY.c.record_id, _ENTRY.c.feed_id).where(_ENTRY.c.collection == name)
     known = entries.where(_ENTRY.c.live).join(table, _is_of(collection))
     right_feed = sa.and_(owned, _FEED.c.home == _ENTRY.c.home, _FEED.c.id == _ENTRY.c.feed_id)
-    there = sa.select(1).select_from(place).join(_FEED, right_feed).where(lies).correlate(table, _ENTRY)
+    there = sa.select(1).select_from(area).join(_FEED, right_feed).where(lies).correlate(table, _ENTRY)
     return {
         f"record_unlisted.{name}": records.where(table.c.deleted_at.is_(None), _ENTRY.c.record_id.is_(None)),
         f"entry_without_record.{name}": entries.outerjoin(table, _is_of(collection)).where(table.c.id.is_(None)),

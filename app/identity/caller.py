@@ -1,7 +1,6 @@
 """The dependencies that say who is calling; every route but the sign-in itself takes one of them."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -24,8 +23,6 @@ class Caller:
 
     person_id: UUID
     replica_id: UUID | None
-    expires_at: datetime
-    """When the access token ends: no waiting answer may outlive it."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ async def caller_of(context: ContextDep, claims: ClaimsDep) -> Caller:
         row = await store.fetch_first(_SIGNED_IN, sign_in=claims.sign_in_id)
     if fault := ended_by(row):
         raise Problem(fault)
-    return Caller(claims.person_id, claims.replica_id, claims.expires_at)
+    return Caller(claims.person_id, claims.replica_id)
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]
@@ -83,7 +80,7 @@ def as_phone(who: Caller | Claims) -> Phone:
     """Raises replica_needed."""
     if who.replica_id is None:
         raise Problem("replica_needed")
-    return Phone(who.person_id, who.replica_id, who.expires_at)
+    return Phone(who.person_id, who.replica_id)
 
 
 PhoneDep = Annotated[Phone, Depends(phone_of)]

@@ -20,6 +20,7 @@ AT_ONCE, MOST_WAITING = 4, 64
 
 T = TypeVar("T")
 _HASHER = Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+"""As OWASP's Password Storage Cheat Sheet asks at least; memory in KiB."""
 _turns: RunVar[CapacityLimiter] = RunVar("_turns")
 
 
