@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from sync.entries import Key
+from sync.entries import Entry, Key
 from sync.overlay import laid_over
 from sync.phone import Phone
 from sync.wire import Fields
@@ -28,13 +28,21 @@ class Shown:
 def find_shown(phone: Phone, key: Key) -> Shown | None:
     """The record as its person sees it; None where they see none, their own deletes included."""
     copy = phone.copies.find(key)
-    fields, unsent = (copy.fields if copy else None), False
+    fields, last, unsent = (copy.fields if copy else None), None, False
     for entry in phone.entries.over(key):
-        fields = laid_over(fields, entry, key)
+        last = fields or last
+        fields = laid_over(_below(entry, fields, last), entry, key)
         unsent = unsent or entry.unsent
     if fields is None:
         return None
     return Shown(key, copy.rev, fields, unsent, copy.feed) if copy else Shown(key, 0, fields, unsent)
+
+
+def _below(entry: Entry, fields: Fields | None, last: Fields | None) -> Fields | None:
+    """What it lies on. An edit of what its person had deleted revives that, as it does on the server: such a delete was
+    refused when they wrote on, and taken when the log was sent again after a restore.
+    """
+    return last if fields is None and entry.op == "update" and not entry.resolves else fields
 
 
 def all_shown(phone: Phone, collection: str) -> Iterator[Shown]:

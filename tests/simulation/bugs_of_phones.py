@@ -268,6 +268,11 @@ def half_a_transaction() -> list[Patch]:
     return [instead("sync.store.SqliteStore.transaction", lambda store: Kept(store))]  # noqa: PLW0108 - a class binds no self
 
 
+def a_delete_hides_what_was_written_after_it() -> list[Patch]:
+    """An edit made over a refused delete isn't shown any more once that delete was taken after all."""
+    return [instead("sync.shown._below", lambda entry, fields, last: fields)]
+
+
 OF_PHONES: list[Bug] = [
     base_set_at_send_time, no_after_chain, squash_forgets_the_first, lost_feed_drops_the_outbox,
     lost_feed_keeps_its_copies, lost_feed_stays_in_seen, revoked_phone_keeps_its_copies,
@@ -277,4 +282,5 @@ OF_PHONES: list[Bug] = [
     epoch_is_not_looked_at, log_is_not_sent_again, log_of_another_replica_stays,
     bases_of_a_lost_past_count, acknowledged_edits_leave_the_log, pull_tells_no_count,
     queued_again_on_top_of_the_old_id, half_a_transaction, masks_are_seen_through,
+    a_delete_hides_what_was_written_after_it,
 ]  # fmt: skip
