@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypedDict
 from uuid import UUID
 
-from app.areas import find_area, placed
+from app.areas import Area, find_area, placed
 from app.batch import Actor, Incoming
 from app.collections import COLLECTIONS
 from app.context import Context
@@ -54,12 +54,13 @@ async def add_area(
 async def create_all(context: Context, items: Iterable[Item]) -> None:
     """Creates records in their order, in batches of one home; areas first, since they open feeds."""
     batch: list[Arrived] = []
-    homes: dict[str, UUID] = {}
+    areas: dict[str, Area] = {}
     of: tuple[UUID, bool] | None = None
     for item in items:
         id = UUID(item["record"])
-        home = UUID(item["home"]) if item["home"] else _home_of_area(item, homes)
-        homes[item["record"]] = home
+        if item["home"] is None:
+            areas[item["record"]] = placed(id, item["fields"], areas.get(str(item["fields"].get("parent_id"))))
+        home = UUID(item["home"]) if item["home"] else areas[item["record"]].home
         now = home, item["collection"] == "areas"
         if of is not None and (now != of or len(batch) >= BATCH):
             await _flush(context, of[0], batch)
@@ -68,13 +69,6 @@ async def create_all(context: Context, items: Iterable[Item]) -> None:
         batch.append(as_arrived(context, _write(item["collection"], home, id, item["fields"])))
     if of is not None:
         await _flush(context, of[0], batch)
-
-
-def _home_of_area(item: Item, homes: dict[str, UUID]) -> UUID:
-    """Above communities and at them an area is its own home; below, its parent's."""
-    parent = item["fields"].get("parent_id")
-    above = item["fields"]["level"] in ("district", "street", "community")
-    return UUID(item["record"]) if above or parent is None else homes[str(parent)]
 
 
 def _write(collection: str, home: UUID, id: UUID, fields: Fields) -> Write:

@@ -153,3 +153,21 @@ async def test_a_helper_does_not_guess_what_is_hidden_by_creating_it_again(world
     await zhang.apply("visits", own, fields={**shown, "needs": ["food"]})
     again = await zhang.say("visits", own, fields={**shown, "needs": ["food"], "note": "改天再来。"})
     assert again["outcome"] in ("applied", "merged"), "what they wrote themselves"
+
+
+async def test_a_helpers_own_create_meets_what_a_restore_made_of_it(world: World) -> None:
+    li, zhang = await phone_of(world, "li", area="building_1"), await phone_of(world, "zhang", role="helper")
+    door, visit = NEW_ID(), NEW_ID()
+    await li.apply("households", door, fields=household(world, "101"))
+    theirs = {"household_id": str(door), "outcome": "opened", "needs": ["food"]}
+    # The server knows nothing of the visit: a copy of yesterday's. Li saw it, and brings it with an edit.
+    seen = [
+        {"collection": name, "record": str(id), "home": str(world.home), "rev": 1, "fields": fields}
+        for name, id, fields in (("visits", visit, theirs), ("households", door, household(world, "101")))
+    ]
+    edit = {"fields": {"note": "改天再来。"}, "epoch": None, "seen": seen}
+    brought = await li.say("visits", visit, "update", 1, **edit)
+    assert brought["outcome"] == "applied", brought
+    again = await zhang.say("visits", visit, fields=theirs, epoch=None, seen=[])
+    assert again["outcome"] == "applied", again
+    assert (await li.get("visits", visit))["note"] == "改天再来。"

@@ -44,7 +44,7 @@ class Organisation(SQLModel):
     name: str = ask(min_length=1, max_length=100, description="名称 · Its name")
     kind: Code = ask("other", filter=True, description="类别代码 · A code of the list `organisation`")
     credit_code: CreditCode | None = ask(
-        None, filter=True, description="统一社会信用代码 · Unified social credit code, with its check digit"
+        None, description="统一社会信用代码 · Unified social credit code, with its check digit"
     )
     team_id: UUID | None = ask(
         None, refers_to="areas", filter=True, description="执行团队 · The team, or place, whose people act for it"
