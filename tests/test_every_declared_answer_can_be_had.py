@@ -14,7 +14,7 @@ NOT_PROVOKED = {
     ("get_livez", "internal"): "it does nothing that could break",
     ("get_readyz", "internal"): "what breaks there is `not_ready`",
     **{
-        (f"{name}_{route}", "id_taken"): "only in a race: whoever may write it sees every one of its community"
+        (f"{name}_{route}", "id_taken"): "of another community's, or in a race: test_nothing_is_learnt_sideways.py"
         for name, collection in COLLECTIONS.items()
         if collection.audience == "reference"
         for route in ("put", "override")

@@ -12,7 +12,7 @@ HIDDEN = {
     "conflicts": {"held", "candidates", "base"},
     "cases": {"area_id", "parties", "matter", "agreement"},
 }
-"""Collection → fields that are nobody's but the staff's."""
+"""Collection → fields that are nobody's but the staff's, or a team's."""
 MASKED = {"residents": ("name", "phone", "id_number")}
 
 
