@@ -7,10 +7,9 @@ from uuid import UUID
 import pytest
 
 from app.context import Context
-from app.doctor import findings
 from app.operator import add_area
 from tests.raw_phone import RawPhone, phone_of
-from tests.world import NEW_ID, World, bearer, household, mutation, new_world
+from tests.world import NEW_ID, World, bearer, household, mutation, new_world, nothing_drifted
 
 Answer = dict[str, Any]
 SECRET = "为漏水争了半个月"
@@ -23,9 +22,8 @@ async def world(context: Context) -> AsyncIterator[World]:
     for name, parent in (("team", "community"), ("other_team", "community"), ("joint_team", "district")):
         world.areas[name] = await add_area(context, code=name, name=name, level="team", parent_code=parent)
     yield world
-    found = [finding async for finding in findings(context.database)]
     await world.http.aclose()
-    assert not [finding for finding in found if finding.differing], "what the doctor says"
+    await nothing_drifted(context)
 
 
 def case(world: World, team: str = "team", **fields: Any) -> Answer:

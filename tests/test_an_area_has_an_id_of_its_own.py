@@ -6,18 +6,16 @@ from typing import Any
 import pytest
 
 from app.context import Context
-from app.doctor import findings
 from tests.raw_phone import RawPhone, phone_of, second_community
-from tests.world import NEW_ID, World, household, mutation, new_world
+from tests.world import NEW_ID, World, household, mutation, new_world, nothing_drifted
 
 
 @pytest.fixture
 async def world(context: Context) -> AsyncIterator[World]:
     world = await new_world(context)
     yield world
-    found = [finding async for finding in findings(context.database)]
     await world.http.aclose()
-    assert not [finding for finding in found if finding.differing], "what the doctor says"
+    await nothing_drifted(context)
 
 
 async def send(world: World, who: RawPhone, path: str, body: Any) -> Any:

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from app.context import Context
-from app.doctor import findings
 from app.operator import add_area
 from tests.raw_phone import RawPhone, phone_of
-from tests.world import World, new_world
+from tests.world import World, new_world, nothing_drifted
 
 Answer = dict[str, Any]
 
@@ -21,9 +20,8 @@ async def world(context: Context) -> AsyncIterator[World]:
     world.areas["team"] = await add_area(context, code="team", name="team", level="team", parent_code="district")
     world.areas["district_2"] = await add_area(context, code="2", name="2", level="district", parent_code=None)
     yield world
-    found = [finding async for finding in findings(context.database)]
     await world.http.aclose()
-    assert not [finding for finding in found if finding.differing], "what the doctor says"
+    await nothing_drifted(context)
 
 
 @pytest.fixture

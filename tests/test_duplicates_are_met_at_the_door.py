@@ -5,12 +5,11 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from app.doctor import findings
 from tests.phones import Time, new_phone
 from tests.raw_phone import Answer, RawPhone, phone_of
 from tests.test_two_of_one_become_one import NUMBER, merged, resident
 from tests.two_people import door, li, wang, world
-from tests.world import NEW_ID, World, bearer, household, mutation
+from tests.world import NEW_ID, World, bearer, household, mutation, nothing_drifted
 
 __all__ = ["door", "li", "wang", "world"]
 BORN = {"birth_date": "1949-12-31"}
@@ -158,7 +157,7 @@ async def test_nobody_hears_of_a_record_that_they_may_not_see(world: World, li: 
     await zhao.apply("households", third, fields=household(world, "9", unit="unit_2"))
     await li.apply("residents", one, "update", 2, fields={"household_id": str(third)})
     assert await noted(li) == await noted(zhao) == {}
-    assert [found async for found in findings(world.context.database) if found.differing] == []
+    await nothing_drifted(world.context)
 
 
 async def test_of_two_phones_at_the_very_same_moment_one_hears_of_the_other(

@@ -7,11 +7,10 @@ from uuid import UUID
 import pytest
 
 from app.context import Context
-from app.doctor import findings
 from app.operator import add_area
 from tests.raw_phone import Answer, RawPhone, phone_of
 from tests.test_a_team_keeps_its_cases import brought, mediator
-from tests.world import NEW_ID, World, household, new_world
+from tests.world import NEW_ID, World, household, new_world, nothing_drifted
 
 
 @pytest.fixture
@@ -23,9 +22,8 @@ async def world(context: Context) -> AsyncIterator[World]:
     ):  # fmt: skip
         world.areas[name] = await add_area(context, code=name, name=name, level=level, parent_code=parent)
     yield world
-    found = [finding async for finding in findings(context.database)]
     await world.http.aclose()
-    assert not [finding for finding in found if finding.differing], "what the doctor says"
+    await nothing_drifted(context)
 
 
 async def send(world: World, who: RawPhone, path: str, body: Any, method: str = "POST") -> Any:

@@ -7,10 +7,9 @@ import httpx
 import pytest
 
 from app import join
-from app.doctor import findings
 from tests.raw_phone import Answer, RawPhone, phone_of, second_community
 from tests.two_people import door, li, wang, world
-from tests.world import NEW_ID, World, household, mutation
+from tests.world import NEW_ID, World, household, mutation, nothing_drifted
 
 __all__ = ["door", "li", "wang", "world"]
 
@@ -164,7 +163,7 @@ async def test_what_lies_at_a_door_follows_it(li: RawPhone, wang: RawPhone, door
     for phone in (li, wang):
         await phone.pull()
         phone.check_digests()
-    assert [one async for one in findings(li.world.context.database) if one.differing] == []
+    await nothing_drifted(li.world.context)
 
 
 async def test_open_conflicts_of_the_one_are_asked_of_the_other(

@@ -3,12 +3,11 @@
 import asyncio
 from uuid import UUID
 
-from app.doctor import findings
 from tests.phones import Phone, Time, key_of, new_phone
 from tests.raw_phone import Answer, RawPhone, phone_of
 from tests.test_two_of_one_become_one import NUMBER, conflicts_of, merge, merged, resident
 from tests.two_people import door, li, wang, world
-from tests.world import NEW_ID, World, bearer, household, mutation
+from tests.world import NEW_ID, World, bearer, household, mutation, nothing_drifted
 
 __all__ = ["door", "li", "wang", "world"]
 
@@ -79,7 +78,7 @@ async def test_who_had_only_the_other_building_keeps_their_grace(world: World, l
     # What one may not see is told no name.
     answer = await world.http.get(f"/v1/households/{loser}", headers=zhao.headers)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert [one async for one in findings(world.context.database) if one.differing] == []
+    await nothing_drifted(world.context)
 
 
 async def test_after_a_restore_the_old_record_is_still_an_alias(
@@ -134,7 +133,7 @@ async def test_of_many_merges_and_edits_at_once_each_finds_its_record(
     for id in people:
         answer = await world.http.get(f"/v1/residents/{id}", headers=li.headers)
         assert str(id) in ids or answer.json()["details"]["into"] in ids
-    assert [one async for one in findings(world.context.database) if one.differing] == []
+    await nothing_drifted(world.context)
 
 
 async def test_the_words_of_a_phone_that_has_the_old_record_open_are_kept(world: World) -> None:

@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from app.context import Context
+from app.doctor import findings
 from app.grants import add_grant, end_grant
 from app.identity.passwords import hash_password
 from app.identity.sign_ins import begin_sign_in
@@ -126,6 +127,12 @@ async def new_world(context: Context, chosen: Settings | None = None) -> World:
         ],
     )
     return world
+
+
+async def nothing_drifted(context: Context) -> None:
+    """The doctor finds that everything follows from what it should."""
+    drifted = [finding async for finding in findings(context.database) if finding.differing]
+    assert not drifted, "what the doctor says"
 
 
 def household(world: World, door: str = "101", unit: str = "unit_1", **fields: Any) -> dict[str, Any]:
