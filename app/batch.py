@@ -4,11 +4,12 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import JsonValue
 
 from app.context import Context
 from app.database import Transaction
@@ -18,7 +19,8 @@ from app.prepared import among
 from app.problems import Problem
 from app.tables import ReceivedMutation
 from app.working import after_of
-from sync.wire import Outbox, Outcome
+from sync.days import day_of, happened_at
+from sync.wire import Mutation, Outbox, Outcome
 
 _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
 _STORED = sa.select(_RECEIVED.c.id, _RECEIVED.c.person_id, _RECEIVED.c.content, _RECEIVED.c.answer).where(
@@ -58,6 +60,7 @@ class Batch:
     ) -> None:
         """Nothing is read yet: `recall` does."""
         self.actor, self.incoming, self.home, self.now, self.epoch = actor, incoming, home, now, epoch
+        self.day_begins = context.day_begins
         self.key = context.subkey("content")
         self.person = actor.person or NOBODY
         self.answers: dict[int, Outcome] = {}
@@ -137,6 +140,14 @@ class Batch:
     def judged(self) -> list[int]:
         """Fresh ones that aren't refused already."""
         return [place for place in self.fresh if place not in self.answers]
+
+    def day_of(self, said: JsonValue, mutation: Mutation) -> date:
+        """To which day of work a time belongs that a mutation tells of; without one, the time at which it was made.
+
+        Of a push that doesn't say when it was sent nobody knows how long ago anything was: it was now.
+        """
+        moment = datetime.fromisoformat(said) if isinstance(said, str) else mutation.made_at
+        return day_of(happened_at(moment, self.incoming.sent_at or moment, self.now), self.day_begins)
 
     def rows(self, places: Sequence[int]) -> list[dict[str, Any]]:
         """What is kept of each: the payload of all but the plainly applied."""

@@ -1,8 +1,8 @@
 """The judge's bench: what is at hand while a mutation is judged, and what the mutation may touch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -16,7 +16,7 @@ from app.views import HELPER, whole
 from app.working import AREAS, Key, Record, Working
 from sync.decide import Rules
 from sync.merge import latest
-from sync.wire import Fields, Op
+from sync.wire import Fields, Mutation, Op
 
 _AREA = COLLECTIONS[AREAS].rules
 _HANDING_OVER = replace(_AREA, policies={**_AREA.policies, "parent_id": latest})
@@ -31,6 +31,8 @@ class Bench:
     person: UUID | None
     epoch: str
     now: datetime
+    days: Callable[[JsonValue, Mutation], date]
+    """To which day of work a time belongs that the mutation tells of."""
     plain: set[UUID]
     """Collects the mutations of which the history has every word."""
     hands_over: bool = False

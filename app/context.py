@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from app.database import Database, SeenBy
+from app.settings import DAY_BEGINS
 from sync.seams import Seams
 
 
@@ -20,6 +21,8 @@ class Context:
     seams: Seams
     key: bytes
     server_id: UUID
+    day_begins: int = DAY_BEGINS
+    """At which hour a day of work begins."""
 
     def seen_by(self, person: UUID) -> SeenBy:
         """Whoever something is read for, now."""

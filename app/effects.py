@@ -16,6 +16,14 @@ from sync.merge import Refusal
 from sync.wire import Fields, Mutation
 
 
+def fill_in(bench: Bench, record: Record, decision: Decision, mutation: Mutation) -> None:
+    """A new record gets what the server gives; what a restore lost has it from whoever had seen it."""
+    if record.held is not None or not decision.writes:
+        return
+    given = record.collection.gives(decision.fields, lambda said: bench.days(said, mutation))
+    decision.fields.update({name: value for name, value in given.items() if decision.fields.get(name) is None})
+
+
 def place_area(bench: Bench, record: Record, decision: Decision) -> None:
     """A new area takes its place in the tree, before anything can list in it; any other record is left alone."""
     if record.collection.name != AREAS or record.held is not None:

@@ -50,6 +50,8 @@ class FieldSpec:
     """Characters or members it may have."""
     helper: Mask | None = None
     """How helpers see it; None where they don't."""
+    given: bool = False
+    """Does the server fill it in when the record is created?"""
 
     def may_be_too_much(self, value: JsonValue) -> bool:
         """Could a merge have made it too long, too many or too large? Its parts were valid when they came."""
@@ -105,6 +107,7 @@ def spec_of(name: str, info: FieldInfo) -> FieldSpec:
         default,
         _longest(info),
         next((m.mask for m in info.metadata if isinstance(m, SeenByHelpers)), None),
+        bool(extra.get("readOnly")),
     )
 
 

@@ -6,7 +6,8 @@ accordingly. It reads no database; what it changes becomes dirty and is written 
 
 from app.bench import Bench, Refused, permitted
 from app.collections import COLLECTIONS
-from app.effects import apply, as_candidates, place_area
+from app.effects import apply, as_candidates, fill_in, place_area
+from app.fields import fault
 from app.incoming import Arrived
 from app.join import join
 from app.recover import edit_of, recover
@@ -51,6 +52,8 @@ def _well_formed(bench: Bench, arrived: Arrived) -> tuple[Mutation, Fields]:
     fields, errors = collection.clean(mutation.op, mutation.fields, arrived.spelled_fields)
     if errors:
         raise Refused(str(errors[0]["code"]), errors)
+    if mutation.op == "create" and (named := sorted(collection.given & mutation.fields.keys())):
+        raise Refused("server_gives", [fault(name, "server_gives") for name in named])
     return mutation, bench.working.led(collection, fields)
 
 
@@ -71,6 +74,7 @@ def _judge_record(bench: Bench, mutation: Mutation, fields: Fields) -> Outcome:
         decision = decide(bench.rules_of(record), record.held, edit, record.past)
     if decision.outcome == "refused":
         raise Refused(decision.problem or "invalid", decision.errors)
+    fill_in(bench, record, decision, mutation)
     place_area(bench, record, decision)
     joined = apply(bench, record, mutation, decision, edit)
     return Outcome(

@@ -47,6 +47,8 @@ def _model(
     fields: dict[str, Any] = dict(extra)
     for name, info in source.model_fields.items():
         annotation, spec = constrained(info), spec_of(name, info)
+        if spec.given and not partial:
+            continue
         if partial and spec.helper not in (None, whole):
             annotation = Annotated[str, PydanticField(max_length=DEFAULT_TEXT)] | None  # a mask fits no pattern
         if partial and spec.kind is set:

@@ -39,7 +39,7 @@ async def open_context(settings: Settings, seams: Seams) -> Context:
         elif gaps := await gaps_in_wall(database):
             raise CannotOpen(f"Row-level security is not in force ({', '.join(gaps)}). Run `qiaomen migrate`.")
         key = find_key(settings, seams)
-        return Context(database, seams, key, await ensure_server_row(database, seams))
+        return Context(database, seams, key, await ensure_server_row(database, seams), settings.day_begins)
     except BaseException:
         await database.close()
         raise

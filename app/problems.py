@@ -83,6 +83,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "unknown_collection": Entry(422, "未知的记录类型", "No such collection"),
     "unknown_field": Entry(422, "未知的字段", "No such field in this collection"),
     "invalid": Entry(422, "字段内容不符合要求", "A field's value is not allowed"),
+    "server_gives": Entry(422, "该字段由服务器填写", "The server fills this field in; leave it out"),
     "check_digit": Entry(422, "号码的校验位不正确", "The number's check digit is wrong"),
     "text_too_long": Entry(422, "文字过长", "A text is too long"),
     "nul_in_text": Entry(422, "文字中含有空字符", "A text contains U+0000"),

@@ -170,7 +170,8 @@ async def _judge_and_write(transaction: Transaction, batch: Batch, access: Acces
     arrived = [batch.incoming.arrived[place] for place in places]
     working = await load(transaction, batch.home, arrived, batch.actor.person, access)
     working.refused_creates |= batch.refused_creates
-    bench = Bench(working, access, batch.actor.person, batch.epoch, batch.now, batch.plain, batch.actor.hands_over)
+    actor = batch.actor
+    bench = Bench(working, access, actor.person, batch.epoch, batch.now, batch.day_of, batch.plain, actor.hands_over)
     for place in places:
         try:
             batch.answers[place] = judge(bench, batch.incoming.arrived[place])

@@ -67,6 +67,8 @@ def _own(collection: Collection, route: str) -> Codes:
     policies = {policy.name for policy in collection.rules.policies.values()}
     if collection.audience != "reference" and collection.references.get(collection.lists_in) == "areas":
         codes.append("area_without_feed")
+    if collection.given and route in ("create", "put", "override"):
+        codes.append("server_gives")
     if changes and "once" in policies:
         codes.append("once_changed")
     if changes and "steps" in policies:

@@ -2,7 +2,7 @@
 
 from app.bench import Bench, Refused, permitted
 from app.collections import COLLECTIONS
-from app.effects import place_area, write
+from app.effects import fill_in, place_area, write
 from app.working import CONFLICTS, Record
 from sync.decide import Decision, Edit, looked_at
 from sync.wire import Fields, Mutation
@@ -28,6 +28,7 @@ def _recover_one(bench: Bench, mutation: Mutation, record: Record, seen: Fields)
     except Refused:
         return
     decision = Decision("applied", fields=fields)
+    fill_in(bench, record, decision, mutation)
     place_area(bench, record, decision)
     write(bench, record, decision, mutation.id, op="recover")
     bench.working.refused_creates.discard(record.key)

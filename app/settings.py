@@ -12,6 +12,10 @@ _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+
 """As a browser writes it in `Origin`: no wildcard, no path, no `null`."""
 
 
+DAY_BEGINS = 4
+"""O'clock: after the last round, and the notes that are written after it, and before the first one at five."""
+
+
 class Settings(BaseSettings):
     """Every variable begins with QIAOMEN_; see the README for the list."""
 
@@ -26,6 +30,8 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     pool_size: int = 8
     """Connections a worker keeps to PostgreSQL; twice as many requests work at once, on either store."""
+    day_begins: int = Field(DAY_BEGINS, ge=0, le=12)
+    """At which hour, in China, a day of work begins: what is before it counts for the day before."""
     requests_per_minute: int = Field(600, ge=1)
     """Of one sign-in, which is one phone, in each worker."""
     cors_origins: Annotated[list[str], NoDecode] = []

@@ -208,7 +208,8 @@ def _whole(asked: Asked) -> Fields:
 def _differing(asked: Asked, held: Mapping[str, Any]) -> Fields:
     """Of the whole record to be, what the present one isn't yet."""
     present = asked.collection.as_fields(held)
-    return {name: value for name, value in _whole(asked).items() if value != present[name]}
+    untold = asked.collection.given - asked.fields.keys()
+    return {n: value for n, value in _whole(asked).items() if value != present[n] and n not in untold}
 
 
 def _as_deltas(collection: Collection, held: Mapping[str, Any], fields: Fields) -> Fields:
@@ -247,7 +248,9 @@ async def _home_in_sight(transaction: Transaction, context: Context, person: UUI
 async def _write(transaction: Transaction, context: Context, asked: Asked, write: Write) -> Outcome:
     """Through the one write path. Raises the problem of a refusal."""
     arrived = as_arrived(context, write, asked)
-    done = await receive(transaction, context, Actor(asked.person), Incoming(write.home, [arrived]))
+    # An ordinary request is sent as it is made: the times it tells of are compared with the server's own.
+    incoming = Incoming(write.home, [arrived], context.seams.now())
+    done = await receive(transaction, context, Actor(asked.person), incoming)
     outcome = done.outcomes[0]
     if (problem := outcome.problem) is not None:
         raise Problem(problem.code, errors=problem.errors, **problem.details)

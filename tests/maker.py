@@ -82,7 +82,7 @@ class Maker:
             if spec.required or name == collection.lists_in:
                 fields[name] = await self.value(collection, spec)
         for name, spec in collection.fields.items() if whole else ():
-            if name not in fields and not spec.refers_to and name not in INHERITED:
+            if name not in fields and not spec.refers_to and not spec.given and name not in INHERITED:
                 more = {**fields, name: values_of(collection, spec)[0]}
                 fields = fields if collection.rules.faults(more) else more
         return fields

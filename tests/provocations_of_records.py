@@ -167,6 +167,14 @@ async def check_digit(stage: Stage) -> httpx.Response:
     return await stage.ask(json=dict([number]))
 
 
+async def server_gives(stage: Stage) -> httpx.Response:
+    assert stage.collection
+    stage.id = NEW_ID()
+    headers = {OVERRIDE: "PUT"} if stage.name.endswith("_override") else {}
+    fields, given = await stage.make.fields(stage.collection), min(stage.collection.given)
+    return await stage.ask(json={**fields, given: "2026-01-01"}, headers=headers)
+
+
 async def id_invalid(stage: Stage) -> httpx.Response:
     headers = {OVERRIDE: "PUT"} if stage.name.endswith("_override") else {}
     return await stage.ask(json={"id": "x"}, headers=headers)
@@ -178,7 +186,7 @@ OF_RECORDS: dict[str, Provocation] = {
         for made in (
             *(not_found, not_permitted, mutation_reused, id_taken, once_changed, reference_not_found, id_invalid),
             *(area_without_feed, not_storable, already_resolved, mutation_invalid, text_too_long, invalid),
-            check_digit,
+            *(check_digit, server_gives),
         )
     },
     "unknown_field": said(json={"zebra": 1}),

@@ -261,7 +261,7 @@ def test_every_field_is_described_in_chinese_and_in_english_wherever_it_is_docum
     )
     for model in models:
         properties = document()["components"]["schemas"][model.__name__]["properties"]
-        for name in collection.fields:
+        for name in collection.fields.keys() - (collection.given if model is not collection.read else set()):
             described = properties[name].get("description", "")
             assert re.search("[一-鿿]", described), f"{collection.name}.{name} has no Chinese"
             assert re.search("[A-Za-z]{3}", described), f"{collection.name}.{name} has no English"

@@ -56,6 +56,7 @@ OTHER_FIELDS: list[tuple[str, str, str, str]] = [
     ("invalid", "visits", "visited_at", '"0001-01-01T00:00:00+23:59"'),
     ("invalid", "visits", "visited_at", '"9999-12-31T23:59:59-23:59"'),
     *(("invalid", "visits", "persons_met", raw) for raw in ('["x"]', "[1]", '"x"')),
+    *(("server_gives", "visits", "day", raw) for raw in ('"2026-01-01"', "null")),
     *(("invalid", "visits", "channel", raw) for raw in ('"roof"', "{}")),
 ]
 

@@ -12,6 +12,7 @@ for ids, codes and choices, never for what names a person, since addresses are w
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
@@ -49,8 +50,8 @@ from sync.merge import Policy
 from sync.wire import Fields, Moment
 
 __all__ = [
-    "ADMINS", "HELPERS", "MEDIATORS", "REGISTRY", "WORKERS", "Code", "Collection", "Error", "Moment",
-    "ask", "collection", "fault", "latest", "masked_name", "masked_number", "masked_phone", "maximum", "once",
+    "ADMINS", "HELPERS", "MEDIATORS", "REGISTRY", "WORKERS", "Code", "Collection", "Days", "Error", "Moment",
+    "ask", "collection", "fault", "given", "latest", "masked_name", "masked_number", "masked_phone", "maximum", "once",
     "text", "total", "union", "whole",
 ]  # fmt: skip
 
@@ -63,6 +64,11 @@ MEDIATORS = frozenset({"mediator"})
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$", max_length=64)]
 """A code of a versioned list. One that this server doesn't know is kept."""
+
+Days = Callable[[JsonValue], date]
+"""To which day of work a time belongs that a phone's clock told; without one, the time at which the edit was made."""
+Given = Callable[[Fields, Days], Fields]
+"""What the server fills in of a new record."""
 
 Model = TypeVar("Model", bound=type[SQLModel])
 
@@ -93,6 +99,7 @@ class Collection:
     same: tuple[tuple[str, ...], ...]
     """Fields of which two records that have the same may be of one thing. Where there are none, nothing is merged."""
     rules: Rules = field(repr=False)
+    gives: Given = field(repr=False)
     whole: TypeAdapter[dict[str, Any]] = field(repr=False)
     """Fields with whole values, no deltas among them."""
 
@@ -124,6 +131,11 @@ class Collection:
     def defaults(self) -> Fields:
         """What the others are where a create doesn't name them."""
         return {name: spec.default for name, spec in self.fields.items() if not spec.required}
+
+    @cached_property
+    def given(self) -> frozenset[str]:
+        """Fields that the server fills in when a record is created, and nobody changes."""
+        return frozenset(name for name, spec in self.fields.items() if spec.given)
 
     @cached_property
     def own_columns(self) -> list[str]:
@@ -202,6 +214,13 @@ union, text = _declared(merge.union), _declared(merge.text)
 maximum, total = _declared(merge.maximum), _declared(merge.total)
 
 
+def given(**options: Any) -> Any:
+    """A field that the server fills in when a record is created (the collection's `gives`), and nobody changes."""
+    info = once(None, **options)
+    info.json_schema_extra["readOnly"] = True
+    return info
+
+
 def collection(
     name: str,
     *,
@@ -214,12 +233,13 @@ def collection(
     refuses: tuple[str, ...] = (),
     same: tuple[tuple[str, ...], ...] = (),
     rule: Callable[[Fields], list[Error]] | None = None,
+    gives: Given = lambda fields, days: {},
     columns: Callable[[], Sequence[sa.schema.SchemaItem]] = list,
 ) -> Callable[[Model], Model]:
     """Declares the class a collection.
 
     `about` is its line in the documentation; what `same` names makes two records look like one; `rule` looks at a
-    whole record; `columns` are the server's own, and indexes.
+    whole record; `gives` fills in what is `given`; `columns` are the server's own, and indexes.
     """
 
     def declare(model: Model) -> Model:
@@ -243,6 +263,7 @@ def collection(
             lists_in=lists_in,
             same=same,
             rules=Rules({n: s.policy for n, s in specs.items()}, _faults(specs, rule)),
+            gives=gives,
             whole=TypeAdapter(_whole_fields(model)),
         )
         return model

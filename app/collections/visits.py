@@ -1,11 +1,22 @@
 """Visits 敲门: one knock on one door, written once; only its note is corrected later."""
 
+from datetime import date
 from typing import Literal
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from app.collections.base import HELPERS, Code, Moment, collection, once, text, whole
+from app.collections.base import HELPERS, Code, Days, Moment, collection, given, once, text, whole
+from sync.wire import Fields
+
+
+def _day(fields: Fields, days: Days) -> Fields:
+    return {"day": str(days(fields.get("visited_at")))}
+
+
+def _by_day() -> list[sa.schema.SchemaItem]:
+    return [sa.Index("visits_day_index", "home", "day")]
 
 
 @collection(
@@ -14,6 +25,8 @@ from app.collections.base import HELPERS, Code, Moment, collection, once, text, 
     about="每敲一次门，记一条 · One knock on one door, written once",
     lists_in="household_id",
     writers=HELPERS,
+    gives=_day,
+    columns=_by_day,
 )
 class Visit(SQLModel):
     """One knock on one door 一次敲门."""
@@ -21,6 +34,12 @@ class Visit(SQLModel):
     household_id: UUID = once(refers_to="households", filter=True, helper=whole, description="哪一户 · The household")
     visited_at: Moment | None = once(
         None, filter=True, helper=whole, description="敲门时间（手机时钟） · When, by the phone's clock: evidence"
+    )
+    day: date | None = given(
+        filter=True,
+        helper=whole,
+        description="工作日，由服务器按时间差推定 · The day of work it counts for, as the server finds it: no phone's "
+        "clock decides it",
     )
     channel: Literal["door", "phone", "street", "window"] = once(
         "door", filter=True, helper=whole, description="方式 · Where they met"
