@@ -175,3 +175,16 @@ async def held_paths_under(
     await hold_grants(transaction, person)
     await hold_follows(transaction)
     return await paths_under(transaction, person, roles, clock)
+
+
+async def areas_of_staff(snapshot: Transaction, person: UUID, path: str, now: datetime) -> Sequence[Any]:
+    """The areas at or below this path of which the person sees all that is recorded there, each a row of (home, id).
+
+    Empty where they see it masked, or only which places there are.
+    """
+    owner = sa.and_(_FEED.c.home == _AREA.c.home, _FEED.c.owner_id == _AREA.c.feed_area_id, _FEED.c.audience == "staff")
+    theirs = sa.and_(_FOLLOW.c.home == _FEED.c.home, _FOLLOW.c.feed_id == _FEED.c.id, _FOLLOW.c.person_id == person)
+    places = sa.select(_AREA.c.home, _AREA.c.id).join(_FEED, owner).join(_FOLLOW, theirs).distinct()
+    return await snapshot.rows(
+        places.where(_AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None), _in_force(now))
+    )

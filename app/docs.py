@@ -22,6 +22,11 @@ _TAGS_BEFORE = [
     ("sync", "同步 · Sync", "手机所需的全部：上传与下载 · All that a phone needs: push and pull"),
 ]
 _TAGS_AFTER = [
+    (
+        "reports",
+        "报表 · Reports",
+        "由走访记录推算，不另填报 · What follows from what was written at the door; nobody fills it in",
+    ),
     ("people", "人员 · People", "系统管理员建立和停用账号 · System administrators make and disable accounts"),
     (
         "grants",

@@ -37,6 +37,7 @@ from app.logs import LibraryLogs, Log, RequestLog, configure_logs
 from app.opening import open_context
 from app.origins import CORS_OPTIONS
 from app.rebuild import rebuild_views
+from app.reports import routes as reports
 from app.settings import Settings, settings
 from app.waiting import Waiting
 from sync import seams
@@ -53,6 +54,7 @@ ROUTERS = (
     people_routes.router,
     grant_routes.router,
     record_routes.router,
+    reports.router,
     health.router,
 )
 

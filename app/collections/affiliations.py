@@ -6,16 +6,14 @@ from uuid import UUID
 
 from sqlmodel import SQLModel
 
-from app.collections.base import ADMINS, Error, ask, collection, fault, once
+from app.collections.base import ADMINS, Error, ask, collection, fault, forwards, once
 from sync.wire import Fields
 
 
 def _of_two_and_forwards(fields: Fields) -> list[Error]:
     if fields.get("organisation_id") == fields.get("parent_id"):
         return [fault("parent_id")]
-    since, until = fields.get("since"), fields.get("until")
-    # Days of four digits, which compare as text.
-    return [fault("until")] if isinstance(since, str) and isinstance(until, str) and until < since else []
+    return forwards(fields)
 
 
 @collection(

@@ -51,8 +51,8 @@ from sync.wire import Fields, Moment
 
 __all__ = [
     "ADMINS", "HELPERS", "MEDIATORS", "REGISTRY", "WORKERS", "Code", "Collection", "Days", "Error", "Moment",
-    "ask", "collection", "fault", "given", "latest", "masked_name", "masked_number", "masked_phone", "maximum", "once",
-    "text", "total", "union", "whole",
+    "ask", "collection", "fault", "forwards", "given", "latest", "masked_name", "masked_number", "masked_phone",
+    "maximum", "once", "text", "total", "union", "whole",
 ]  # fmt: skip
 
 MOST_FAULTS = 10
@@ -186,6 +186,13 @@ class Collection:
 
 
 REGISTRY: dict[str, Collection] = {}
+
+
+def forwards(fields: Fields) -> list[Error]:
+    """A rule: what has a first and a last day, `since` and `until`, doesn't end before it begins."""
+    since, until = fields.get("since"), fields.get("until")
+    # Days of four digits, which compare as text.
+    return [fault("until")] if isinstance(since, str) and isinstance(until, str) and until < since else []
 
 
 def _declared(policy: Policy) -> Callable[..., Any]:

@@ -1,0 +1,83 @@
+"""/v1/reports: what an office would otherwise ask to be filled in, derived from what was written at the door."""
+
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.answers import as_answer
+from app.collections.base import Code
+from app.context import ContextDep
+from app.contract import SIGNED_IN, STORED, answers, succeeds
+from app.identity.caller import CallerDep
+from app.paging import each_once
+from app.reports.duties import duties_of
+from sync.days import day_of
+
+router = APIRouter(prefix="/v1/reports", tags=["reports"])
+MOST_DOORS = 100_000
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+
+
+class DutiesAsked(BaseModel):
+    """Which group's list, of which day."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    area_id: UUID = Field(description="网格 · The grid, or other area, whose doors the group knocks")
+    group: Code = Field("first", description="组别代码 · Which of the area's groups")
+    day: date | None = Field(
+        None, ge=FIRST_DAY, le=LAST_DAY, description="日期，默认今天 · The day; today, by the server's clock"
+    )
+
+
+class DueDoor(BaseModel):
+    """A door with contacts due."""
+
+    household: UUID = Field(description="哪一户 · The household")
+    due: date = Field(description="应访日期 · By when the first of its contacts was due")
+    late: int = Field(ge=0, description="逾期天数 · How many days ago that was")
+    risk: int = Field(ge=1, le=3, description="风险 · Of its plans the highest")
+    plans: list[UUID] = Field(max_length=MOST_DOORS, description="关爱计划 · The plans that are due")
+    responsible: list[UUID] = Field(max_length=MOST_DOORS, description="责任人 · Whose it is")
+    shared: bool = Field(False, description="由他人分担 · Does somebody take it whose it isn't?")
+
+
+class Share(BaseModel):
+    """What one member does on that day, in this order: overdue first, then by risk, then along the walk."""
+
+    person: UUID = Field(description="人员 · The member")
+    name: str = Field(max_length=60, description="姓名 · As colleagues call them")
+    per_day: int = Field(ge=0, description="每日户数 · How many doors they can take")
+    doors: list[DueDoor] = Field(max_length=MOST_DOORS, description="各户 · Their doors")
+
+
+class DutyList(BaseModel):
+    """清单由关爱计划和走访推算，不另填报 · Follows from plans and visits; nobody fills it in."""
+
+    day: date = Field(description="日期 · The day")
+    worked: bool = Field(description="是否工作日 · Is it a working day?")
+    members: list[Share] = Field(max_length=1000, description="各人的清单 · Each member's share")
+    undone: list[DueDoor] = Field(max_length=MOST_DOORS, description="无人可做 · What nobody has room for")
+    due: int = Field(ge=0, description="应访户数 · Doors that are due")
+    overdue: int = Field(ge=0, description="逾期户数 · Of these, how many were due before")
+    done: int = Field(ge=0, description="当日完成的计划 · Plans that were kept on that day")
+
+
+@router.get(
+    "/duties",
+    summary="每日工作清单 · Duty list of a day",
+    response_model=DutyList,
+    responses=succeeds(200) | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted", "invalid"),
+    dependencies=[Depends(each_once)],
+)
+async def get_duties(caller: CallerDep, context: ContextDep, asked: Annotated[DutiesAsked, Query()]) -> Any:
+    """一个敲门组当天该敲哪些门、谁敲：逾期在前，其次风险，再按路线；做不完的列明，并建议由谁分担。
+
+    Which doors a group knocks on that day, and who: overdue first, then by risk, then along the walk. What one person
+    has no room for is shared out; what nobody has room for is told. A phone computes the same from what it holds.
+    """
+    day = asked.day or day_of(context.seams.now(), context.day_begins)
+    return as_answer(await duties_of(context, caller.person_id, asked.area_id, day, asked.group), {})

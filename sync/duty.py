@@ -1,0 +1,274 @@
+"""The duty list 每日工作清单 of a day: which doors are due, in which order, and who of the group takes which.
+
+One pure function for phone and server: the same records give the same list. What is due follows from care plans and
+from the visits that were made, so that nothing is ticked off twice, and what wasn't done yesterday is there today.
+"""
+
+import re
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sync.wire import Fields
+
+Records = Mapping[str, Mapping[str, Fields]]
+"""Collection → id → fields, as a phone shows them."""
+
+LOOK_BACK = timedelta(days=184)
+"""Contacts longer ago count for nothing: twice the longest time that a plan may leave between two."""
+PER_DAY = 10
+"""Doors a day of whoever is responsible and in no group."""
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Which days are worked: Monday to Friday, but for what the lists `rest_day` and `work_day` name."""
+
+    rest: frozenset[date]
+    work: frozenset[date]
+
+    def is_worked(self, day: date) -> bool:
+        """Is it a working day?"""
+        return day in self.work or (day.weekday() < 5 and day not in self.rest)
+
+    def last_worked(self, day: date) -> date:
+        """The newest working day up to this one."""
+        return self._nearest(day, -_DAY)
+
+    def next_worked(self, day: date) -> date:
+        """The oldest working day from this one on."""
+        return self._nearest(day, _DAY)
+
+    def _nearest(self, day: date, step: timedelta) -> date:
+        days = (day + n * step for n in range(LOOK_BACK.days))
+        return next((one for one in days if self.is_worked(one)), day)
+
+
+@dataclass
+class _Door:
+    """A household with contacts due."""
+
+    household: str
+    by: date
+    """When the first of them was due."""
+    risk: int
+    plans: list[str]
+    responsible: set[str]
+    place: tuple[Any, ...]
+
+    def rank(self, day: date) -> tuple[Any, ...]:
+        """Overdue first, then by risk, then along the walk."""
+        return self.by >= day, -self.risk, self.place, self.household
+
+    def as_fields(self, day: date) -> Fields:
+        return {
+            "household": self.household,
+            "due": str(self.by),
+            "late": (day - self.by).days,
+            "risk": self.risk,
+            "plans": [*sorted(self.plans)],
+            "responsible": [*sorted(self.responsible)],
+        }
+
+
+def duty_list(records: Records, day: date, area: str, group: str = "first") -> Fields:
+    """The list of one day for one group of an area 一个敲门组一天的清单.
+
+    `records` are care_plans, visits, households, members, areas and codes. Those of elsewhere do no harm; a visit
+    without a `day`, which no server has seen yet, was just made.
+
+    Gives `{day, worked, members: [{person, name, per_day, doors}], undone, due, overdue, done}`. Each of `doors` and
+    `undone` says household, due, late (in days), risk, plans and responsible, and `shared` where somebody takes it
+    whose it isn't; `undone` is what nobody has room for. `due` and `overdue` count doors, `done` plans that were kept
+    on that day.
+    """
+    calendar = calendar_of(records, area)
+    inside = _areas_below(records, area)
+    contacts = _contacts(records, day)
+    doors: dict[str, _Door] = {}
+    done = 0
+    for id, plan in records.get("care_plans", {}).items():
+        household = records.get("households", {}).get(str(plan.get("household_id")))
+        if household is None or household.get("area_id") not in inside or not _is_in_force(plan, day):
+            continue
+        last = _last_contact(plan, contacts)
+        by = due_by(plan, last, day, calendar)
+        if by > day or (plan.get("days") != "all_days" and not calendar.is_worked(day)):
+            done += last == day
+            continue
+        _add(doors, id, plan, by, _place_of(records, household))
+    ranked = sorted(doors.values(), key=lambda door: door.rank(day))
+    return {
+        "day": str(day),
+        "worked": calendar.is_worked(day),
+        **_shared_out(ranked, _members(records, day, area, group, ranked), day),
+        "due": len(ranked),
+        "overdue": sum(door.by < day for door in ranked),
+        "done": done,
+    }
+
+
+def due_by(plan: Fields, last: date | None, day: date, calendar: Calendar) -> date:
+    """By which day the plan's next contact is due, as seen on `day`.
+
+    On working days only, what would be due on a day of rest is due before it, or, where that would be the day of the
+    last contact or the plan hadn't begun, on the first working day after.
+    """
+    since = max(date.fromisoformat(str(plan["since"])), day - LOOK_BACK)
+    every = plan.get("every_days")
+    due = since if last is None else last + timedelta(days=every if isinstance(every, int) else 7)
+    if plan.get("days") == "all_days":
+        return due
+    before = calendar.last_worked(due)
+    earliest = since if last is None else last + _DAY
+    return before if before >= earliest else calendar.next_worked(due)
+
+
+def calendar_of(records: Records, area: str) -> Calendar:
+    """The working calendar of an area: the code lists `rest_day` and `work_day` that hold there, of codes like
+    `2026_10_01`.
+    """
+    above, one = {area}, records.get("areas", {}).get(area)
+    while one is not None and (parent := str(one.get("parent_id"))) not in above:
+        above.add(parent)
+        one = records["areas"].get(parent)
+    listed = defaultdict[str, set[date]](set)
+    for code in records.get("codes", {}).values():
+        if code.get("area_id") in above and not code.get("retired"):
+            with suppress(ValueError):  # no such day: nobody rests on it
+                listed[str(code.get("list"))].add(date.fromisoformat(str(code.get("code")).replace("_", "-")))
+    return Calendar(frozenset(listed["rest_day"]), frozenset(listed["work_day"]))
+
+
+def _is_in_force(dated: Fields, day: date) -> bool:
+    """Days are text of one length, which compares as time."""
+    until = dated.get("until")
+    return str(dated.get("since")) <= str(day) and (until is None or str(until) >= str(day))
+
+
+def _areas_below(records: Records, area: str) -> set[str]:
+    areas = records.get("areas", {})
+    children = defaultdict[str, list[str]](list)
+    for id, fields in areas.items():
+        children[str(fields.get("parent_id"))].append(id)
+    found, ahead = set[str](), [area]
+    while ahead:
+        one = ahead.pop()
+        if one not in found:
+            found.add(one)
+            ahead += children[one]
+    return found
+
+
+Contacts = Mapping[str, list[tuple[date, str, frozenset[str]]]]
+"""Household → when, by which channel, and who was met."""
+
+
+def _contacts(records: Records, day: date) -> Contacts:
+    found = defaultdict[str, list[tuple[date, str, frozenset[str]]]](list)
+    oldest = str(day - LOOK_BACK)
+    for visit in records.get("visits", {}).values():
+        when = str(visit.get("day") or day)
+        if visit.get("outcome") == "opened" and oldest < when <= str(day):
+            met = visit.get("persons_met")
+            persons = frozenset(str(person) for person in met) if isinstance(met, list) else frozenset[str]()
+            found[str(visit.get("household_id"))].append((date.fromisoformat(when), str(visit.get("channel")), persons))
+    return found
+
+
+def _last_contact(plan: Fields, contacts: Contacts) -> date | None:
+    whom, ways = plan.get("resident_id"), plan.get("channels")
+    counted = [
+        when
+        for when, channel, persons in contacts.get(str(plan.get("household_id")), ())
+        if isinstance(ways, list) and channel in ways and (whom is None or whom in persons)
+    ]
+    return max(counted, default=None)
+
+
+def _add(doors: dict[str, _Door], id: str, plan: Fields, by: date, place: tuple[Any, ...]) -> None:
+    household, risk = str(plan["household_id"]), plan.get("risk")
+    door = doors.setdefault(household, _Door(household, by, 0, [], set(), place))
+    door.by = min(door.by, by)
+    door.risk = max(door.risk, risk if isinstance(risk, int) else 1)
+    door.plans.append(id)
+    responsible = plan.get("responsible")
+    door.responsible |= {str(person) for person in responsible} if isinstance(responsible, list) else set()
+
+
+def _place_of(records: Records, household: Fields) -> tuple[Any, ...]:
+    """Where a door comes on the walk: its areas from the top in their order, then the floor, then the door."""
+    areas, chain = records.get("areas", {}), list[tuple[int, str]]()
+    one = areas.get(str(household.get("area_id")))
+    while one is not None and len(chain) < len(areas):
+        chain.insert(0, (_whole(one.get("sort")), str(one.get("name"))))
+        one = areas.get(str(one.get("parent_id")))
+    numbers = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in _parts(household.get("door"))]
+    return chain, _whole(household.get("floor")), numbers
+
+
+def _parts(door: Any) -> Iterator[str]:
+    """Runs of digits, shortened to what any number needs, and what is between them."""
+    return (part[:15] for part in re.findall(r"[0-9]+|[^0-9]+", str(door)))
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+@dataclass
+class _Share:
+    """A person's part of the list, and how many doors they can still take."""
+
+    person: str
+    name: str
+    per_day: int
+    doors: list[tuple[int, Fields]]
+    """With their ranks."""
+
+    @property
+    def room(self) -> int:
+        return self.per_day - len(self.doors)
+
+    def take(self, place: int, door: Fields) -> None:
+        insort(self.doors, (place, door), key=lambda ranked: ranked[0])
+
+
+def _members(records: Records, day: date, area: str, group: str, ranked: list[_Door]) -> list[_Share]:
+    shares = {
+        str(member["person_id"]): _Share(str(member["person_id"]), str(member["name"]), _whole(member["per_day"]), [])
+        for _, member in sorted(records.get("members", {}).items())
+        if member.get("area_id") == area and member.get("group") == group and _is_in_force(member, day)
+    }
+    if not shares:
+        everybody = {person for door in ranked for person in door.responsible}
+        shares = {person: _Share(person, "", PER_DAY, []) for person in everybody}
+    return [shares[person] for person in sorted(shares)]
+
+
+def _shared_out(ranked: list[_Door], shares: list[_Share], day: date) -> Fields:
+    """First to whose they are, as far as they have room; what is left to whoever has the most room."""
+    left: list[int] = []
+    for place, door in enumerate(ranked):
+        theirs = [share for share in shares if share.person in door.responsible and share.room > 0]
+        if theirs:
+            max(theirs, key=lambda share: share.room).take(place, door.as_fields(day))
+        else:
+            left.append(place)
+    undone: list[Fields] = []
+    for place in left:
+        freest = max(shares, key=lambda share: share.room, default=None)
+        if freest is None or freest.room <= 0:
+            undone.append(ranked[place].as_fields(day))
+        else:
+            freest.take(place, {**ranked[place].as_fields(day), "shared": True})
+    members: list[Any] = [
+        {"person": s.person, "name": s.name, "per_day": s.per_day, "doors": [door for _, door in s.doors]}
+        for s in shares
+    ]
+    return {"members": members, "undone": [*undone]}
