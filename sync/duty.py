@@ -186,7 +186,7 @@ def _last_contact(plan: Fields, contacts: Contacts) -> date | None:
     counted = [
         when
         for when, channel, persons in contacts.get(str(plan.get("household_id")), ())
-        if isinstance(ways, list) and channel in ways and (whom is None or whom in persons)
+        if (not isinstance(ways, list) or not ways or channel in ways) and (whom is None or whom in persons)
     ]
     return max(counted, default=None)
 

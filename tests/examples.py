@@ -110,6 +110,8 @@ async def play(context: Context) -> dict[str, list[Answer]]:
         named |= {"<household>": str(door)} | await organisations(morning)
         for name in RECORDS:
             await keep(morning, name, named)
+        grid = {"area_id": str(areas[PLACES["grid"]]), "day": "2026-03-03"}
+        await morning.say("get_duties", "星期二该敲的门 · The doors of a Tuesday", who="secretary", query=grid)
         await settle(morning, door)
         await welcome(morning)
         await go_on(morning)

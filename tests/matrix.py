@@ -65,7 +65,13 @@ CALLERS = {role: (role, area) for role, area in OVER.items()} | {
     "anonymous": (None, None),
 }
 STAFF = {"reader", "worker", "secretary", "first_secretary", "admin"}
-WRITERS = {"staff": STAFF - {"reader"}, "reference": {"admin", "system"}, "team": {"mediator"}}
+WRITERS = {
+    "staff": STAFF - {"reader"},
+    "reference": {"admin", "system"},
+    "team": {"mediator"},
+    "members": {"admin", "system", "secretary", "first_secretary"},
+}
+"""Of an audience, or of a collection that is an exception."""
 
 
 def ancestry(area: str | None) -> list[str]:
@@ -90,7 +96,7 @@ class Caller:
     def right_to(self, collection: Collection, place: str) -> Right:
         """To a record: by whose feed lists it."""
         owner = owner_of(collection, place)
-        if self.has(WRITERS[collection.audience], owner):
+        if self.has(WRITERS.get(collection.name, WRITERS[collection.audience]), owner):
             return "yes"
         if collection.audience == "team":
             return "seen" if self.has({"officer"}, owner) else "no"

@@ -16,6 +16,7 @@ TREE = [
 ]
 PLACES = {
     "community": "420107005008",
+    "grid": "420107005008001",
     "building": "420107005008001-1",
     "unit": "420107005008001-1-1",
     "team": "420107005008-tj",
@@ -60,6 +61,21 @@ RECORDS: dict[str, dict[str, Any]] = {
         "parties": "3号楼501室与601室",
         "matter": "夜间漏水、拖椅声，争了半个月。",
     },
+    "care_plans": {
+        "household_id": "<household>",
+        "reason": "living_alone",
+        "every_days": 7,
+        "responsible": ["019cad90-0000-7000-8000-000000000003"],
+        "since": "2026-03-02",
+        "note": "耳背，多敲几下。",
+    },
+    "members": {
+        "area_id": "<grid>",
+        "person_id": "019cad90-0000-7000-8000-000000000003",
+        "name": "小李",
+        "leads": True,
+        "since": "2026-03-01",
+    },
     "organisations": {
         "area_id": "<community>",
         "name": "青和居社区综合行政执法队",
@@ -83,6 +99,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "visits": {"note": "降压药快用完了，已答应代购。女儿周末回来。"},
     "duplicates": {"state": "dismissed", "note": "同名的两位邻居。"},
     "cases": {"state": "settled", "agreement": "601室换水管，晚十点后不拖椅子。"},
+    "care_plans": {"every_days": 3, "risk": 3},
+    "members": {"per_day": 12},
     "organisations": {"name": "青和居社区综合行政执法中队"},
     "affiliations": {"until": "2027-02-28"},
     "areas": {"name": "2单元（东）"},

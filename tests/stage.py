@@ -72,6 +72,8 @@ async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: s
         stage.good = form if stage.is_form else OTHERS.get(name, {})
         if name in ROLES:
             await _with_somebody(stage)
+        if path.startswith("/v1/reports"):
+            stage.good = {"params": {"area_id": str(world.areas["grid"])}}
         if path.startswith("/v1/enclaves"):
             await _with_another_community(stage)
     elif collection.name == "conflicts":

@@ -92,6 +92,12 @@ def test_only_being_met_in_a_way_that_counts_is_a_contact(fields: Any, counts: b
     assert listed(kept)["due"] == (0 if counts else 1)
 
 
+def test_a_plan_that_names_no_ways_is_kept_by_any() -> None:
+    kept = records(doors=1, channels=[])
+    visited(kept, "d000", MONDAY, channel="window")
+    assert listed(kept)["due"] == 0
+
+
 def test_a_plan_for_one_person_is_kept_by_meeting_them_and_not_their_neighbour() -> None:
     kept = records(doors=1, resident_id="wang")
     visited(kept, "d000", MONDAY, persons_met=["li"])

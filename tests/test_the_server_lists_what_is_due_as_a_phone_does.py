@@ -142,7 +142,6 @@ async def test_a_plan_with_nobody_responsible_is_no_plan(world: World, li: RawPh
     said = {"household_id": door, "since": "2026-11-01", "responsible": []}
     for fields, pointer, code in (
         (said, "/fields/responsible", "nobody_responsible"),
-        ({**said, "responsible": [str(NEW_ID())], "channels": []}, "/fields/channels", "invalid"),
         ({**said, "responsible": [str(NEW_ID())], "until": "2026-10-01"}, "/fields/until", "invalid"),
         ({**said, "responsible": [str(NEW_ID())], "every_days": 93}, "/fields/every_days", "invalid"),
     ):

@@ -13,11 +13,8 @@ from sync.wire import Fields
 Channel = Literal["door", "phone", "street", "window"]
 
 
-def _somebody_somehow(fields: Fields) -> list[Error]:
-    empty = [name for name in ("responsible", "channels") if not fields.get(name)]
-    return [fault(name, "nobody_responsible" if name == "responsible" else "invalid") for name in empty] or forwards(
-        fields
-    )
+def _somebodys(fields: Fields) -> list[Error]:
+    return forwards(fields) if fields.get("responsible") else [fault("responsible", "nobody_responsible")]
 
 
 @collection(
@@ -25,7 +22,7 @@ def _somebody_somehow(fields: Fields) -> list[Error]:
     title="关爱计划 · Care plans",
     about="多久见一次、由谁负责；清单由此算出 · How often to meet whom, and whose it is: duty lists follow from it",
     lists_in="household_id",
-    rule=_somebody_somehow,
+    rule=_somebodys,
 )
 class CarePlan(SQLModel):
     """One promise to look after somebody 一项关爱计划. When the next contact is due follows from the visits."""
@@ -48,7 +45,7 @@ class CarePlan(SQLModel):
         description="工作日或每日 · On working days only: what is due on a holiday is due before it; or on all days",
     )
     channels: set[Channel] = union(
-        default_factory=lambda: {"door", "phone"}, helper=whole, description="算数的方式 · Which ways of meeting count"
+        default_factory=set, helper=whole, description="算数的方式，空为不限 · Which ways of meeting count; none: all"
     )
     responsible: set[UUID] = union(filter=True, helper=whole, description="责任人 · Whose it is: one person or more")
     risk: Annotated[int, Field(ge=1, le=3)] = ask(2, description="风险 · 1 low, 2, 3 high: what comes first")
