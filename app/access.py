@@ -18,6 +18,7 @@ from app.collections import COLLECTIONS
 from app.database import Transaction
 from app.dates import Now, has_ended, in_force, lasting
 from app.follows import hold_follows
+from app.roles import READ_STAFF
 from app.tables import Feed, Follow, Grant
 
 GRACE = timedelta(days=30)
@@ -177,14 +178,24 @@ async def held_paths_under(
     return await paths_under(transaction, person, roles, clock)
 
 
-async def areas_of_staff(snapshot: Transaction, person: UUID, path: str, now: datetime) -> Sequence[Any]:
-    """The areas at or below this path of which the person sees all that is recorded there, each a row of (home, id).
+def staff_areas(person: UUID, path: str, now: datetime) -> sa.Select[Any]:
+    """(home, id) of the areas at or below this path of which the person sees all that is recorded there.
 
-    Empty where they see it masked, or only which places there are.
+    None of those that they see masked, or of which they only know that there are such places.
     """
     owner = sa.and_(_FEED.c.home == _AREA.c.home, _FEED.c.owner_id == _AREA.c.feed_area_id, _FEED.c.audience == "staff")
     theirs = sa.and_(_FOLLOW.c.home == _FEED.c.home, _FOLLOW.c.feed_id == _FEED.c.id, _FOLLOW.c.person_id == person)
     places = sa.select(_AREA.c.home, _AREA.c.id).join(_FEED, owner).join(_FOLLOW, theirs).distinct()
-    return await snapshot.rows(
-        places.where(_AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None), _in_force(now))
+    return places.where(_AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None), _in_force(now))
+
+
+async def reads_within(snapshot: Transaction, person: UUID, path: str, now: datetime) -> bool:
+    """Has the person a role of staff inside the community of what lies at this path, and not only from above it?"""
+    area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
+    inside = sa.or_(_AREA.c.home != _AREA.c.id, _AREA.c.level == _AREA.c.home_level)
+    mine = sa.select(_AREA.c.path).select_from(_GRANT).join(_AREA, area).where(_GRANT.c.person_id == person, inside)
+    held = await snapshot.rows(mine.where(_GRANT.c.role.in_(READ_STAFF), in_force(_GRANT, now)))
+    community = await snapshot.first(
+        sa.select(_AREA.c.path).where(sa.literal(path).startswith(_AREA.c.path), _AREA.c.level == _AREA.c.home_level)
     )
+    return community is not None and any(row.path.startswith(community.path) for row in held)

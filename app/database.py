@@ -142,6 +142,10 @@ class Transaction(Reader):
         """Is this a member of the set in a JSON column?"""
 
     @abc.abstractmethod
+    def members_of(self, column: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
+        """The members of the set in a JSON column, as rows of `value`."""
+
+    @abc.abstractmethod
     async def plan_afresh(self) -> None:
         """Statements after this are planned for the very values they are asked with, where plans are kept."""
 

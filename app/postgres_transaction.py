@@ -103,6 +103,9 @@ class PostgresTransaction(PostgresReader, Transaction):
         yield
         await self.say("RESET ROLE")
 
+    def members_of(self, column: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
+        return sa.func.jsonb_array_elements_text(column).table_valued("value")
+
     def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:
         return sa.type_coerce(column, JSONB).contains([member])
 

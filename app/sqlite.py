@@ -35,8 +35,11 @@ class SqliteTransaction(Transaction):
         result = await self.connection.execute(statement, parameters)
         return result.all() if result.returns_rows else []
 
+    def members_of(self, column: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
+        return sa.func.json_each(column).table_valued("value")
+
     def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:
-        members = sa.func.json_each(column).table_valued("value")
+        members = self.members_of(column)
         return sa.exists(sa.select(1).select_from(members).where(members.c.value == member))
 
     async def plan_afresh(self) -> None:

@@ -112,6 +112,8 @@ async def play(context: Context) -> dict[str, list[Answer]]:
             await keep(morning, name, named)
         grid = {"area_id": str(areas[PLACES["grid"]]), "day": "2026-03-03"}
         await morning.say("get_duties", "星期二该敲的门 · The doors of a Tuesday", who="secretary", query=grid)
+        area = {"area_id": grid["area_id"]}
+        await morning.say("get_totals", "一个网格的统计 · Of a grid", who="secretary", query=area)
         await settle(morning, door)
         await welcome(morning)
         await go_on(morning)

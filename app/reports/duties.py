@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import areas_of_staff
+from app.access import staff_areas
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
@@ -30,7 +30,7 @@ async def duties_of(context: Context, person: UUID, area: UUID, day: date, group
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
         seen = await get_record(snapshot, context, person, COLLECTIONS["areas"], area)
         [found] = await snapshot.rows(sa.select(_AREA.c.path).where(_AREA.c.home == seen.home, _AREA.c.id == area))
-        places = await areas_of_staff(snapshot, person, found.path, context.seams.now())
+        places = await snapshot.rows(staff_areas(person, found.path, context.seams.now()))
         if not places:
             raise Problem("not_permitted")
         if any(place.home != seen.home for place in places):

@@ -14,6 +14,7 @@ from app.contract import SIGNED_IN, STORED, answers, succeeds
 from app.identity.caller import CallerDep
 from app.paging import each_once
 from app.reports.duties import duties_of
+from app.reports.totals import totals_of
 from sync.days import day_of
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
@@ -31,6 +32,43 @@ class DutiesAsked(BaseModel):
     day: date | None = Field(
         None, ge=FIRST_DAY, le=LAST_DAY, description="日期，默认今天 · The day; today, by the server's clock"
     )
+
+
+class TotalsAsked(BaseModel):
+    """Of which area."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
+
+
+Few = Annotated[int, Field(ge=0)] | None
+Tagged = Annotated[dict[str, Few], Field(max_length=1000)]
+
+
+class AreaTotals(BaseModel):
+    """What is counted of one area; null where it is fewer than `hidden_below`, or would tell such a number."""
+
+    area_id: UUID = Field(description="区域 · The area")
+    name: str = Field(max_length=100, description="名称 · Its name")
+    level: str = Field(max_length=32, description="层级 · Its level")
+    households: Few = Field(description="户数 · Households")
+    residents: Few = Field(description="居民 · Residents")
+    aged_60: Few = Field(description="60 岁及以上 · Residents aged 60 or over, by their birth dates")
+    aged_80: Few = Field(description="80 岁及以上 · Residents aged 80 or over")
+    household_tags: Tagged = Field(description="各标签户数 · Households with each tag")
+    resident_tags: Tagged = Field(description="各标签人数 · Residents with each tag")
+
+
+class TotalsReport(BaseModel):
+    """The area as a whole, and the areas directly in it."""
+
+    day: date = Field(description="日期 · On which day people were so old")
+    hidden_below: int | None = Field(
+        description="少于此数不显示；本社区内为 null · Counts below it are hidden; null inside the community"
+    )
+    whole: AreaTotals = Field(description="合计 · As a whole")
+    parts: list[AreaTotals] = Field(max_length=10_000, description="各下级区域 · The areas directly in it")
 
 
 class DueDoor(BaseModel):
@@ -81,3 +119,20 @@ async def get_duties(caller: CallerDep, context: ContextDep, asked: Annotated[Du
     """
     day = asked.day or day_of(context.seams.now(), context.day_begins)
     return as_answer(await duties_of(context, caller.person_id, asked.area_id, day, asked.group), {})
+
+
+@router.get(
+    "/totals",
+    summary="人口与类别统计 · Totals",
+    response_model=TotalsReport,
+    responses=succeeds(200) | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted"),
+    dependencies=[Depends(each_once)],
+)
+async def get_totals(caller: CallerDep, context: ContextDep, asked: Annotated[TotalsAsked, Query()]) -> Any:
+    """一个区域及其下级的户数、人数、年龄和各类标签；社区以外的人看不到少于 5 的数。
+
+    Households, residents, ages and tags of an area and of the areas in it, as far as one's grants show them. To who
+    works above the community, numbers below 5 are not told.
+    """
+    day = day_of(context.seams.now(), context.day_begins)
+    return as_answer(await totals_of(context, caller.person_id, asked.area_id, day), {})

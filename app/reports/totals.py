@@ -1,0 +1,174 @@
+"""Totals of an area and of the areas in it: households, residents, ages, tags; small ones hidden from outside."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.access import reads_within, staff_areas
+from app.collections import COLLECTIONS
+from app.context import Context
+from app.database import Transaction
+from app.problems import Problem
+from app.records import get_record
+from sync.wire import Fields
+
+HIDDEN_BELOW = 5
+"""People of whom there are fewer could be found out by whoever doesn't know them already."""
+AGES = (60, 80)
+_AREA, _HOUSEHOLD, _RESIDENT = (COLLECTIONS[name].table for name in ("areas", "households", "residents"))
+
+Counts = dict[str, int | None]
+
+
+@dataclass
+class Row:
+    """What is counted of one area. None where there are too few to be told."""
+
+    area: UUID
+    name: str
+    level: str
+    counts: Counts = field(default_factory=lambda: dict.fromkeys(("households", "residents", *map(_aged, AGES)), 0))
+    household_tags: Counts = field(default_factory=dict)
+    resident_tags: Counts = field(default_factory=dict)
+
+    def as_fields(self) -> Fields:
+        """As it is answered."""
+        counts: Fields = {
+            **self.counts,
+            "household_tags": {**self.household_tags},
+            "resident_tags": {**self.resident_tags},
+        }
+        return {"area_id": str(self.area), "name": self.name, "level": self.level, **counts}
+
+
+async def totals_of(context: Context, person: UUID, area: UUID, day: date) -> Fields:
+    """Counts of what the person may see at and below the area: `{day, hidden_below, whole, parts}`.
+
+    Raises not_found, and not_permitted for a masked view.
+    """
+    now = context.seams.now()
+    # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
+    async with context.database.snapshot("server") as snapshot:
+        seen = await get_record(snapshot, context, person, COLLECTIONS["areas"], area)
+        [place] = await snapshot.rows(sa.select(_AREA).where(_AREA.c.home == seen.home, _AREA.c.id == area))
+        theirs = staff_areas(person, place.path, now).cte("theirs")
+        if await snapshot.first(sa.select(theirs).limit(1)) is None:
+            raise Problem("not_permitted")
+        inside = await reads_within(snapshot, person, place.path, now)
+        whole = Row(place.id, place.name, place.level)
+        parts = await _parts(snapshot, place, theirs)
+        await _count(snapshot, theirs, day, {None: whole, **{row.area: row for row in parts}}, place)
+    if not inside:
+        hide_few([whole, *parts])
+    return {
+        "day": str(day),
+        "hidden_below": None if inside else HIDDEN_BELOW,
+        "whole": whole.as_fields(),
+        "parts": [row.as_fields() for row in parts],
+    }
+
+
+def hide_few(rows: Sequence[Row]) -> None:
+    """Takes out whatever counts fewer than HIDDEN_BELOW, and what would tell it: `rows` are a whole and its parts.
+
+    What is hidden of a column is the whole less what is told of it. So at least two parts are hidden where one is, the
+    smallest first, and as many as it takes for that difference to be no small number either.
+    """
+    for kind in ("counts", "household_tags", "resident_tags"):
+        columns: list[Counts] = [getattr(row, kind) for row in rows]
+        for name in columns[0]:
+            whole, *parts = (int(counts.get(name) or 0) for counts in columns)
+            order = sorted((many, place) for place, many in enumerate(parts) if many)
+            few = sum(many < HIDDEN_BELOW for many, _ in order)
+            while 0 < few < len(order) and (few < 2 or sum(many for many, _ in order[:few]) < HIDDEN_BELOW):
+                few += 1
+            for _, place in order[:few]:
+                columns[place + 1][name] = None
+            if 0 < whole < HIDDEN_BELOW:
+                columns[0][name] = None
+
+
+def _aged(years: int) -> str:
+    return f"aged_{years}"
+
+
+def _years_before(day: date, years: int) -> date:
+    """The day on which somebody was born who is so old today."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:  # 29 February
+        return date(day.year - years, 2, 28)
+
+
+async def _parts(snapshot: Transaction, place: Any, theirs: sa.CTE) -> list[Row]:
+    """The areas directly below, as far as the person sees what is recorded there."""
+    leaf = _AREA.alias("leaf")
+    seen = sa.select(1).select_from(theirs.join(leaf, sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id)))
+    below = sa.select(_AREA).where(
+        _AREA.c.parent_id == place.id,
+        _AREA.c.deleted_at.is_(None),
+        sa.exists(seen.where(leaf.c.path.startswith(_AREA.c.path)).correlate(_AREA)),
+    )
+    rows = await snapshot.rows(below.order_by(_AREA.c.sort, _AREA.c.name, _AREA.c.id))
+    return [Row(row.id, row.name, row.level) for row in rows]
+
+
+Rows = Mapping[UUID | None, Row]
+"""Part → its row; None → the whole's."""
+
+
+async def _count(snapshot: Transaction, theirs: sa.CTE, day: date, rows: Rows, place: Any) -> None:
+    """Four statements, each grouped by part; a part that isn't one (the area's own doors) counts for the whole alone."""
+    leaf, part = _AREA.alias("leaf"), _AREA.alias("part")
+    of_leaf = sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id)
+    of_part = sa.and_(part.c.parent_id == place.id, leaf.c.path.startswith(part.c.path))
+    places = sa.select(theirs.c.home, theirs.c.id, part.c.id.label("part")).join(leaf, of_leaf).outerjoin(part, of_part)
+    where = places.cte("places")
+    here = sa.and_(_HOUSEHOLD.c.home == where.c.home, _HOUSEHOLD.c.area_id == where.c.id)
+    doors = where.join(_HOUSEHOLD, sa.and_(here, _HOUSEHOLD.c.deleted_at.is_(None)))
+    behind = sa.and_(_RESIDENT.c.home == _HOUSEHOLD.c.home, _RESIDENT.c.household_id == _HOUSEHOLD.c.id)
+    people = doors.join(_RESIDENT, sa.and_(behind, _RESIDENT.c.deleted_at.is_(None)))
+    aged = [
+        sa.func.sum(sa.case((_RESIDENT.c.birth_date <= _years_before(day, age), 1), else_=0)).label(_aged(age))
+        for age in AGES
+    ]
+    for source, columns in (
+        (doors, [sa.func.count().label("households")]),
+        (people, [sa.func.count().label("residents"), *aged]),
+    ):
+        for found in await snapshot.rows(sa.select(where.c.part, *columns).select_from(source).group_by(where.c.part)):
+            counted = {name: int(value) for name, value in found._mapping.items() if name != "part"}
+            for row in {None: rows[None], found.part: rows.get(found.part)}.values():
+                _add(row, "counts", counted)
+    for source, table, kind in ((doors, _HOUSEHOLD, "household_tags"), (people, _RESIDENT, "resident_tags")):
+        tag = snapshot.members_of(table.c.tags)
+        each = sa.select(where.c.part, tag.c.value, sa.func.count().label("many"))
+        tagged = each.select_from(source.join(tag, sa.true())).group_by(where.c.part, tag.c.value)
+        for found in await snapshot.rows(tagged):
+            for row in {None: rows[None], found.part: rows.get(found.part)}.values():
+                _add(row, kind, {found.value: int(found.many)})
+    _fill(rows.values())
+
+
+def _add(row: Row | None, kind: str, counted: Mapping[str, int]) -> None:
+    if row is not None:
+        counts: Counts = getattr(row, kind)
+        for name, many in counted.items():
+            counts[name] = (counts.get(name) or 0) + many
+
+
+def _fill(rows: Any) -> None:
+    """Every row has every column, in one order."""
+    named = defaultdict[str, set[str]](set)
+    for row in (listed := [*rows]):
+        for kind in ("household_tags", "resident_tags"):
+            named[kind] |= getattr(row, kind).keys()
+    for row in listed:
+        for kind, names in named.items():
+            counts = getattr(row, kind)
+            setattr(row, kind, {name: counts.get(name, 0) for name in sorted(names)})

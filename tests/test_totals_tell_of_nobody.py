@@ -1,0 +1,114 @@
+"""What is counted of an area: right to the last door inside its community, too little to name anybody outside it."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.context import Context
+from app.reports.totals import HIDDEN_BELOW, Row, hide_few
+from tests.raw_phone import RawPhone, phone_of, second_community
+from tests.world import NEW_ID, World, household, new_world
+
+Answer = dict[str, Any]
+TODAY = date(2026, 11, 22)
+
+
+@pytest.fixture
+async def world(context: Context) -> AsyncIterator[World]:
+    world = await new_world(context)
+    yield world
+    await world.http.aclose()
+
+
+@pytest.fixture
+async def li(world: World) -> RawPhone:
+    """The community's secretary, who has registered what is counted: in building 2 twice as much as in building 1."""
+    li = await phone_of(world, "li", role="secretary")
+    year = world.context.seams.now().year
+    for n in range(9):
+        door = NEW_ID()
+        unit = "unit_1" if n < 3 else "unit_2"
+        tags = ["living_alone"] if n % 3 == 0 else []
+        await li.apply("households", door, fields=household(world, str(n), unit, tags=tags))
+        for age, tag in ((30, []), (60, ["ill"]), (81, ["ill", "disabled"])):
+            fields = {"household_id": str(door), "name": "某", "birth_date": f"{year - age}-01-01", "tags": tag}
+            await li.apply("residents", NEW_ID(), fields=fields)
+    gone = NEW_ID()
+    await li.apply("households", gone, fields=household(world, "gone", tags=["living_alone"]))
+    await li.apply("households", gone, "delete", 1)
+    return li
+
+
+async def totals(phone: RawPhone, area: UUID) -> Any:
+    parameters = {"area_id": str(area)}
+    answer = await phone.world.http.get("/v1/reports/totals", params=parameters, headers=phone.headers)
+    return answer.json() if answer.status_code == 200 else (answer.status_code, answer.json()["code"])
+
+
+def counted(row: Answer) -> tuple[Any, ...]:
+    return row["households"], row["residents"], row["aged_60"], row["aged_80"]
+
+
+async def test_inside_the_community_every_number_is_told(world: World, li: RawPhone) -> None:
+    said = await totals(li, world.areas["grid"])
+    assert said["hidden_below"] is None
+    assert counted(said["whole"]) == (9, 27, 18, 9)
+    assert said["whole"]["household_tags"] == {"living_alone": 3}
+    assert said["whole"]["resident_tags"] == {"disabled": 9, "ill": 18}
+    assert [(part["name"], *counted(part)) for part in said["parts"]] == [
+        ("building_1", 3, 9, 6, 3),
+        ("building_2", 6, 18, 12, 6),
+    ]
+    assert [part["household_tags"]["living_alone"] for part in said["parts"]] == [1, 2]
+    # From further up it is the same sum; of a unit there are no parts.
+    assert (await totals(li, world.areas["community"]))["whole"]["residents"] == 27
+    unit = await totals(li, world.areas["unit_1"])
+    assert (counted(unit["whole"]), unit["parts"]) == ((3, 9, 6, 3), [])
+
+
+async def test_outside_it_small_numbers_are_not_told_nor_what_would_tell_them(world: World, li: RawPhone) -> None:
+    district = await phone_of(world, "district", role="admin", area="district")
+    said = await totals(district, world.areas["grid"])
+    assert said["hidden_below"] == HIDDEN_BELOW
+    one, two = said["parts"]
+    assert counted(said["whole"]) == (9, 27, 18, 9)
+    # 3 of 9 households can't be told; 6 would tell them.
+    assert (counted(one), counted(two)) == ((None, 9, 6, None), (None, 18, 12, None))
+    assert said["whole"]["household_tags"] == {"living_alone": None}
+    assert [part["resident_tags"]["ill"] for part in said["parts"]] == [6, 12]
+    assert (await totals(district, world.areas["district"]))["whole"]["residents"] == 27
+    # Who also works in the community sees what they see there anyway.
+    await world.grant("district", "community", "admin")
+    assert (await totals(district, world.areas["grid"]))["hidden_below"] is None
+
+
+async def test_only_what_one_may_see_is_counted(world: World, li: RawPhone) -> None:
+    await second_community(world)
+    helper = await phone_of(world, "helper", role="helper", area="building_1")
+    stranger = await phone_of(world, "stranger", area="community_b")
+    worker = await phone_of(world, "worker", area="building_1")
+    assert await totals(helper, world.areas["grid"]) == (403, "not_permitted")
+    assert await totals(stranger, world.areas["grid"]) == (404, "not_found")
+    assert await totals(stranger, NEW_ID()) == (404, "not_found")
+    said = await totals(worker, world.areas["grid"])
+    assert (counted(said["whole"]), [part["name"] for part in said["parts"]]) == ((3, 9, 6, 3), ["building_1"])
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=5))
+def test_no_small_number_follows_from_what_is_told(parts: list[int]) -> None:
+    rows = [Row(NEW_ID(), "", "", {"n": many}) for many in (sum(parts), *parts)]
+    hide_few(rows)
+    told = [row.counts["n"] for row in rows]
+    assert all(many in (None, real) for many, real in zip(told, (sum(parts), *parts), strict=True))
+    assert not [many for many in told if many is not None and 0 < many < HIDDEN_BELOW]
+    hidden = [many for many, seen in zip(parts, told[1:], strict=True) if many and seen is None]
+    if hidden and told[0] is not None:
+        # The whole less what is told: several parts, together no small number, so that each may be one of many.
+        assert len(hidden) > 1
+        assert sum(hidden) >= HIDDEN_BELOW
+    assert all(seen is not None for many, seen in zip(parts, told[1:], strict=True) if not many)
