@@ -1,7 +1,6 @@
 """Totals of an area and of the areas in it: households, residents, ages, tags; small ones hidden from outside."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -62,7 +61,7 @@ async def totals_of(context: Context, person: UUID, area: UUID, day: date) -> Fi
         inside = await reads_within(snapshot, person, place.path, now)
         whole = Row(place.id, place.name, place.level)
         parts = await _parts(snapshot, place, theirs)
-        await _count(snapshot, theirs, day, {None: whole, **{row.area: row for row in parts}}, place)
+        await _count(snapshot, theirs, day, whole, parts)
     if not inside:
         hide_few([whole, *parts])
     return {
@@ -118,57 +117,52 @@ async def _parts(snapshot: Transaction, place: Any, theirs: sa.CTE) -> list[Row]
     return [Row(row.id, row.name, row.level) for row in rows]
 
 
-Rows = Mapping[UUID | None, Row]
-"""Part → its row; None → the whole's."""
+async def _count(snapshot: Transaction, theirs: sa.CTE, day: date, whole: Row, parts: Sequence[Row]) -> None:
+    """Four statements, each grouped by part. What lies in the area itself, and in none of its parts, has none."""
+    of_part = {row.area: row for row in parts}
+    for kind, statement in _statements(snapshot, theirs, day, whole.area):
+        for found in await snapshot.rows(statement):
+            part, *counts = found._mapping.items()
+            counted = {str(n): v for n, v in counts} if kind == "counts" else {found.tag: found.many}
+            for row in (whole, of_part.get(part[1])):
+                _add(row, kind, counted)
+    _fill([whole, *parts])
 
 
-async def _count(snapshot: Transaction, theirs: sa.CTE, day: date, rows: Rows, place: Any) -> None:
-    """Four statements, each grouped by part; a part that isn't one (the area's own doors) counts for the whole alone."""
+def _statements(snapshot: Transaction, theirs: sa.CTE, day: date, area: UUID) -> Iterator[tuple[str, sa.Select[Any]]]:
     leaf, part = _AREA.alias("leaf"), _AREA.alias("part")
     of_leaf = sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id)
-    of_part = sa.and_(part.c.parent_id == place.id, leaf.c.path.startswith(part.c.path))
+    of_part = sa.and_(part.c.parent_id == area, leaf.c.path.startswith(part.c.path))
     places = sa.select(theirs.c.home, theirs.c.id, part.c.id.label("part")).join(leaf, of_leaf).outerjoin(part, of_part)
     where = places.cte("places")
-    here = sa.and_(_HOUSEHOLD.c.home == where.c.home, _HOUSEHOLD.c.area_id == where.c.id)
-    doors = where.join(_HOUSEHOLD, sa.and_(here, _HOUSEHOLD.c.deleted_at.is_(None)))
-    behind = sa.and_(_RESIDENT.c.home == _HOUSEHOLD.c.home, _RESIDENT.c.household_id == _HOUSEHOLD.c.id)
-    people = doors.join(_RESIDENT, sa.and_(behind, _RESIDENT.c.deleted_at.is_(None)))
+    there = (_HOUSEHOLD.c.home == where.c.home, _HOUSEHOLD.c.area_id == where.c.id)
+    doors = where.join(_HOUSEHOLD, sa.and_(*there, _HOUSEHOLD.c.deleted_at.is_(None)))
+    behind = (_RESIDENT.c.home == _HOUSEHOLD.c.home, _RESIDENT.c.household_id == _HOUSEHOLD.c.id)
+    people = doors.join(_RESIDENT, sa.and_(*behind, _RESIDENT.c.deleted_at.is_(None)))
     aged = [
         sa.func.sum(sa.case((_RESIDENT.c.birth_date <= _years_before(day, age), 1), else_=0)).label(_aged(age))
         for age in AGES
     ]
-    for source, columns in (
-        (doors, [sa.func.count().label("households")]),
-        (people, [sa.func.count().label("residents"), *aged]),
-    ):
-        for found in await snapshot.rows(sa.select(where.c.part, *columns).select_from(source).group_by(where.c.part)):
-            counted = {name: int(value) for name, value in found._mapping.items() if name != "part"}
-            for row in {None: rows[None], found.part: rows.get(found.part)}.values():
-                _add(row, "counts", counted)
-    for source, table, kind in ((doors, _HOUSEHOLD, "household_tags"), (people, _RESIDENT, "resident_tags")):
+    many = sa.func.count()
+    for source, columns in ((doors, [many.label("households")]), (people, [many.label("residents"), *aged])):
+        yield "counts", sa.select(where.c.part, *columns).select_from(source).group_by(where.c.part)
+    for kind, source, table in (("household_tags", doors, _HOUSEHOLD), ("resident_tags", people, _RESIDENT)):
         tag = snapshot.members_of(table.c.tags)
-        each = sa.select(where.c.part, tag.c.value, sa.func.count().label("many"))
-        tagged = each.select_from(source.join(tag, sa.true())).group_by(where.c.part, tag.c.value)
-        for found in await snapshot.rows(tagged):
-            for row in {None: rows[None], found.part: rows.get(found.part)}.values():
-                _add(row, kind, {found.value: int(found.many)})
-    _fill(rows.values())
+        each = sa.select(where.c.part, tag.c.value.label("tag"), many.label("many"))
+        yield kind, each.select_from(source.join(tag, sa.true())).group_by(where.c.part, tag.c.value)
 
 
 def _add(row: Row | None, kind: str, counted: Mapping[str, int]) -> None:
     if row is not None:
         counts: Counts = getattr(row, kind)
         for name, many in counted.items():
-            counts[name] = (counts.get(name) or 0) + many
+            counts[name] = (counts.get(name) or 0) + int(many)
 
 
-def _fill(rows: Any) -> None:
+def _fill(rows: Sequence[Row]) -> None:
     """Every row has every column, in one order."""
-    named = defaultdict[str, set[str]](set)
-    for row in (listed := [*rows]):
-        for kind in ("household_tags", "resident_tags"):
-            named[kind] |= getattr(row, kind).keys()
-    for row in listed:
-        for kind, names in named.items():
-            counts = getattr(row, kind)
-            setattr(row, kind, {name: counts.get(name, 0) for name in sorted(names)})
+    for kind in ("household_tags", "resident_tags"):
+        names = sorted({name for row in rows for name in getattr(row, kind)})
+        for row in rows:
+            counts: Counts = getattr(row, kind)
+            setattr(row, kind, {name: counts.get(name, 0) for name in names})
