@@ -18,6 +18,8 @@ from sync.wire import Fields
 Records = Mapping[str, Mapping[str, Fields]]
 """Collection → id → fields, as a phone shows them."""
 
+NEEDED = ("areas", "care_plans", "codes", "households", "members", "visits")
+"""Of these the list is made."""
 LOOK_BACK = timedelta(days=184)
 """Contacts longer ago count for nothing: twice the longest time that a plan may leave between two."""
 PER_DAY = 10
@@ -79,8 +81,8 @@ class _Door:
 def duty_list(records: Records, day: date, area: str, group: str = "first") -> Fields:
     """The list of one day for one group of an area 一个敲门组一天的清单.
 
-    `records` are care_plans, visits, households, members, areas and codes. Those of elsewhere do no harm; a visit
-    without a `day`, which no server has seen yet, was just made.
+    `records` are those that are NEEDED. Those of elsewhere do no harm; a visit without a `day`, which no server has
+    seen yet, was just made.
 
     Gives `{day, worked, members: [{person, name, per_day, doors}], undone, due, overdue, done}`. Each of `doors` and
     `undone` says household, due, late (in days), risk, plans and responsible, and `shared` where somebody takes it

@@ -24,6 +24,12 @@ COUNTS = {
     # One grid's doors: the whole community takes as long again, and proves the same of the store.
     "postgres": "15 grids, 19 buildings, 312 households, 554 residents",
 }
+FIGURES = (
+    "112 项计划",
+    "residents 554, living_alone 48, empty_nest 64, ill 31, disabled 9",
+    "residents 8,234, aged_60 2,024, living_alone 669, empty_nest 612, disabled or mentally ill 212, low_income 823",
+)
+"""What was reported, in the server's own words; the last of the whole community."""
 SUMS = {"sqlite": "16,770 residents, 欧景苑 8,536", "postgres": "704 residents, 欧景苑 150"}
 
 
@@ -67,6 +73,13 @@ def test_four_phones_are_equal_at_the_end_of_the_day(
     assert len(set(equal)) == 1
     assert "10 条记录都在" in told.stdout
     assert SUMS[store] in told.stdout
+    for figure in FIGURES[: 3 if store == "sqlite" else 2]:
+        assert figure in told.stdout
+    # Alone somebody has room for ten of 112 doors; eight have for eighty.
+    assert re.findall(r" (\d) 人 people: (\d+) 户.*; (\d+) 户排不下", told.stdout) == [
+        ("1", "10", "102"),
+        ("8", "80", "32"),
+    ]
     # Everything lies in the folder it was given.
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
     assert (tmp_path / "demo" / "qiaomen.db").exists() == (store == "sqlite")

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import httpx
-
 from app.demo import compare
 from app.demo.interleaved import COMMUNITY, ON_PAPER
+from app.demo.office import Office, office_of
 from app.demo.script import Untrue
-from app.demo.stage import Account
 from app.demo.story import Story, first_sync, require_done, say
 from app.phone.syncing import exchange
 from sync.replica import Key
@@ -20,16 +18,15 @@ async def share_land(story: Story, residents: int) -> None:
     """Each estate becomes an enclave; then both sides have it, and a sum over the districts meets everybody once."""
     say("\n■ 插花地 · Interleaved land: 新湘 is served from 武昌 and lies in 青山 on paper")
     say(f"  {await first_sync(story, ON_PAPER_ONLY, ON_PAPER_ONLY)}")
-    async with httpx.AsyncClient(base_url=story.server, timeout=60, trust_env=False) as http:
-        await _sign_in(http, story.people["city"])
+    async with office_of(story.server, story.people["city"]) as office:
         for estate, community in ON_PAPER.items():
-            ids = [await _area(http, code) for code in (estate, community)]
+            ids = [await office.area(code) for code in (estate, community)]
             body = {"area_id": ids[0], "administrative_id": ids[1], "reason": "插花地共管（演示）"}
-            (await http.post("/v1/enclaves", json=body)).raise_for_status()
+            await office.post("/v1/enclaves", **body)
         say(f"  {await first_sync(story, SERVING, SERVING)}")
         door = await _both_knock(story)
         say(f"  {SERVING}, {ON_PAPER_ONLY}: 同一扇门各记一条 · each a note at one door, and both hold both")
-        everybody = await _everybody(http)
+        everybody = await _everybody(office)
         there = sum(one["home"] == str(door.home) for one in everybody.values())
         say(
             f"  三区合计 a sum over three districts: {len(everybody):,} residents, 欧景苑 {there:,}, 每人一次 each once"
@@ -64,23 +61,12 @@ def _at_the_door(story: Story, name: str) -> compare.Content:
     return compare.Content({row: copy for row, copy in whole.copies.items() if row.startswith(AT_THE_DOOR)})
 
 
-async def _sign_in(http: httpx.AsyncClient, account: Account) -> None:
-    form = {"grant_type": "password", "username": account.login, "password": account.password}
-    answer = (await http.post("/v1/auth/token", data=form)).raise_for_status()
-    http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-
-
-async def _area(http: httpx.AsyncClient, code: str) -> str:
-    [area] = (await http.get("/v1/areas", params={"code": code})).raise_for_status().json()["items"]
-    return str(area["id"])
-
-
-async def _everybody(http: httpx.AsyncClient) -> dict[str, Any]:
+async def _everybody(office: Office) -> dict[str, Any]:
     """Every resident that one may see, by id. Raises Untrue for one that is listed twice."""
     found: dict[str, Any] = {}
     asked: dict[str, str] = {"limit": "1000"}
     while True:
-        page = (await http.get("/v1/residents", params=asked)).raise_for_status().json()
+        page = await office.get("/v1/residents", **asked)
         new = {one["id"]: one for one in page["items"]}
         if len(new) != len(page["items"]) or found.keys() & new.keys():
             raise Untrue("somebody is counted twice")

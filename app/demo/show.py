@@ -13,7 +13,9 @@ import typer
 from app.commands.session import refuse, told
 from app.context import Context
 from app.demo.both_sides import share_land
+from app.demo.care import look_after
 from app.demo.community import Community, invent_community
+from app.demo.figures import tell_figures
 from app.demo.interleaved import A_FEW, RESIDENTS, invent_interleaved
 from app.demo.lossy import LossyNetwork
 from app.demo.processes import HOST, NotServing, is_free, serving
@@ -85,8 +87,10 @@ async def _show(options: Options) -> None:
             async with LossyNetwork(port) as network:
                 by_login = {one.login: one for one in people}
                 story = Story(directory, url, network, by_login, world, options.plant)
+                await tell_figures(story, small=options.small)
                 await tell(story)
                 await share_land(story, A_FEW if options.small else RESIDENTS)
+                await look_after(story)
             say(f"\n■ 完成 · Done in {world.monotonic() - began:.1f} s. {directory}")
             _say_people(people)
             if not options.once:

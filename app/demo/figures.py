@@ -1,0 +1,42 @@
+"""The reported figures of 青和居 in the demo: asked of the server as its secretary does, before anybody writes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.demo.community import COMMUNITY
+from app.demo.office import Office, office_of
+from app.demo.script import Untrue
+from app.demo.stage import GRID
+from app.demo.story import Story, say
+
+NOTEBOOK = {"residents": 554, "living_alone": 48, "empty_nest": 64, "ill": 31, "disabled": 9}
+"""The grid secretary's notebook 民情本, of two buildings: households of the first two tags, persons of the others."""
+TOTALS = {
+    **{"residents": 8_234, "aged_60": 2_024, "living_alone": 669, "empty_nest": 612},
+    **{"disabled or mentally ill": 212, "low_income": 823},
+}
+"""As newspapers had them of the whole community."""
+
+
+async def tell_figures(story: Story, *, small: bool) -> None:
+    """The notebook of the first grid; and, where everybody is there, the totals. Raises Untrue for any other number."""
+    say("\n■ 民情本与社区统计 · The notebook and the totals, asked of the server by the secretary")
+    async with office_of(story.server, story.people["secretary"]) as office:
+        await _tell(office, GRID, "民情本 notebook", NOTEBOOK)
+        if not small:
+            await _tell(office, COMMUNITY, "社区 community", TOTALS)
+
+
+async def _tell(office: Office, code: str, title: str, reported: Mapping[str, int]) -> None:
+    whole = (await office.get("/v1/reports/totals", area_id=await office.area(code)))["whole"]
+    counted = _counted(whole)
+    say(f"  {title}: " + ", ".join(f"{name} {counted[name]:,}" for name in reported))
+    if wrong := [name for name, many in reported.items() if counted[name] != many]:
+        raise Untrue(f"{title}: {', '.join(wrong)} as the server counts is not as was reported")
+
+
+def _counted(whole: Any) -> dict[str, int]:
+    people, doors = whole["resident_tags"], whole["household_tags"]
+    # Nobody is both in this community, so that the sum counts persons.
+    together = {"disabled or mentally ill": people["disabled"] + people["mentally_ill"]}
+    return {**people, **doors, **together, "residents": whole["residents"]}
