@@ -114,6 +114,8 @@ async def play(context: Context) -> dict[str, list[Answer]]:
         await morning.say("get_duties", "星期二该敲的门 · The doors of a Tuesday", who="secretary", query=grid)
         area = {"area_id": grid["area_id"]}
         await morning.say("get_totals", "一个网格的统计 · Of a grid", who="secretary", query=area)
+        days = {**area, "since": "2026-03-02", "until": "2026-03-06"}
+        await morning.say("get_coverage", "一周的覆盖 · Of a week", who="secretary", query=days)
         await settle(morning, door)
         await welcome(morning)
         await go_on(morning)

@@ -33,7 +33,7 @@ def field(value: bytes, name: str = "note") -> Provocation:
 
 async def not_found(stage: Stage) -> httpx.Response:
     if "/reports/" in stage.path:
-        return await stage.ask(params={"area_id": str(NEW_ID())})
+        return await stage.ask(params={**stage.good["params"], "area_id": str(NEW_ID())})
     other = str(NEW_ID())
     there = {"path": re.sub(r"\{\w+\}", other, stage.path)}
     if not stage.name.endswith(("_create", "_put")):

@@ -73,7 +73,8 @@ async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: s
         if name in ROLES:
             await _with_somebody(stage)
         if path.startswith("/v1/reports"):
-            stage.good = {"params": {"area_id": str(world.areas["grid"])}}
+            days = {"since": "2026-03-02", "until": "2026-03-06"} if name == "get_coverage" else {}
+            stage.good = {"params": {"area_id": str(world.areas["grid"]), **days}}
         if path.startswith("/v1/enclaves"):
             await _with_another_community(stage)
     elif collection.name == "conflicts":

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.context import Context
+from app.reports.parts import Named
 from app.reports.totals import HIDDEN_BELOW, Row, hide_few
 from tests.raw_phone import RawPhone, phone_of, second_community
 from tests.world import NEW_ID, World, household, new_world
@@ -101,7 +102,7 @@ async def test_only_what_one_may_see_is_counted(world: World, li: RawPhone) -> N
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=5))
 def test_no_small_number_follows_from_what_is_told(parts: list[int]) -> None:
-    rows = [Row(NEW_ID(), "", "", {"n": many}) for many in (sum(parts), *parts)]
+    rows = [Row(Named(NEW_ID(), "", ""), {"n": many}) for many in (sum(parts), *parts)]
     hide_few(rows)
     told = [row.counts["n"] for row in rows]
     assert all(many in (None, real) for many, real in zip(told, (sum(parts), *parts), strict=True))

@@ -13,6 +13,8 @@ from app.context import ContextDep
 from app.contract import SIGNED_IN, STORED, answers, succeeds
 from app.identity.caller import CallerDep
 from app.paging import each_once
+from app.problems import wrong_field
+from app.reports.coverage import coverage_of
 from app.reports.duties import duties_of
 from app.reports.totals import totals_of
 from sync.days import day_of
@@ -69,6 +71,61 @@ class TotalsReport(BaseModel):
     )
     whole: AreaTotals = Field(description="合计 · As a whole")
     parts: list[AreaTotals] = Field(max_length=10_000, description="各下级区域 · The areas directly in it")
+
+
+class CoverageAsked(BaseModel):
+    """Of which area, and of which days."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
+    since: date = Field(ge=FIRST_DAY, le=LAST_DAY, description="起始日期 · The first day")
+    until: date = Field(ge=FIRST_DAY, le=LAST_DAY, description="截止日期 · The last day")
+
+
+Many = Annotated[int, Field(ge=0)]
+
+
+class ByChannel(BaseModel):
+    """Visits by where they met."""
+
+    door: Many = Field(description="上门 · At the door")
+    phone: Many = Field(description="电话 · By telephone")
+    street: Many = Field(description="路遇 · In the street")
+    window: Many = Field(description="隔窗 · Through a window")
+
+
+class AreaCoverage(BaseModel):
+    """What was reached of one area."""
+
+    area_id: UUID = Field(description="区域 · The area")
+    name: str = Field(max_length=100, description="名称 · Its name")
+    level: str = Field(max_length=32, description="层级 · Its level")
+    households: Many = Field(description="户数 · Households there are")
+    knocked: Many = Field(description="敲过的户 · Of these, how many were knocked at: each once")
+    opened: Many = Field(description="开过门的户 · Of these, how many opened")
+    visits: Many = Field(description="敲门次数 · Visits, however many at one door")
+    met: Many = Field(description="见到的人 · Residents who were met: each once")
+    by_channel: ByChannel = Field(description="各方式次数 · Visits by channel")
+
+
+class MethodUse(BaseModel):
+    """What one of the ways to knock led to."""
+
+    method: Code | None = Field(description="敲门方法代码 · The way, a code of the list `method`; null: none was told")
+    tried: Many = Field(description="次数 · How often")
+    opened: Many = Field(description="开门次数 · How often the door opened")
+    after_refusal: Many = Field(description="拒访后开门 · How often it did after it had been refused the time before")
+
+
+class CoverageReport(BaseModel):
+    """The area as a whole, the areas directly in it, and the ways to knock."""
+
+    since: date = Field(description="起始日期 · The first day")
+    until: date = Field(description="截止日期 · The last day")
+    whole: AreaCoverage = Field(description="合计 · As a whole")
+    parts: list[AreaCoverage] = Field(max_length=10_000, description="各下级区域 · The areas directly in it")
+    methods: list[MethodUse] = Field(max_length=1000, description="各方法 · Each way of knocking that was used")
 
 
 class DueDoor(BaseModel):
@@ -136,3 +193,21 @@ async def get_totals(caller: CallerDep, context: ContextDep, asked: Annotated[To
     """
     day = day_of(context.seams.now(), context.day_begins)
     return as_answer(await totals_of(context, caller.person_id, asked.area_id, day), {})
+
+
+@router.get(
+    "/coverage",
+    summary="走访覆盖 · Coverage",
+    response_model=CoverageReport,
+    responses=succeeds(200) | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted", "dates_backward"),
+    dependencies=[Depends(each_once)],
+)
+async def get_coverage(caller: CallerDep, context: ContextDep, asked: Annotated[CoverageAsked, Query()]) -> Any:
+    """某些天里敲过哪些门：一扇门不论敲几次、几人敲，只算一户；并列出哪种方法敲开了拒访的门。
+
+    What the knocking of some days has reached: a door counts once, whoever knocked and how often; and which way of
+    knocking opened doors that had been refused the time before.
+    """
+    if asked.until < asked.since:
+        raise wrong_field("dates_backward", "until")
+    return as_answer(await coverage_of(context, caller.person_id, asked.area_id, asked.since, asked.until), {})

@@ -8,18 +8,17 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import reads_within, staff_areas
+from app.access import reads_within
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
-from app.problems import Problem
-from app.records import get_record
+from app.reports.parts import Ground, Named, ground_of
 from sync.wire import Fields
 
 HIDDEN_BELOW = 5
 """People of whom there are fewer could be found out by whoever doesn't know them already."""
 AGES = (60, 80)
-_AREA, _HOUSEHOLD, _RESIDENT = (COLLECTIONS[name].table for name in ("areas", "households", "residents"))
+_HOUSEHOLD, _RESIDENT = (COLLECTIONS[name].table for name in ("households", "residents"))
 
 Counts = dict[str, int | None]
 
@@ -28,9 +27,7 @@ Counts = dict[str, int | None]
 class Row:
     """What is counted of one area. None where there are too few to be told."""
 
-    area: UUID
-    name: str
-    level: str
+    area: Named
     counts: Counts = field(default_factory=lambda: dict.fromkeys(("households", "residents", *map(_aged, AGES)), 0))
     household_tags: Counts = field(default_factory=dict)
     resident_tags: Counts = field(default_factory=dict)
@@ -42,7 +39,7 @@ class Row:
             "household_tags": {**self.household_tags},
             "resident_tags": {**self.resident_tags},
         }
-        return {"area_id": str(self.area), "name": self.name, "level": self.level, **counts}
+        return {"area_id": str(self.area.id), "name": self.area.name, "level": self.area.level, **counts}
 
 
 async def totals_of(context: Context, person: UUID, area: UUID, day: date) -> Fields:
@@ -50,18 +47,12 @@ async def totals_of(context: Context, person: UUID, area: UUID, day: date) -> Fi
 
     Raises not_found, and not_permitted for a masked view.
     """
-    now = context.seams.now()
     # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
     async with context.database.snapshot("server") as snapshot:
-        seen = await get_record(snapshot, context, person, COLLECTIONS["areas"], area)
-        [place] = await snapshot.rows(sa.select(_AREA).where(_AREA.c.home == seen.home, _AREA.c.id == area))
-        theirs = staff_areas(person, place.path, now).cte("theirs")
-        if await snapshot.first(sa.select(theirs).limit(1)) is None:
-            raise Problem("not_permitted")
-        inside = await reads_within(snapshot, person, place.path, now)
-        whole = Row(place.id, place.name, place.level)
-        parts = await _parts(snapshot, place, theirs)
-        await _count(snapshot, theirs, day, whole, parts)
+        ground = await ground_of(snapshot, context, person, area)
+        inside = await reads_within(snapshot, person, ground.path, context.seams.now())
+        whole, parts = Row(ground.area), [Row(part) for part in ground.parts]
+        await _count(snapshot, ground, day, whole, parts)
     if not inside:
         hide_few([whole, *parts])
     return {
@@ -104,23 +95,10 @@ def _years_before(day: date, years: int) -> date:
         return date(day.year - years, 2, 28)
 
 
-async def _parts(snapshot: Transaction, place: Any, theirs: sa.CTE) -> list[Row]:
-    """The areas directly below, as far as the person sees what is recorded there."""
-    leaf = _AREA.alias("leaf")
-    seen = sa.select(1).select_from(theirs.join(leaf, sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id)))
-    below = sa.select(_AREA).where(
-        _AREA.c.parent_id == place.id,
-        _AREA.c.deleted_at.is_(None),
-        sa.exists(seen.where(leaf.c.path.startswith(_AREA.c.path)).correlate(_AREA)),
-    )
-    rows = await snapshot.rows(below.order_by(_AREA.c.sort, _AREA.c.name, _AREA.c.id))
-    return [Row(row.id, row.name, row.level) for row in rows]
-
-
-async def _count(snapshot: Transaction, theirs: sa.CTE, day: date, whole: Row, parts: Sequence[Row]) -> None:
+async def _count(snapshot: Transaction, ground: Ground, day: date, whole: Row, parts: Sequence[Row]) -> None:
     """Four statements, each grouped by part. What lies in the area itself, and in none of its parts, has none."""
-    of_part = {row.area: row for row in parts}
-    for kind, statement in _statements(snapshot, theirs, day, whole.area):
+    of_part = {row.area.id: row for row in parts}
+    for kind, statement in _statements(snapshot, ground, day):
         for found in await snapshot.rows(statement):
             part, *counts = found._mapping.items()
             counted = {str(n): v for n, v in counts} if kind == "counts" else {found.tag: found.many}
@@ -129,14 +107,8 @@ async def _count(snapshot: Transaction, theirs: sa.CTE, day: date, whole: Row, p
     _fill([whole, *parts])
 
 
-def _statements(snapshot: Transaction, theirs: sa.CTE, day: date, area: UUID) -> Iterator[tuple[str, sa.Select[Any]]]:
-    leaf, part = _AREA.alias("leaf"), _AREA.alias("part")
-    of_leaf = sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id)
-    of_part = sa.and_(part.c.parent_id == area, leaf.c.path.startswith(part.c.path))
-    places = sa.select(theirs.c.home, theirs.c.id, part.c.id.label("part")).join(leaf, of_leaf).outerjoin(part, of_part)
-    where = places.cte("places")
-    there = (_HOUSEHOLD.c.home == where.c.home, _HOUSEHOLD.c.area_id == where.c.id)
-    doors = where.join(_HOUSEHOLD, sa.and_(*there, _HOUSEHOLD.c.deleted_at.is_(None)))
+def _statements(snapshot: Transaction, ground: Ground, day: date) -> Iterator[tuple[str, sa.Select[Any]]]:
+    doors, part = ground.doors, ground.part
     behind = (_RESIDENT.c.home == _HOUSEHOLD.c.home, _RESIDENT.c.household_id == _HOUSEHOLD.c.id)
     people = doors.join(_RESIDENT, sa.and_(*behind, _RESIDENT.c.deleted_at.is_(None)))
     aged = [
@@ -145,11 +117,11 @@ def _statements(snapshot: Transaction, theirs: sa.CTE, day: date, area: UUID) ->
     ]
     many = sa.func.count()
     for source, columns in ((doors, [many.label("households")]), (people, [many.label("residents"), *aged])):
-        yield "counts", sa.select(where.c.part, *columns).select_from(source).group_by(where.c.part)
+        yield "counts", sa.select(part, *columns).select_from(source).group_by(part)
     for kind, source, table in (("household_tags", doors, _HOUSEHOLD), ("resident_tags", people, _RESIDENT)):
         tag = snapshot.members_of(table.c.tags)
-        each = sa.select(where.c.part, tag.c.value.label("tag"), many.label("many"))
-        yield kind, each.select_from(source.join(tag, sa.true())).group_by(where.c.part, tag.c.value)
+        each = sa.select(part, tag.c.value.label("tag"), many.label("many"))
+        yield kind, each.select_from(source.join(tag, sa.true())).group_by(part, tag.c.value)
 
 
 def _add(row: Row | None, kind: str, counted: Mapping[str, int]) -> None:

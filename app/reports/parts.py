@@ -1,0 +1,62 @@
+"""An area and the areas directly in it: what reports count, and by which they group it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.access import staff_areas
+from app.collections import COLLECTIONS
+from app.context import Context
+from app.database import Transaction
+from app.problems import Problem
+from app.records import get_record
+
+_AREA, _HOUSEHOLD = COLLECTIONS["areas"].table, COLLECTIONS["households"].table
+
+
+class Named(NamedTuple):
+    """An area as a report names it."""
+
+    id: UUID
+    name: str
+    level: str
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a report is about: the area, its parts, and statements over what of it the person sees in full."""
+
+    area: Named
+    path: str
+    parts: Sequence[Named]
+    doors: sa.Join
+    """Households, each once, from `places` (home, id, part): the part is null where the area itself holds them."""
+    part: sa.ColumnElement[UUID]
+
+
+async def ground_of(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Ground:
+    """Raises not_found for an area that the person doesn't know, not_permitted where they see nothing of it whole."""
+    seen = await get_record(snapshot, context, person, COLLECTIONS["areas"], area)
+    [row] = await snapshot.rows(sa.select(_AREA).where(_AREA.c.home == seen.home, _AREA.c.id == area))
+    theirs = staff_areas(person, row.path, context.seams.now()).cte("theirs")
+    if await snapshot.first(sa.select(theirs).limit(1)) is None:
+        raise Problem("not_permitted")
+    leaf, part = _AREA.alias("leaf"), _AREA.alias("part")
+    leaves = theirs.join(leaf, sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id))
+    of_part = sa.and_(part.c.parent_id == area, part.c.deleted_at.is_(None), leaf.c.path.startswith(part.c.path))
+    places = sa.select(theirs.c.home, theirs.c.id, part.c.id.label("part")).select_from(leaves.outerjoin(part, of_part))
+    where = places.cte("places")
+    named = sa.select(part.c.id, part.c.name, part.c.level).where(part.c.id.in_(sa.select(where.c.part)))
+    parts = await snapshot.rows(named.order_by(part.c.sort, part.c.name, part.c.id))
+    there = (_HOUSEHOLD.c.home == where.c.home, _HOUSEHOLD.c.area_id == where.c.id, _HOUSEHOLD.c.deleted_at.is_(None))
+    doors: Any = where.join(_HOUSEHOLD, sa.and_(*there))
+    return Ground(
+        Named(row.id, row.name, row.level),
+        row.path,
+        [Named(one.id, one.name, one.level) for one in parts],
+        doors,
+        where.c.part,
+    )
