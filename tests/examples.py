@@ -110,7 +110,7 @@ async def play(context: Context) -> dict[str, list[Answer]]:
         named |= {"<household>": str(door)} | await organisations(morning)
         for name in RECORDS:
             await keep(morning, name, named)
-        grid = {"area_id": str(areas[PLACES["grid"]]), "day": "2026-03-03"}
+        grid = {"area_id": str(areas[PLACES["grid"]]), "day": "2026-03-10"}
         await morning.say("get_duties", "星期二该敲的门 · The doors of a Tuesday", who="secretary", query=grid)
         area = {"area_id": grid["area_id"]}
         await morning.say("get_totals", "一个网格的统计 · Of a grid", who="secretary", query=area)

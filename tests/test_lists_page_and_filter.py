@@ -113,17 +113,14 @@ def asked_for(spec: FieldSpec, value: Any) -> dict[str, str]:
 async def test_a_filter_shows_what_it_asks_for_and_nothing_else(
     make: Maker, collection: Collection, spec: FieldSpec
 ) -> None:
-    needed, values = await make.fields(collection), []
+    needed, said = await make.fields(collection), list[Fields]([{}])
     if spec.refers_to:
-        values = [await make.value(collection, spec)]
-        values.append(await make.value(collection, spec, unlike=values[0]))
-    else:
-        values = [v for v in values_of(collection, spec) if v is not None][:2]
-    if spec.given:
-        made = [await make.create(collection, needed)]
-        values = [made[0][spec.name]]
-    else:
-        made = [await make.create(collection, {**needed, spec.name: value}) for value in values]
+        one = await make.value(collection, spec)
+        said = [{spec.name: one}, {spec.name: await make.value(collection, spec, unlike=one)}]
+    elif not spec.given:
+        said = [{spec.name: v} for v in values_of(collection, spec) if v is not None][:2]
+    made = [await make.create(collection, {**needed, **more}) for more in said]
+    values = [record[spec.name] for record in made]
     for value, record in zip(values, made, strict=True):
         items = await listed(make, collection, **asked_for(spec, value))
         assert record in items
