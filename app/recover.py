@@ -51,6 +51,7 @@ def edit_of(bench: Bench, mutation: Mutation, fields: Fields, record: Record) ->
         fields,
         mutation.after,
         None if known else seen_fields(mutation, record),
+        past_lost=not known,
     )
 
 
@@ -61,14 +62,15 @@ def _led(bench: Bench, mutation: Mutation, fields: Fields, alias: Record) -> Edi
     """
     assert alias.held is not None
     seen: Fields | None = {}
+    lost = mutation.op != "create" and not base_is_known(bench, mutation)
     if mutation.op == "create":
         rows = alias.past.written
         fields = {n: v for n, v in fields.items() if not any(v in (r.fields.get(n), r.was.get(n)) for r in rows)}
-    elif base_is_known(bench, mutation):
+    elif not lost:
         seen = looked_at(alias.held, Edit(mutation.id, "update", mutation.base, {}, mutation.after), alias.past)
     else:
         seen = seen_fields(mutation, alias)
-    return Edit(mutation.id, "update", None, fields, mutation.after, seen)
+    return Edit(mutation.id, "update", None, fields, mutation.after, seen, past_lost=lost)
 
 
 def seen_fields(mutation: Mutation, record: Record) -> Fields | None:

@@ -41,12 +41,13 @@ def resolve(bench: Bench, mutation: Mutation) -> Outcome:
 
 def _decision_on(bench: Bench, target: Record, name: str, edit: Edit, chosen: JsonValue, verdict: Verdict) -> Decision:
     """As an edit of the field would be decided; under grace the choice waits as a candidate, whatever it is."""
-    held = bool(target.held and target.held.deleted)
+    deleted = bool(target.held and target.held.deleted)
     if verdict == "grace":
+        held = deleted if name == DELETED else target.fields.get(name)
         return Decision("conflicted", contested={name: Contest(None, held, chosen)})
-    if name != DELETED or (edit.op == "delete" and not held):
+    if name != DELETED or (edit.op == "delete" and not deleted):
         return decide(target.collection.rules, target.held, edit, target.past)
-    if edit.op == "delete" or not held:
+    if edit.op == "delete" or not deleted:
         return Decision("applied")
     # Keeping what somebody deleted meanwhile: whoever chose hadn't seen that.
     chain = target.past.chain(edit.after)
@@ -87,7 +88,9 @@ def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Rec
     else:
         op, values = "update", bench.working.led(target.collection, {name: _chosen(target, name, value)})
     seen = None if known else seen_fields(mutation, named)
-    return conflict, target, name, Edit(mutation.id, op, base if known else None, values, after, seen)
+    lost = not base_is_known(bench, mutation)
+    edit = Edit(mutation.id, op, base if known else None, values, after, seen, past_lost=lost)
+    return conflict, target, name, edit
 
 
 def _is_foreign(bench: Bench, conflict: Record) -> bool:

@@ -73,6 +73,8 @@ class Edit:
     after: UUID | None = None
     seen: Fields | None = None
     """With an unknown base: the record as the person saw it."""
+    past_lost: bool = False
+    """Did they see it in a past that this server may have lost, to a restore?"""
 
 
 @dataclass(frozen=True)
@@ -223,9 +225,10 @@ def _fork_of(name: str, held: Held, edit: Edit, past: Past) -> Fork | None:
     built, base = past.built_on(name, chain)
     if edit.base is None:
         # Without a base, values decide: contested when the held one is neither the seen nor the arriving one.
+        lost = not built and edit.past_lost
         if not built and edit.seen is not None:
             built, base = True, edit.seen.get(name)
-        return None if built and base == value else Fork(value, arriving, base, base_known=built)
+        return None if built and base == value else Fork(value, arriving, base, base_known=built, past_lost=lost)
     if held.field_revs.get(name, 1) <= edit.base:
         return None
     if not any(name in row.fields for row in past.outside(edit.base, chain)):

@@ -46,6 +46,8 @@ class Fork:
     base_known: bool = True
     readded: Collection[str] = frozenset()
     """For sets: what somebody else added again since the base."""
+    past_lost: bool = False
+    """Is the base of a past that a restore may have taken? What the held value lacks of it, it may never have had."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _text(fork: Fork) -> Settled:
     if not fork.base_known:
         return CONTESTED
     base, held, arriving = (sentences(value) for value in (fork.base, fork.held, fork.arriving))
-    merged = _merge_sentences(base, held, arriving)
+    merged = _merge_sentences(base, held, arriving, past_lost=fork.past_lost)
     return CONTESTED if merged is None else "".join(merged)
 
 
@@ -169,9 +171,17 @@ def sentences(value: JsonValue) -> list[str]:
     return re.findall(r"[^\n。！？；]*[\n。！？；]|[^\n。！？；]+", value) if isinstance(value, str) else []
 
 
-def _merge_sentences(base: list[str], held: list[str], arriving: list[str]) -> list[str] | None:
-    """Both sides' edits of `base` in their places; None where they overlap and differ."""
+def _merge_sentences(base: list[str], held: list[str], arriving: list[str], *, past_lost: bool) -> list[str] | None:
+    """Both sides' edits of `base` in their places; None where they overlap and differ.
+
+    Where the past may be lost, nobody need have taken out what the held text lacks, and whether it has other sentences
+    in their place from before or from after them can't be told.
+    """
     ours, theirs = _edits(base, held), _edits(base, arriving)
+    if past_lost:
+        ours = [edit for edit in ours if edit[2]]
+        if any(start < end and (start, end, new) not in theirs for start, end, new in ours):
+            return None
     merged: list[str] = []
     at = 0
     while ours or theirs:

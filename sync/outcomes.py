@@ -42,8 +42,9 @@ def begin_recovery(phone: Phone, problem: ProblemBody) -> bool:
     if not isinstance(epoch, str) or not isinstance(received, int):
         return False
     meta = phone.meta
-    if epoch == meta.epoch:
-        phone.forget_bases()  # the lost past has no name of its own
+    # What counts in this very epoch was seen in an earlier life of it, which has no name of its own: the server went on
+    # from an older copy otherwise.
+    phone.forget_bases(epoch)
     meta.epoch, meta.received = epoch, received
     meta.must_push = False
     meta.deaf_until = meta.serial

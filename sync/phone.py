@@ -125,11 +125,13 @@ class Phone:
         for name, value in Meta(serial=self.meta.serial):
             setattr(self.meta, name, value)
 
-    def forget_bases(self) -> None:
-        """The past that bases count in is gone from the server, and has no name."""
-        self.meta.copies_epoch = None
+    def forget_bases(self, epoch: str | None = None) -> None:
+        """The past that bases count in, all of them or those of one epoch, is gone from the server, and has no name."""
+        if epoch in (None, self.meta.copies_epoch):
+            self.meta.copies_epoch = None
         for entry in self.entries.all():
-            self.entries.put(entry.model_copy(update={"base_epoch": None}))
+            if epoch in (None, entry.base_epoch):
+                self.entries.put(entry.model_copy(update={"base_epoch": None}))
 
     def learn_epoch(self, epoch: str) -> None:
         """The first answer names the epoch; what was written before it saw nothing of any other."""

@@ -188,6 +188,23 @@ def test_a_text_without_a_known_base_is_asked_about() -> None:
     assert settled(merge.text, None, "一。", "二。", base_known=False) is CONTESTED
 
 
+@pytest.mark.parametrize(
+    ("seen", "held", "arriving", "merged"),
+    [
+        ("一。二。", "一。", "二。", "二。"),  # the restored server never had the second one
+        ("一。二。", "一。", "一。二。三。", "一。二。三。"),
+        ("一。二。", "", "一。二改。", "一。二改。"),
+        ("一。二。", "一。二。甲。", "一改。二。", "一改。二。甲。"),  # what somebody has added since stays
+        ("一。二改。", "一。二。", "一。二改。三。", CONTESTED),  # from before its change, or another one after it?
+        ("一。二。", "一改。二。", "一改。二。", "一改。二。"),
+    ],
+)
+def test_after_a_restore_what_a_text_lacks_was_taken_out_by_nobody(
+    seen: str, held: str, arriving: str, merged: Any
+) -> None:
+    assert settled(merge.text, seen, held, arriving, past_lost=True) == merged
+
+
 # maximum, total
 
 

@@ -13,9 +13,11 @@ from tests.simulation.bugs_of_interleaving import INTERLEAVING
 from tests.simulation.bugs_of_phones import OF_PHONES
 from tests.simulation.bugs_of_pulls import OF_PULLS
 from tests.simulation.bugs_of_pushes import OF_PUSHES
+from tests.simulation.bugs_of_restores import OF_RESTORES
 from tests.simulation.planting import Bug
 
-BUGS: dict[str, Bug] = {bug.__name__: bug for bug in (*OF_PHONES, *OF_CORRECTIONS, *OF_PUSHES, *OF_PULLS, *OF_ACCESS)}
+_ALL = (*OF_PHONES, *OF_CORRECTIONS, *OF_RESTORES, *OF_PUSHES, *OF_PULLS, *OF_ACCESS)
+BUGS: dict[str, Bug] = {bug.__name__: bug for bug in _ALL}
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def last_writer_wins() -> list[Patch]:
 
 def text_merge_takes_the_later() -> list[Patch]:
     """Notes are not merged: the later one stands."""
-    return [instead("sync.merge._merge_sentences", lambda base, held, arriving: arriving)]
+    return [instead("sync.merge._merge_sentences", lambda base, held, arriving, past_lost: arriving)]
 
 
 def delete_beats_an_unseen_edit() -> list[Patch]:

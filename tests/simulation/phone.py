@@ -187,11 +187,11 @@ class SimulatedPhone:
         return done
 
     def own_below(self, entry: Entry) -> set[str]:
-        """What its person had typed in the mutations that this one lies on."""
+        """What its person had typed in the mutations that this one lies on, and had seen when they made those."""
         words: set[str] = set()
         entries, after = self.memory().entries, _after(entry)
         while after is not None and (below := entries.find(after)):
-            words |= words_of(below.content())
+            words |= words_of(below.content()) | self.sights.get(made(below), set())
             after = _after(below)
         return words
 
