@@ -189,13 +189,11 @@ def staff_areas(person: UUID, path: str, now: datetime) -> sa.Select[Any]:
     return places.where(_AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None), _in_force(now))
 
 
-async def reads_within(snapshot: Transaction, person: UUID, path: str, now: datetime) -> bool:
-    """Has the person a role of staff inside the community of what lies at this path, and not only from above it?"""
+async def reads_from_above(snapshot: Transaction, person: UUID, path: str, now: datetime) -> bool:
+    """Does the person see what lies at this path only by a role over what lies above communities?"""
     area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
-    inside = sa.or_(_AREA.c.home != _AREA.c.id, _AREA.c.level == _AREA.c.home_level)
-    mine = sa.select(_AREA.c.path).select_from(_GRANT).join(_AREA, area).where(_GRANT.c.person_id == person, inside)
-    held = await snapshot.rows(mine.where(_GRANT.c.role.in_(READ_STAFF), in_force(_GRANT, now)))
-    community = await snapshot.first(
-        sa.select(_AREA.c.path).where(sa.literal(path).startswith(_AREA.c.path), _AREA.c.level == _AREA.c.home_level)
-    )
-    return community is not None and any(row.path.startswith(community.path) for row in held)
+    above = sa.and_(_AREA.c.home == _AREA.c.id, _AREA.c.level != _AREA.c.home_level)
+    mine = sa.select(_AREA.c.path, above.label("above")).select_from(_GRANT).join(_AREA, area)
+    held = mine.where(_GRANT.c.person_id == person, _GRANT.c.role.in_(READ_STAFF), in_force(_GRANT, now))
+    covering = [row.above for row in await snapshot.rows(held) if path.startswith(row.path)]
+    return bool(covering) and all(covering)

@@ -144,10 +144,18 @@ class Batch:
     def day_of(self, said: JsonValue, mutation: Mutation) -> date:
         """To which day of work a time belongs that a mutation tells of; without one, the time at which it was made.
 
-        Of a push that doesn't say when it was sent nobody knows how long ago anything was: it was now.
+        Of a push that doesn't say when it was sent nobody knows how long ago anything was: it was now. An ordinary
+        request is made and sent at once, and is believed about the past.
         """
         moment = datetime.fromisoformat(said) if isinstance(said, str) else mutation.made_at
+        if self.actor.replica is None:
+            return day_of(min(moment, self.now), self.day_begins)
         return day_of(happened_at(moment, self.incoming.sent_at or moment, self.now), self.day_begins)
+
+    @property
+    def today(self) -> date:
+        """The day of work at receipt."""
+        return day_of(self.now, self.day_begins)
 
     def rows(self, places: Sequence[int]) -> list[dict[str, Any]]:
         """What is kept of each: the payload of all but the plainly applied."""

@@ -33,6 +33,8 @@ class Bench:
     now: datetime
     days: Callable[[JsonValue, Mutation], date]
     """To which day of work a time belongs that the mutation tells of."""
+    today: date
+    """The server's."""
     plain: set[UUID]
     """Collects the mutations of which the history has every word."""
     hands_over: bool = False

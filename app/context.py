@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from app.database import Database, SeenBy
-from app.settings import DAY_BEGINS
+from sync.days import DAY_BEGINS
 from sync.seams import Seams
 
 

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from app.areas import placed
 from app.bench import Bench, Refused
+from app.collections.base import DayOf
 from app.fields import as_uuid
 from app.working import AREAS, CONFLICTS, PARENTS, Record
 from sync import conflict as conflicts
@@ -16,12 +17,10 @@ from sync.merge import Refusal
 from sync.wire import Fields, Mutation
 
 
-def fill_in(bench: Bench, record: Record, decision: Decision, mutation: Mutation) -> None:
-    """A new record gets what the server gives; what a restore lost has it from whoever had seen it."""
-    if record.held is not None or not decision.writes:
-        return
-    given = record.collection.gives(decision.fields, lambda said: bench.days(said, mutation))
-    decision.fields.update({name: value for name, value in given.items() if decision.fields.get(name) is None})
+def fill_in(bench: Bench, record: Record, decision: Decision, day_of: DayOf) -> None:
+    """A new record gets what the server gives."""
+    if record.held is None and decision.writes:
+        decision.fields.update(record.collection.gives(decision.fields, day_of, bench.today))
 
 
 def place_area(bench: Bench, record: Record, decision: Decision) -> None:

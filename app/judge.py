@@ -74,7 +74,7 @@ def _judge_record(bench: Bench, mutation: Mutation, fields: Fields) -> Outcome:
         decision = decide(bench.rules_of(record), record.held, edit, record.past)
     if decision.outcome == "refused":
         raise Refused(decision.problem or "invalid", decision.errors)
-    fill_in(bench, record, decision, mutation)
+    fill_in(bench, record, decision, lambda said: bench.days(said, mutation))
     place_area(bench, record, decision)
     joined = apply(bench, record, mutation, decision, edit)
     return Outcome(

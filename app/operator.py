@@ -80,5 +80,5 @@ async def _flush(context: Context, home: UUID, batch: list[Arrived]) -> None:
 
 
 async def _create(transaction: Transaction, context: Context, home: UUID, batch: Sequence[Arrived]) -> None:
-    done = await receive(transaction, context, OPERATOR, Incoming(home, batch, context.seams.now()))
+    done = await receive(transaction, context, OPERATOR, Incoming(home, batch))
     require_taken(done.outcomes)

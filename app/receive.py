@@ -171,7 +171,8 @@ async def _judge_and_write(transaction: Transaction, batch: Batch, access: Acces
     working = await load(transaction, batch.home, arrived, batch.actor.person, access)
     working.refused_creates |= batch.refused_creates
     actor = batch.actor
-    bench = Bench(working, access, actor.person, batch.epoch, batch.now, batch.day_of, batch.plain, actor.hands_over)
+    when = (batch.now, batch.day_of, batch.today)
+    bench = Bench(working, access, actor.person, batch.epoch, *when, batch.plain, actor.hands_over)
     for place in places:
         try:
             batch.answers[place] = judge(bench, batch.incoming.arrived[place])

@@ -28,7 +28,8 @@ def _recover_one(bench: Bench, mutation: Mutation, record: Record, seen: Fields)
     except Refused:
         return
     decision = Decision("applied", fields=fields)
-    fill_in(bench, record, decision, mutation)
+    # When it was, its writer's own clock would tell; this one only tells when it was seen.
+    fill_in(bench, record, decision, lambda said: bench.days(None, mutation))
     place_area(bench, record, decision)
     write(bench, record, decision, mutation.id, op="recover")
     bench.working.refused_creates.discard(record.key)
@@ -74,8 +75,13 @@ def _led(bench: Bench, mutation: Mutation, fields: Fields, alias: Record) -> Edi
 
 
 def seen_fields(mutation: Mutation, record: Record) -> Fields | None:
-    """The record as its person saw it before the edit; None where they didn't say."""
+    """The record as its person saw it before the edit; None where they didn't say.
+
+    Of what the server gives they had seen nothing if they don't tell: it was their own, unsent.
+    """
     for seen in mutation.seen or ():
         if (seen.collection, seen.record) == record.key:
-            return record.collection.clean("create", seen.fields)[0]
+            untold = record.collection.given - seen.fields.keys()
+            clean, _ = record.collection.clean("create", seen.fields)
+            return {name: value for name, value in clean.items() if name not in untold}
     return None

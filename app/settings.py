@@ -8,12 +8,10 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sync.days import DAY_BEGINS
+
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 """As a browser writes it in `Origin`: no wildcard, no path, no `null`."""
-
-
-DAY_BEGINS = 4
-"""O'clock: after the last round, and the notes that are written after it, and before the first one at five."""
 
 
 class Settings(BaseSettings):

@@ -248,9 +248,7 @@ async def _home_in_sight(transaction: Transaction, context: Context, person: UUI
 async def _write(transaction: Transaction, context: Context, asked: Asked, write: Write) -> Outcome:
     """Through the one write path. Raises the problem of a refusal."""
     arrived = as_arrived(context, write, asked)
-    # An ordinary request is sent as it is made: the times it tells of are compared with the server's own.
-    incoming = Incoming(write.home, [arrived], context.seams.now())
-    done = await receive(transaction, context, Actor(asked.person), incoming)
+    done = await receive(transaction, context, Actor(asked.person), Incoming(write.home, [arrived]))
     outcome = done.outcomes[0]
     if (problem := outcome.problem) is not None:
         raise Problem(problem.code, errors=problem.errors, **problem.details)

@@ -9,6 +9,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 CHINA = timezone(timedelta(hours=8))
 """All of China keeps one time, without summer time since 1991."""
+DAY_BEGINS = 4
+"""O'clock, where the operator says no other: after the last round and the notes that are written after it, and before
+the first one at five.
+"""
 LONGEST_AGO = timedelta(days=180)
 """Whoever says that it was longer ago has a clock that stepped in between: as long as marks are kept, and no longer."""
 

@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from sync.days import DAY_BEGINS, day_of
 from sync.wire import Fields
 
 Records = Mapping[str, Mapping[str, Fields]]
@@ -81,8 +82,8 @@ class _Door:
 def duty_list(records: Records, day: date, area: str, group: str = "first") -> Fields:
     """The list of one day for one group of an area 一个敲门组一天的清单.
 
-    `records` are those that are NEEDED. Those of elsewhere do no harm; a visit without a `day`, which no server has
-    seen yet, was just made.
+    `records` are those that are NEEDED, as whoever sees them whole holds them. Those of elsewhere do no harm. A visit
+    without a `day`, which no server has counted yet, is of the day that its phone's clock said.
 
     Gives `{day, worked, members: [{person, name, per_day, doors}], undone, due, overdue, done}`. Each of `doors` and
     `undone` says household, due, late (in days), risk, plans and responsible, and `shared` where somebody takes it
@@ -91,12 +92,14 @@ def duty_list(records: Records, day: date, area: str, group: str = "first") -> F
     """
     calendar = calendar_of(records, area)
     inside = _areas_below(records, area)
-    contacts = _contacts(records, day)
+    contacts, groups = _contacts(records, day), _groups(records, day, area)
     doors: dict[str, _Door] = {}
     done = 0
     for id, plan in records.get("care_plans", {}).items():
         household = records.get("households", {}).get(str(plan.get("household_id")))
         if household is None or household.get("area_id") not in inside or not _is_in_force(plan, day):
+            continue
+        if not _is_the_groups(plan, groups, group):
             continue
         last = _last_contact(plan, contacts)
         by = due_by(plan, last, day, calendar)
@@ -123,11 +126,11 @@ def due_by(plan: Fields, last: date | None, day: date, calendar: Calendar) -> da
     """
     since = max(date.fromisoformat(str(plan["since"])), day - LOOK_BACK)
     every = plan.get("every_days")
-    due = since if last is None else last + timedelta(days=every if isinstance(every, int) else 7)
+    earliest = since if last is None else max(since, last + _DAY)
+    due = since if last is None else max(since, last + timedelta(days=every if isinstance(every, int) else 7))
     if plan.get("days") == "all_days":
         return due
     before = calendar.last_worked(due)
-    earliest = since if last is None else last + _DAY
     return before if before >= earliest else calendar.next_worked(due)
 
 
@@ -142,9 +145,31 @@ def calendar_of(records: Records, area: str) -> Calendar:
     listed = defaultdict[str, set[date]](set)
     for code in records.get("codes", {}).values():
         if code.get("area_id") in above and not code.get("retired"):
+            said = str(code.get("code"))
             with suppress(ValueError):  # no such day: nobody rests on it
-                listed[str(code.get("list"))].add(date.fromisoformat(str(code.get("code")).replace("_", "-")))
+                if re.fullmatch(r"\d{4}_\d\d_\d\d", said):
+                    listed[str(code.get("list"))].add(date.fromisoformat(said.replace("_", "-")))
     return Calendar(frozenset(listed["rest_day"]), frozenset(listed["work_day"]))
+
+
+Groups = Mapping[str, set[str]]
+
+
+def _groups(records: Records, day: date, area: str) -> Groups:
+    """Group → its members on that day."""
+    found = defaultdict[str, set[str]](set)
+    for member in records.get("members", {}).values():
+        if member.get("area_id") == area and _is_in_force(member, day):
+            found[str(member.get("group"))].add(str(member.get("person_id")))
+    return found
+
+
+def _is_the_groups(plan: Fields, groups: Groups, group: str) -> bool:
+    """Is one of the responsible in this group? What is nobody's of any group here is the first one's."""
+    responsible = plan.get("responsible")
+    people = {str(person) for person in responsible} if isinstance(responsible, list) else set[str]()
+    theirs = {name for name, members in groups.items() if members & people}
+    return group in theirs or (not theirs and group == min(groups, default=group))
 
 
 def _is_in_force(dated: Fields, day: date) -> bool:
@@ -175,12 +200,21 @@ def _contacts(records: Records, day: date) -> Contacts:
     found = defaultdict[str, list[tuple[date, str, frozenset[str]]]](list)
     oldest = str(day - LOOK_BACK)
     for visit in records.get("visits", {}).values():
-        when = str(visit.get("day") or day)
+        when = str(visit.get("day") or _day_of_unsent(visit, day))
         if visit.get("outcome") == "opened" and oldest < when <= str(day):
             met = visit.get("persons_met")
             persons = frozenset(str(person) for person in met) if isinstance(met, list) else frozenset[str]()
             found[str(visit.get("household_id"))].append((date.fromisoformat(when), str(visit.get("channel")), persons))
     return found
+
+
+def _day_of_unsent(visit: Fields, day: date) -> date:
+    """Of a visit that no server has counted yet: by the clock of the phone that holds it, and never after `day`."""
+    try:
+        said = datetime.fromisoformat(str(visit.get("visited_at")))
+        return min(day_of(said, DAY_BEGINS), day)
+    except (ValueError, OverflowError):
+        return day
 
 
 def _last_contact(plan: Fields, contacts: Contacts) -> date | None:

@@ -3,16 +3,22 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
+from alembic.command import downgrade
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.collections import COLLECTIONS
 from app.context import Context
 from app.main import create_app
+from app.schema import alembic_config, move
 from app.settings import Settings
+from app.wall import lower_wall
 from sync.days import CHINA, LONGEST_AGO, day_of, happened_at
 from tests.raw_phone import Answer, Clock, RawPhone, phone_of
 from tests.world import NEW_ID, World, client_of, household, mutation, new_world
@@ -113,17 +119,24 @@ async def test_an_ordinary_request_is_believed_when_it_says_when_it_was(world: W
     assert (whole.status_code, whole.json()["day"]) == (200, "2026-11-17")
 
 
-async def test_a_visit_that_a_restore_lost_is_made_again_with_its_day(
-    world: World, li: RawPhone, door: UUID, clock: Clock
-) -> None:
+def seen_before(world: World, door: UUID, visit: UUID, **fields: Any) -> Answer:
+    """An edit of a server that was restored carries what its person had seen: the visit and its door."""
+    seen = {"household_id": str(door), "outcome": "opened", "note": "一。", **fields}
+    records = (("visits", visit, seen), ("households", door, household(world)))
+    return {
+        "epoch": "of before",
+        "seen": [
+            {"collection": name, "record": str(id), "home": str(world.home), "rev": 1, "fields": fields}
+            for name, id, fields in records
+        ],
+    }
+
+
+async def test_a_visit_that_a_restore_lost_is_made_again_with_its_day(world: World, li: RawPhone, door: UUID) -> None:
     # Somebody else had corrected its note, and comes first: what they saw of it tells the day.
     lost, zhao = NEW_ID(), await phone_of(world, "zhao")
-    seen = {"household_id": str(door), "outcome": "opened", "note": "一。", "day": "2026-11-03"}
-    records = [
-        {"collection": name, "record": str(id), "home": str(world.home), "rev": 1, "fields": fields}
-        for name, id, fields in (("visits", lost, seen), ("households", door, household(world)))
-    ]
-    outcome = await zhao.say("visits", lost, "update", 1, fields={"note": "二。"}, epoch="of before", seen=records)
+    seen = seen_before(world, door, lost, day="2026-11-03")
+    outcome = await zhao.say("visits", lost, "update", 1, fields={"note": "二。"}, **seen)
     assert outcome["outcome"] == "applied", outcome
     assert (await zhao.get("visits", lost))["day"] == "2026-11-03"
     # Its writer's own create meets it there, and where nobody had seen it says as well how long ago it was.
@@ -133,6 +146,42 @@ async def test_a_visit_that_a_restore_lost_is_made_again_with_its_day(
     assert met["outcome"] != "refused"
     assert (await zhao.get("visits", lost))["day"] == "2026-11-03"
     assert await day(li, said, sent) == "2026-11-03"
+
+
+async def test_who_deletes_what_a_restore_lost_had_seen_it_though_its_day_was_not_given_yet(
+    world: World, li: RawPhone, door: UUID
+) -> None:
+    lost, zhao = NEW_ID(), await phone_of(world, "zhao")
+    note = seen_before(world, door, lost, day="2026-11-03")
+    await zhao.say("visits", lost, "update", 1, fields={"note": "一。"}, **note)
+    outcome = await li.say("visits", lost, "delete", 1, fields={}, **seen_before(world, door, lost))
+    assert outcome["outcome"] == "applied", outcome
+
+
+@pytest.mark.parametrize(
+    ("seen", "day"),
+    [({"day": "2099-01-01"}, "2026-11-20"), ({"visited_at": "2026-11-01T08:00:00Z"}, "2026-11-18")],
+    ids=["of a day to come", "without a day"],
+)
+async def test_no_phone_gives_a_visit_its_day_by_what_it_says_to_have_seen(
+    world: World, li: RawPhone, door: UUID, seen: Answer, day: str
+) -> None:
+    invented = NEW_ID()
+    edit = mutation(world, "visits", invented, "update", 1, fields={"note": "二。"})
+    edit |= seen_before(world, door, invented, **seen) | {"made_at": (NOON - timedelta(days=2)).isoformat()}
+    await li.push(edit, sent_at=NOON.isoformat())
+    assert (await li.get("visits", invented))["day"] == day
+
+
+async def test_an_ordinary_request_may_tell_of_last_year(world: World, li: RawPhone, door: UUID) -> None:
+    for said, day in (
+        ("2025-11-20T08:00:00Z", "2025-11-20"),
+        ("0001-01-01T00:00:00Z", "0001-01-01"),
+        ("9999-12-31T00:00:00Z", "2026-11-20"),
+    ):
+        body = {"household_id": str(door), "outcome": "opened", "visited_at": said}
+        answer = await world.http.post("/v1/visits", json=body, headers=li.headers)
+        assert (answer.status_code, answer.json()["day"]) == (201, day)
 
 
 @given(st.timedeltas(max_value=timedelta(days=400), min_value=-timedelta(days=400)), st.timedeltas())
@@ -152,3 +201,33 @@ def test_a_day_begins_at_the_operators_hour_in_china(begins: int) -> None:
         assert day_of(moment, begins) == date(2028, 2, 29)
         assert day_of(moment - timedelta(microseconds=1), begins) == date(2028, 2, 28)
         assert day_of(moment + timedelta(days=1), begins) == date(2028, 3, 1)
+
+
+def back_to_0010_and_up_again(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        lower_wall(connection)
+    downgrade(alembic_config(connection), "0010")
+    assert "day" not in {column["name"] for column in sa.inspect(connection).get_columns("visits")}
+    move(connection, "head")
+
+
+async def test_visits_of_an_older_release_get_the_days_they_would_have_now(
+    world: World, li: RawPhone, door: UUID
+) -> None:
+    for ago, wrong in product((0, 0.6, 3, 200, -5), (timedelta(0), TEN_YEARS)):
+        sent = NOON + wrong
+        await day(li, visit(door, sent - timedelta(days=ago)), sent)
+        await day(li, visit(door, sent, visited_at=(sent - timedelta(days=ago)).isoformat()), sent)
+        await day(li, visit(door, sent - timedelta(days=ago)), None)
+        body = {"household_id": str(door), "outcome": "opened", "visited_at": (NOON - timedelta(days=ago)).isoformat()}
+        assert (await world.http.post("/v1/visits", json=body, headers=li.headers)).status_code == 201
+    assert (
+        await world.http.post("/v1/visits", json=body | {"visited_at": None}, headers=li.headers)
+    ).status_code == 201
+    visits = COLLECTIONS["visits"].table
+    days = sa.select(visits.c.id, visits.c.day).order_by(visits.c.id)
+    async with world.context.database.transaction() as transaction:
+        before = await transaction.rows(days)
+        await transaction.connection.run_sync(back_to_0010_and_up_again)
+        assert await transaction.rows(days) == before
+        assert len({row.day for row in before}) == 5

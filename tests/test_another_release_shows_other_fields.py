@@ -24,7 +24,7 @@ from tests.world import NEW_ID, World, household, new_world
 FEED: Any = Feed.__table__  # type: ignore[attr-defined]
 ENTRY: Any = FeedEntry.__table__  # type: ignore[attr-defined]
 PEOPLE = 7
-PINNED = (4, "b9d2f3cd5c8809c0")
+PINNED = (4, "4d1db5f27c46b812")
 
 
 class Killed(Exception):

@@ -114,3 +114,5 @@ async def test_only_what_one_may_see_is_counted(world: World, li: RawPhone, door
     )
     assert await coverage(await phone_of(world, "stranger", area="community_b"), "grid") == (404, "not_found")
     assert await coverage(li, "grid", since=0, until=1) == (422, "dates_backward")
+    above = await coverage(await phone_of(world, "above", role="admin", area="district"), "grid")
+    assert (above["hidden_below"], counted(above["whole"])) == (5, (None, None, None, None, 0))

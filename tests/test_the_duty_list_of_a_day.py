@@ -106,12 +106,26 @@ def test_a_plan_for_one_person_is_kept_by_meeting_them_and_not_their_neighbour()
     assert listed(kept)["due"] == 0
 
 
-def test_a_visit_that_no_server_has_seen_was_just_made_and_one_of_tomorrow_counts_tomorrow() -> None:
+def test_a_visit_of_tomorrow_counts_tomorrow() -> None:
     kept = records(doors=1)
     visited(kept, "d000", MONDAY + timedelta(days=1))
     assert listed(kept)["due"] == 1
-    visited(kept, "d000", None)
+
+
+@pytest.mark.parametrize("said", ["2026-11-23T15:00:00Z", "2036-11-23T08:00:00Z", None, "9999-12-31T23:59:59Z", "soon"])
+def test_a_visit_that_no_server_has_counted_is_of_its_phones_day(said: str | None) -> None:
+    kept = records(doors=1, every_days=1)
+    visited(kept, "d000", None, visited_at=said)
     assert listed(kept)["due"] == 0
+    assert listed(kept, MONDAY + timedelta(days=1))["due"] == (1 if said == "2026-11-23T15:00:00Z" else 0)
+
+
+def test_before_a_plan_begins_nothing_of_it_is_due_however_long_ago_the_last_visit_was() -> None:
+    for days in ("working_days", "all_days"):
+        kept = records(doors=1, members=1, days=days)
+        visited(kept, "d000", MONDAY - timedelta(days=150))
+        [door] = listed(kept)["members"][0]["doors"]
+        assert (door["due"], door["late"]) == ("2026-11-23", 0)
 
 
 def test_several_plans_of_a_door_are_one_knock_ranked_by_the_most_urgent() -> None:
@@ -175,7 +189,12 @@ def test_isolation_is_daily_and_knows_no_weekend() -> None:
 
 
 def test_days_that_there_are_not_and_retired_ones_are_nobodys_rest() -> None:
-    others: list[Fields] = [{"code": "2026_13_40"}, {"code": "soon"}, {"code": "2026_11_23", "retired": True}]
+    others: list[Fields] = [
+        {"code": "2026_13_40"},
+        {"code": "soon"},
+        {"code": "20261123"},
+        {"code": "2026_11_23", "retired": True},
+    ]
     for code in others:
         rest = calendar_of({"codes": {"x": {"area_id": GRID, "list": "rest_day", **code}}}, GRID)
         assert rest.is_worked(MONDAY)
@@ -249,8 +268,12 @@ def test_members_share_while_they_are_members_of_this_group() -> None:
     kept["members"]["m1"]["until"] = str(MONDAY - timedelta(days=1))
     kept["members"]["m2"]["since"] = str(MONDAY + timedelta(days=1))
     kept["members"]["m3"]["group"] = "second"
-    assert [share["person"] for share in listed(kept)["members"]] == ["person0"]
-    assert [share["person"] for share in duty_list(kept, MONDAY, GRID, "second")["members"]] == ["person3"]  # type: ignore[union-attr, call-overload, index]
+    add_plan(kept, "d900", responsible=["person3"])
+    add_plan(kept, "d901", responsible=["nobody here"])
+    [first] = listed(kept)["members"]
+    assert (first["person"], listed(kept)["due"]) == ("person0", 41)
+    [second] = duty_list(kept, MONDAY, GRID, "second")["members"]  # type: ignore[misc]
+    assert doors_of(second) == ["d900"], "of two groups none knocks at the other's doors"
 
 
 def test_without_a_group_each_does_their_own() -> None:

@@ -106,6 +106,9 @@ async def test_a_worker_of_one_building_is_listed_its_doors_as_their_phone_would
     sun = await phone_of(world, "sun", area="building_1")
     said = await duties(sun, world.areas["grid"])
     assert said == duty_list(await held(sun), day, str(world.areas["grid"]))
+    # Who sees the other building masked as well: of that no plan is theirs to see.
+    await world.grant("sun", "building_2", "helper")
+    assert duty_list(await held(sun), day, str(world.areas["grid"])) == said == await duties(sun, world.areas["grid"])
     named = [door["household"] for share in said["members"] for door in share["doors"]] + [
         d["household"] for d in said["undone"]
     ]

@@ -50,7 +50,7 @@ from sync.merge import Policy
 from sync.wire import Fields, Moment
 
 __all__ = [
-    "ADMINS", "HELPERS", "MEDIATORS", "REGISTRY", "WORKERS", "Code", "Collection", "Days", "Error", "Moment",
+    "ADMINS", "HELPERS", "MEDIATORS", "REGISTRY", "WORKERS", "Code", "Collection", "DayOf", "Error", "Moment",
     "ask", "collection", "fault", "forwards", "given", "latest", "masked_name", "masked_number", "masked_phone",
     "maximum", "once", "text", "total", "union", "whole",
 ]  # fmt: skip
@@ -65,10 +65,12 @@ MEDIATORS = frozenset({"mediator"})
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$", max_length=64)]
 """A code of a versioned list. One that this server doesn't know is kept."""
 
-Days = Callable[[JsonValue], date]
+DayOf = Callable[[JsonValue], date]
 """To which day of work a time belongs that a phone's clock told; without one, the time at which the edit was made."""
-Given = Callable[[Fields, Days], Fields]
-"""What the server fills in of a new record."""
+Given = Callable[[Fields, DayOf, date], Fields]
+"""What the server fills in of a new record, from its fields, such a function, and the day at receipt. Of one that a
+restore lost the fields may hold what somebody had seen.
+"""
 
 Model = TypeVar("Model", bound=type[SQLModel])
 
@@ -240,7 +242,7 @@ def collection(
     refuses: tuple[str, ...] = (),
     same: tuple[tuple[str, ...], ...] = (),
     rule: Callable[[Fields], list[Error]] | None = None,
-    gives: Given = lambda fields, days: {},
+    gives: Given = lambda fields, day_of, today: {},
     columns: Callable[[], Sequence[sa.schema.SchemaItem]] = list,
 ) -> Callable[[Model], Model]:
     """Declares the class a collection.

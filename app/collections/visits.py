@@ -7,12 +7,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from app.collections.base import HELPERS, Code, Days, Moment, collection, given, once, text, whole
+from app.collections.base import HELPERS, Code, DayOf, Moment, collection, given, once, text, whole
 from sync.wire import Fields
 
 
-def _day(fields: Fields, days: Days) -> Fields:
-    return {"day": str(days(fields.get("visited_at")))}
+def _day(fields: Fields, day_of: DayOf, today: date) -> Fields:
+    seen = fields.get("day")
+    # Days of four digits, which compare as text.
+    return {"day": min(str(seen or day_of(fields.get("visited_at"))), str(today))}
 
 
 def _by_day() -> list[sa.schema.SchemaItem]:
@@ -33,7 +35,10 @@ class Visit(SQLModel):
 
     household_id: UUID = once(refers_to="households", filter=True, helper=whole, description="哪一户 · The household")
     visited_at: Moment | None = once(
-        None, filter=True, helper=whole, description="敲门时间（手机时钟） · When, by the phone's clock: evidence"
+        None,
+        filter=True,
+        helper=whole,
+        description="敲门时间（手机时钟） · When, by the phone's clock; `day` follows from how long that was ago",
     )
     day: date | None = given(
         filter=True,

@@ -9,7 +9,7 @@ from app.demo.stage import GRID
 from app.demo.story import PHONES, Story, require_done, say
 from app.phone.held import Held
 from app.phone.syncing import exchange
-from sync.days import CHINA
+from sync.days import DAY_BEGINS, day_of
 from sync.duty import NEEDED, Records, calendar_of, duty_list
 
 OLD = {"living_alone", "empty_nest"}
@@ -41,7 +41,7 @@ async def _plan(story: Story, worker: str, grid: str) -> date:
     """A plan for every such household of the grid, written offline; the day from which on they hold."""
     with story.phone(worker) as held:
         require_done(await exchange(held))
-        today = held.seams.now().astimezone(CHINA).date()
+        today = day_of(held.seams.now(), DAY_BEGINS)
         day = calendar_of(_records(held), grid).next_worked(today + LATER)
         doors = [*held.replica.shown_all("households")]
         old = [one for one in doors if any(tag in OLD for tag in _members(one.fields["tags"]))]

@@ -22,7 +22,7 @@ COUNTED = ("households", "knocked", "opened", "visits")
 
 
 async def coverage_of(context: Context, person: UUID, area: UUID, since: date, until: date) -> Fields:
-    """Of the area and its parts, from the first day to the last: `{since, until, whole, parts, methods}`.
+    """Of the area and its parts, from the first day to the last: `{since, until, hidden_below, whole, parts, methods}`.
 
     Raises not_found, and not_permitted for a masked view.
     """
@@ -38,12 +38,16 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
     return {
         "since": str(since),
         "until": str(until),
-        "whole": _summed(ground.area, rows, everybody[None]),
+        "hidden_below": ground.hidden_below,
+        "whole": _summed(ground, ground.area, rows, everybody[None]),
         "parts": [
-            _summed(part, [row for row in rows if row["part"] == part.id], everybody.get(part.id, 0))
+            _summed(ground, part, [row for row in rows if row["part"] == part.id], everybody.get(part.id, 0))
             for part in ground.parts
         ],
-        "methods": [dict(row._mapping) for row in methods],
+        "methods": [
+            {name: value if name == "method" else ground.shown(value) for name, value in row._mapping.items()}
+            for row in methods
+        ],
     }
 
 
@@ -104,8 +108,8 @@ def _methods(visits: sa.CTE) -> sa.Select[Any]:
     )
 
 
-def _summed(area: Named, rows: Sequence[Any], met: int) -> Fields:
-    counts: Fields = {name: sum(row[name] for row in rows) for name in COUNTED}
-    by_channel: Fields = {name: sum(row[name] for row in rows) for name in CHANNELS}
+def _summed(ground: Ground, area: Named, rows: Sequence[Any], met: int) -> Fields:
+    counts = {name: ground.shown(sum(row[name] for row in rows)) for name in COUNTED}
+    by_channel: Fields = {name: ground.shown(sum(row[name] for row in rows)) for name in CHANNELS}
     named = {"area_id": str(area.id), "name": area.name, "level": area.level}
-    return {**named, **counts, "met": met, "by_channel": by_channel}
+    return {**named, **counts, "met": ground.shown(met), "by_channel": by_channel}

@@ -30,31 +30,31 @@ async def duties_of(context: Context, person: UUID, area: UUID, day: date, group
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
         seen = await get_record(snapshot, context, person, COLLECTIONS["areas"], area)
         [found] = await snapshot.rows(sa.select(_AREA.c.path).where(_AREA.c.home == seen.home, _AREA.c.id == area))
-        places = await snapshot.rows(staff_areas(person, found.path, context.seams.now()))
-        if not places:
+        theirs = staff_areas(person, found.path, context.seams.now())
+        homes = {row.home for row in await snapshot.rows(sa.select(theirs.subquery().c.home).distinct())}
+        if not homes:
             raise Problem("not_permitted")
-        if any(place.home != seen.home for place in places):
+        if homes != {seen.home}:
             raise wrong_field("invalid", "area_id")
-        records = await _records(snapshot, seen.home, found.path, [place.id for place in places], day)
+        records = await _records(snapshot, seen.home, found.path, theirs, day)
     return duty_list(records, day, str(area), group)
 
 
-async def _records(snapshot: Transaction, home: UUID, path: str, places: list[UUID], day: date) -> Records:
+async def _records(snapshot: Transaction, home: UUID, path: str, theirs: sa.Select[Any], day: date) -> Records:
     """Of what a phone holds that which matters here: every plan in force, and when each way of meeting last was."""
     above = [UUID(hex=step) for step in path.strip("/").split("/")]
+    places = sa.select(theirs.subquery().c.id)
     doors = sa.select(_HOUSEHOLD.c.id).where(
         _HOUSEHOLD.c.home == home, _HOUSEHOLD.c.area_id.in_(places), _HOUSEHOLD.c.deleted_at.is_(None)
     )
-    plans = await snapshot.rows(
-        sa.select(_PLAN).where(
-            _PLAN.c.home == home,
-            _PLAN.c.household_id.in_(doors),
-            _PLAN.c.deleted_at.is_(None),
-            _PLAN.c.since <= day,
-            sa.or_(_PLAN.c.until.is_(None), _PLAN.c.until >= day),
-        )
+    in_force = sa.select(_PLAN).where(
+        _PLAN.c.home == home,
+        _PLAN.c.household_id.in_(doors),
+        _PLAN.c.deleted_at.is_(None),
+        _PLAN.c.since <= day,
+        sa.or_(_PLAN.c.until.is_(None), _PLAN.c.until >= day),
     )
-    planned = {row.household_id for row in plans}
+    plans, planned = await snapshot.rows(in_force), sa.select(in_force.subquery().c.household_id)
     households = sa.select(_HOUSEHOLD).where(_HOUSEHOLD.c.home == home, _HOUSEHOLD.c.id.in_(planned))
     met = (_VISIT.c.household_id, _VISIT.c.channel, _VISIT.c.persons_met)
     contacts = (
@@ -69,10 +69,12 @@ async def _records(snapshot: Transaction, home: UUID, path: str, places: list[UU
         )
         .group_by(*met)
     )
-    tree = sa.select(_AREA).where(
-        sa.or_(_AREA.c.path.startswith(path), _AREA.c.id.in_(above)), _AREA.c.deleted_at.is_(None)
-    )
-    codes = sa.select(_CODE).where(_CODE.c.area_id.in_(above), _CODE.c.list.in_(("rest_day", "work_day")))
+    # An area above communities is a home of its own.
+    homes = {home, *above}
+    around = sa.or_(_AREA.c.path.startswith(path), _AREA.c.id.in_(above))
+    tree = sa.select(_AREA).where(_AREA.c.home.in_(homes), around, _AREA.c.deleted_at.is_(None))
+    of_days = (_CODE.c.area_id.in_(above), _CODE.c.list.in_(("rest_day", "work_day")))
+    codes = sa.select(_CODE).where(_CODE.c.home.in_(homes), *of_days)
     members = sa.select(_MEMBER).where(_MEMBER.c.home == home, _MEMBER.c.area_id == above[-1])
     return {
         "care_plans": _by_id("care_plans", plans),

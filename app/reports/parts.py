@@ -7,12 +7,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import staff_areas
+from app.access import reads_from_above, staff_areas
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.problems import Problem
 from app.records import get_record
+from app.reports.blurring import HIDDEN_BELOW, blurred
 
 _AREA, _HOUSEHOLD = COLLECTIONS["areas"].table, COLLECTIONS["households"].table
 
@@ -30,11 +31,16 @@ class Ground:
     """What a report is about: the area, its parts, and statements over what of it the person sees in full."""
 
     area: Named
-    path: str
     parts: Sequence[Named]
     doors: sa.Join
     """Households, each once, from `places` (home, id, part): the part is null where the area itself holds them."""
     part: sa.ColumnElement[UUID]
+    hidden_below: int | None
+    """Below which number nothing is told, since the person looks at it from above communities."""
+
+    def shown(self, many: int) -> int | None:
+        """A count as this person is told it."""
+        return many if self.hidden_below is None else blurred(many)
 
 
 async def ground_of(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Ground:
@@ -53,10 +59,11 @@ async def ground_of(snapshot: Transaction, context: Context, person: UUID, area:
     parts = await snapshot.rows(named.order_by(part.c.sort, part.c.name, part.c.id))
     there = (_HOUSEHOLD.c.home == where.c.home, _HOUSEHOLD.c.area_id == where.c.id, _HOUSEHOLD.c.deleted_at.is_(None))
     doors: Any = where.join(_HOUSEHOLD, sa.and_(*there))
+    outside = await reads_from_above(snapshot, person, row.path, context.seams.now())
     return Ground(
         Named(row.id, row.name, row.level),
-        row.path,
         [Named(one.id, one.name, one.level) for one in parts],
         doors,
         where.c.part,
+        HIDDEN_BELOW if outside else None,
     )

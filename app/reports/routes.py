@@ -45,11 +45,18 @@ class TotalsAsked(BaseModel):
 
 
 Few = Annotated[int, Field(ge=0)] | None
+HiddenBelow = Annotated[
+    int | None,
+    Field(
+        description="少于此数不显示，其余取其整倍数；本社区内为 null · To who looks from above communities: "
+        "counts below it are null, others rounded to a multiple of it; null: every count is told as it is"
+    ),
+]
 Tagged = Annotated[dict[str, Few], Field(max_length=1000)]
 
 
 class AreaTotals(BaseModel):
-    """What is counted of one area; null where it is fewer than `hidden_below`, or would tell such a number."""
+    """What is counted of one area; null where it is fewer than `hidden_below`."""
 
     area_id: UUID = Field(description="区域 · The area")
     name: str = Field(max_length=100, description="名称 · Its name")
@@ -66,9 +73,7 @@ class TotalsReport(BaseModel):
     """The area as a whole, and the areas directly in it."""
 
     day: date = Field(description="日期 · On which day people were so old")
-    hidden_below: int | None = Field(
-        description="少于此数不显示；本社区内为 null · Counts below it are hidden; null inside the community"
-    )
+    hidden_below: HiddenBelow
     whole: AreaTotals = Field(description="合计 · As a whole")
     parts: list[AreaTotals] = Field(max_length=10_000, description="各下级区域 · The areas directly in it")
 
@@ -83,16 +88,13 @@ class CoverageAsked(BaseModel):
     until: date = Field(ge=FIRST_DAY, le=LAST_DAY, description="截止日期 · The last day")
 
 
-Many = Annotated[int, Field(ge=0)]
-
-
 class ByChannel(BaseModel):
     """Visits by where they met."""
 
-    door: Many = Field(description="上门 · At the door")
-    phone: Many = Field(description="电话 · By telephone")
-    street: Many = Field(description="路遇 · In the street")
-    window: Many = Field(description="隔窗 · Through a window")
+    door: Few = Field(description="上门 · At the door")
+    phone: Few = Field(description="电话 · By telephone")
+    street: Few = Field(description="路遇 · In the street")
+    window: Few = Field(description="隔窗 · Through a window")
 
 
 class AreaCoverage(BaseModel):
@@ -101,11 +103,11 @@ class AreaCoverage(BaseModel):
     area_id: UUID = Field(description="区域 · The area")
     name: str = Field(max_length=100, description="名称 · Its name")
     level: str = Field(max_length=32, description="层级 · Its level")
-    households: Many = Field(description="户数 · Households there are")
-    knocked: Many = Field(description="敲过的户 · Of these, how many were knocked at: each once")
-    opened: Many = Field(description="开过门的户 · Of these, how many opened")
-    visits: Many = Field(description="敲门次数 · Visits, however many at one door")
-    met: Many = Field(description="见到的人 · Residents who were met: each once")
+    households: Few = Field(description="户数 · Households there are")
+    knocked: Few = Field(description="敲过的户 · Of these, how many were knocked at: each once")
+    opened: Few = Field(description="开过门的户 · Of these, how many opened")
+    visits: Few = Field(description="敲门次数 · Visits, however many at one door")
+    met: Few = Field(description="见到的人 · Residents who were met: each once")
     by_channel: ByChannel = Field(description="各方式次数 · Visits by channel")
 
 
@@ -113,9 +115,9 @@ class MethodUse(BaseModel):
     """What one of the ways to knock led to."""
 
     method: Code | None = Field(description="敲门方法代码 · The way, a code of the list `method`; null: none was told")
-    tried: Many = Field(description="次数 · How often")
-    opened: Many = Field(description="开门次数 · How often the door opened")
-    after_refusal: Many = Field(description="拒访后开门 · How often it did after it had been refused the time before")
+    tried: Few = Field(description="次数 · How often")
+    opened: Few = Field(description="开门次数 · How often the door opened")
+    after_refusal: Few = Field(description="拒访后开门 · How often it did after it had been refused the time before")
 
 
 class CoverageReport(BaseModel):
@@ -123,6 +125,7 @@ class CoverageReport(BaseModel):
 
     since: date = Field(description="起始日期 · The first day")
     until: date = Field(description="截止日期 · The last day")
+    hidden_below: HiddenBelow
     whole: AreaCoverage = Field(description="合计 · As a whole")
     parts: list[AreaCoverage] = Field(max_length=10_000, description="各下级区域 · The areas directly in it")
     methods: list[MethodUse] = Field(max_length=1000, description="各方法 · Each way of knocking that was used")
@@ -186,10 +189,10 @@ async def get_duties(caller: CallerDep, context: ContextDep, asked: Annotated[Du
     dependencies=[Depends(each_once)],
 )
 async def get_totals(caller: CallerDep, context: ContextDep, asked: Annotated[TotalsAsked, Query()]) -> Any:
-    """一个区域及其下级的户数、人数、年龄和各类标签；社区以外的人看不到少于 5 的数。
+    """一个区域及其下级的户数、人数、年龄和各类标签；社区以上的人看不到少于 5 的数，其余取 5 的整倍数。
 
     Households, residents, ages and tags of an area and of the areas in it, as far as one's grants show them. To who
-    works above the community, numbers below 5 are not told.
+    works above the community, numbers below 5 are not told, and others to the nearest 5.
     """
     day = day_of(context.seams.now(), context.day_begins)
     return as_answer(await totals_of(context, caller.person_id, asked.area_id, day), {})

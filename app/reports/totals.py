@@ -1,6 +1,6 @@
 """Totals of an area and of the areas in it: households, residents, ages, tags; small ones hidden from outside."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -8,38 +8,33 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import reads_within
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.reports.parts import Ground, Named, ground_of
 from sync.wire import Fields
 
-HIDDEN_BELOW = 5
-"""People of whom there are fewer could be found out by whoever doesn't know them already."""
 AGES = (60, 80)
 _HOUSEHOLD, _RESIDENT = (COLLECTIONS[name].table for name in ("households", "residents"))
 
-Counts = dict[str, int | None]
+Counts = dict[str, int]
 
 
 @dataclass
 class Row:
-    """What is counted of one area. None where there are too few to be told."""
+    """What is counted of one area."""
 
     area: Named
     counts: Counts = field(default_factory=lambda: dict.fromkeys(("households", "residents", *map(_aged, AGES)), 0))
     household_tags: Counts = field(default_factory=dict)
     resident_tags: Counts = field(default_factory=dict)
 
-    def as_fields(self) -> Fields:
+    def as_fields(self, shown: Callable[[int], int | None]) -> Fields:
         """As it is answered."""
-        counts: Fields = {
-            **self.counts,
-            "household_tags": {**self.household_tags},
-            "resident_tags": {**self.resident_tags},
-        }
-        return {"area_id": str(self.area.id), "name": self.area.name, "level": self.area.level, **counts}
+        named: Fields = {"area_id": str(self.area.id), "name": self.area.name, "level": self.area.level}
+        for kind, of in (("household_tags", self.household_tags), ("resident_tags", self.resident_tags)):
+            named[kind] = {name: shown(many) for name, many in of.items()}
+        return {**named, **{name: shown(many) for name, many in self.counts.items()}}
 
 
 async def totals_of(context: Context, person: UUID, area: UUID, day: date) -> Fields:
@@ -50,37 +45,14 @@ async def totals_of(context: Context, person: UUID, area: UUID, day: date) -> Fi
     # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
     async with context.database.snapshot("server") as snapshot:
         ground = await ground_of(snapshot, context, person, area)
-        inside = await reads_within(snapshot, person, ground.path, context.seams.now())
         whole, parts = Row(ground.area), [Row(part) for part in ground.parts]
         await _count(snapshot, ground, day, whole, parts)
-    if not inside:
-        hide_few([whole, *parts])
     return {
         "day": str(day),
-        "hidden_below": None if inside else HIDDEN_BELOW,
-        "whole": whole.as_fields(),
-        "parts": [row.as_fields() for row in parts],
+        "hidden_below": ground.hidden_below,
+        "whole": whole.as_fields(ground.shown),
+        "parts": [row.as_fields(ground.shown) for row in parts],
     }
-
-
-def hide_few(rows: Sequence[Row]) -> None:
-    """Takes out whatever counts fewer than HIDDEN_BELOW, and what would tell it: `rows` are a whole and its parts.
-
-    What is hidden of a column is the whole less what is told of it. So at least two parts are hidden where one is, the
-    smallest first, and as many as it takes for that difference to be no small number either.
-    """
-    for kind in ("counts", "household_tags", "resident_tags"):
-        columns: list[Counts] = [getattr(row, kind) for row in rows]
-        for name in columns[0]:
-            whole, *parts = (int(counts.get(name) or 0) for counts in columns)
-            order = sorted((many, place) for place, many in enumerate(parts) if many)
-            few = sum(many < HIDDEN_BELOW for many, _ in order)
-            while 0 < few < len(order) and (few < 2 or sum(many for many, _ in order[:few]) < HIDDEN_BELOW):
-                few += 1
-            for _, place in order[:few]:
-                columns[place + 1][name] = None
-            if 0 < whole < HIDDEN_BELOW:
-                columns[0][name] = None
 
 
 def _aged(years: int) -> str:
@@ -128,7 +100,7 @@ def _add(row: Row | None, kind: str, counted: Mapping[str, int]) -> None:
     if row is not None:
         counts: Counts = getattr(row, kind)
         for name, many in counted.items():
-            counts[name] = (counts.get(name) or 0) + int(many)
+            counts[name] = counts.get(name, 0) + int(many)
 
 
 def _fill(rows: Sequence[Row]) -> None:
