@@ -8,16 +8,13 @@ import re
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from sync.calendar import Calendar, Records, calendar_of
 from sync.days import DAY_BEGINS, day_of
 from sync.wire import Fields
-
-Records = Mapping[str, Mapping[str, Fields]]
-"""Collection → id → fields, as a phone shows them."""
 
 NEEDED = ("areas", "care_plans", "codes", "households", "members", "visits")
 """Of these the list is made."""
@@ -26,30 +23,6 @@ LOOK_BACK = timedelta(days=184)
 PER_DAY = 10
 """Doors a day of whoever is responsible and in no group."""
 _DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """Which days are worked: Monday to Friday, but for what the lists `rest_day` and `work_day` name."""
-
-    rest: frozenset[date]
-    work: frozenset[date]
-
-    def is_worked(self, day: date) -> bool:
-        """Is it a working day?"""
-        return day in self.work or (day.weekday() < 5 and day not in self.rest)
-
-    def last_worked(self, day: date) -> date:
-        """The newest working day up to this one."""
-        return self._nearest(day, -_DAY)
-
-    def next_worked(self, day: date) -> date:
-        """The oldest working day from this one on."""
-        return self._nearest(day, _DAY)
-
-    def _nearest(self, day: date, step: timedelta) -> date:
-        days = (day + n * step for n in range(LOOK_BACK.days))
-        return next((one for one in days if self.is_worked(one)), day)
 
 
 @dataclass
@@ -132,24 +105,6 @@ def due_by(plan: Fields, last: date | None, day: date, calendar: Calendar) -> da
         return due
     before = calendar.last_worked(due)
     return before if before >= earliest else calendar.next_worked(due)
-
-
-def calendar_of(records: Records, area: str) -> Calendar:
-    """The working calendar of an area: the code lists `rest_day` and `work_day` that hold there, of codes like
-    `2026_10_01`.
-    """
-    above, one = {area}, records.get("areas", {}).get(area)
-    while one is not None and (parent := str(one.get("parent_id"))) not in above:
-        above.add(parent)
-        one = records["areas"].get(parent)
-    listed = defaultdict[str, set[date]](set)
-    for code in records.get("codes", {}).values():
-        if code.get("area_id") in above and not code.get("retired"):
-            said = str(code.get("code"))
-            with suppress(ValueError):  # no such day: nobody rests on it
-                if re.fullmatch(r"\d{4}_\d\d_\d\d", said):
-                    listed[str(code.get("list"))].add(date.fromisoformat(said.replace("_", "-")))
-    return Calendar(frozenset(listed["rest_day"]), frozenset(listed["work_day"]))
 
 
 Groups = Mapping[str, set[str]]

@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 
 from app.context import Context
+from sync.calendar import Records
 from sync.days import day_of
-from sync.duty import Records, duty_list
+from sync.duty import duty_list
 from tests.raw_phone import RawPhone, phone_of, second_community
 from tests.world import NEW_ID, World, household, new_world, nothing_drifted
 

@@ -68,9 +68,7 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$", max_length
 DayOf = Callable[[JsonValue], date]
 """To which day of work a time belongs that a phone's clock told; without one, the time at which the edit was made."""
 Given = Callable[[Fields, DayOf, date], Fields]
-"""What the server fills in of a new record, from its fields, such a function, and the day at receipt. Of one that a
-restore lost the fields may hold what somebody had seen.
-"""
+"""What the server fills in of a new record. Where a restore lost it, its fields may hold what somebody had seen."""
 
 Model = TypeVar("Model", bound=type[SQLModel])
 
@@ -224,7 +222,7 @@ maximum, total = _declared(merge.maximum), _declared(merge.total)
 
 
 def given(**options: Any) -> Any:
-    """A field that the server fills in when a record is created (the collection's `gives`), and nobody changes."""
+    """A field that the server fills in when a record is created (`gives`), and nobody changes."""
     info = once(None, **options)
     info.json_schema_extra["readOnly"] = True
     return info

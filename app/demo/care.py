@@ -9,8 +9,9 @@ from app.demo.stage import GRID
 from app.demo.story import PHONES, Story, require_done, say
 from app.phone.held import Held
 from app.phone.syncing import exchange
+from sync.calendar import Records, calendar_of
 from sync.days import DAY_BEGINS, day_of
-from sync.duty import NEEDED, Records, calendar_of, duty_list
+from sync.duty import NEEDED, duty_list
 
 OLD = {"living_alone", "empty_nest"}
 HOUSEHOLDS, GROUP, PER_DAY = 112, 8, 10

@@ -14,7 +14,8 @@ from app.database import Transaction
 from app.fields import as_wire
 from app.problems import Problem, wrong_field
 from app.records import get_record
-from sync.duty import LOOK_BACK, Records, duty_list
+from sync.calendar import Records
+from sync.duty import LOOK_BACK, duty_list
 from sync.wire import Fields
 
 _AREA, _CODE, _HOUSEHOLD, _MEMBER, _PLAN, _VISIT = (
