@@ -145,7 +145,10 @@ class PushBody(Wire):
     protocol: Whole = Field(PROTOCOL, description="协议版本 · The protocol this app speaks")
     epoch: Epoch | None = Field(None, description="已知纪元 · The last epoch this server answered")
     home: UUID | None = Field(None, description="社区 · The community of all these mutations")
-    sent_at: Moment | None = Field(None, description="发送时间（手机时钟） · When it is sent, by the phone's clock")
+    sent_at: Moment | None = Field(
+        None,
+        description="发送时间（手机时钟），每次发送都重新填写 · When it is sent, by the phone's clock: anew each time, also of a repeat",
+    )
     outbox: Outbox = Field(Outbox(), description="未上传情况 · What is unsent on the phone")
     received: Whole = Field(
         0, description="服务器答复过的最大 received · The highest `received` this server ever answered"
