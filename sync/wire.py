@@ -147,7 +147,7 @@ class PushBody(Wire):
     home: UUID | None = Field(None, description="社区 · The community of all these mutations")
     sent_at: Moment | None = Field(
         None,
-        description="发送时间（手机时钟），每次发送都重新填写 · When it is sent, by the phone's clock: anew each time, also of a repeat",
+        description="发送时间（手机时钟），每次发送重新填写 · When it is sent, by the phone's clock: anew each time",
     )
     outbox: Outbox = Field(Outbox(), description="未上传情况 · What is unsent on the phone")
     received: Whole = Field(
