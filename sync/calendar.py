@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
+from sync.days import shifted
 from sync.wire import Fields
 
 Records = Mapping[str, Mapping[str, Fields]]
@@ -14,7 +15,6 @@ Records = Mapping[str, Mapping[str, Fields]]
 
 MOST_REST = 184
 """Days on end: whoever rests longer than that works on the day they are asked about."""
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Calendar:
 
     def last_worked(self, day: date) -> date:
         """The newest working day up to this one."""
-        return self._nearest(day, -_DAY)
+        return self._nearest(day, -1)
 
     def next_worked(self, day: date) -> date:
         """The oldest working day from this one on."""
-        return self._nearest(day, _DAY)
+        return self._nearest(day, 1)
 
-    def _nearest(self, day: date, step: timedelta) -> date:
-        days = (day + n * step for n in range(MOST_REST))
+    def _nearest(self, day: date, step: int) -> date:
+        days = (shifted(day, n * step) for n in range(MOST_REST))
         return next((one for one in days if self.is_worked(one)), day)
 
 

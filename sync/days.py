@@ -29,3 +29,8 @@ def happened_at(said: datetime, sent_at: datetime, received_at: datetime) -> dat
 def day_of(moment: datetime, begins: int) -> date:
     """The day of work: what is before `begins` o'clock (0 to 12) in China belongs to the day before."""
     return (moment.astimezone(UTC) + CHINA.utcoffset(None) - timedelta(hours=begins)).date()
+
+
+def shifted(day: date, by: int) -> date:
+    """So many days later, or earlier; where the calendar of four digits ends, its end."""
+    return date.fromordinal(min(max(day.toordinal() + by, date.min.toordinal()), date.max.toordinal()))

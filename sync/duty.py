@@ -9,20 +9,19 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sync.calendar import Calendar, Records, calendar_of
-from sync.days import DAY_BEGINS, day_of
+from sync.days import DAY_BEGINS, day_of, shifted
 from sync.wire import Fields
 
 NEEDED = ("areas", "care_plans", "codes", "households", "members", "visits")
 """Of these the list is made."""
-LOOK_BACK = timedelta(days=184)
-"""Contacts longer ago count for nothing: twice the longest time that a plan may leave between two."""
+LOOK_BACK = 184
+"""Days: contacts longer ago count for nothing. It is twice the longest time that a plan may leave between two."""
 PER_DAY = 10
 """Doors a day of whoever is responsible and in no group."""
-_DAY = timedelta(days=1)
 
 
 @dataclass
@@ -70,9 +69,9 @@ def duty_list(records: Records, day: date, area: str, group: str = "first") -> F
     done = 0
     for id, plan in records.get("care_plans", {}).items():
         household = records.get("households", {}).get(str(plan.get("household_id")))
-        if household is None or household.get("area_id") not in inside or not _is_in_force(plan, day):
+        if household is None or household.get("area_id") not in inside:
             continue
-        if not _is_the_groups(plan, groups, group):
+        if plan.get("closed") or not (_is_in_force(plan, day) and _is_the_groups(plan, groups, group)):
             continue
         last = _last_contact(plan, contacts)
         by = due_by(plan, last, day, calendar)
@@ -97,10 +96,10 @@ def due_by(plan: Fields, last: date | None, day: date, calendar: Calendar) -> da
     On working days only, what would be due on a day of rest is due before it, or, where that would be the day of the
     last contact or the plan hadn't begun, on the first working day after.
     """
-    since = max(date.fromisoformat(str(plan["since"])), day - LOOK_BACK)
+    since = max(date.fromisoformat(str(plan["since"])), shifted(day, -LOOK_BACK))
     every = plan.get("every_days")
-    earliest = since if last is None else max(since, last + _DAY)
-    due = since if last is None else max(since, last + timedelta(days=every if isinstance(every, int) else 7))
+    earliest = since if last is None else max(since, shifted(last, 1))
+    due = since if last is None else max(since, shifted(last, every if isinstance(every, int) else 7))
     if plan.get("days") == "all_days":
         return due
     before = calendar.last_worked(due)
@@ -153,7 +152,7 @@ Contacts = Mapping[str, list[tuple[date, str, frozenset[str]]]]
 
 def _contacts(records: Records, day: date) -> Contacts:
     found = defaultdict[str, list[tuple[date, str, frozenset[str]]]](list)
-    oldest = str(day - LOOK_BACK)
+    oldest = str(shifted(day, -LOOK_BACK))
     for visit in records.get("visits", {}).values():
         when = str(visit.get("day") or _day_of_unsent(visit, day))
         if visit.get("outcome") == "opened" and oldest < when <= str(day):

@@ -11,6 +11,7 @@ import fastapi.dependencies.models
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import LRUCache
 
 from app.context import Context
 from app.database import Database
@@ -115,13 +116,14 @@ async def context(database_url: str) -> AsyncIterator[Context]:
         yield context
 
 
+MOST_COMPILED = 1000
 _COMPILED: dict[str, tuple[sa.Dialect, Any]] = {}
 
 
 def _compile_once(database: Database) -> None:
     """The stores of one process compile a statement once for all: an eighth of a test went into that."""
     for engine in [held.sync_engine for held in vars(database).values() if isinstance(held, AsyncEngine)]:
-        engine.dialect, compiled = _COMPILED.setdefault(engine.dialect.name, (engine.dialect, {}))
+        engine.dialect, compiled = _COMPILED.setdefault(engine.dialect.name, (engine.dialect, LRUCache(MOST_COMPILED)))
         engine.update_execution_options(compiled_cache=compiled)
 
 

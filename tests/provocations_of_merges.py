@@ -48,8 +48,11 @@ async def _far(stage: Stage, collection: Collection) -> Answer:
 async def merge_too_large(stage: Stage) -> httpx.Response:
     assert stage.collection
     stage.patch.setattr(join, "MOST_REFERRING", 0)
-    refers = next(c for c in COLLECTIONS.values() if c.lists_through == stage.collection.name)
-    await stage.make.create(refers, {**await stage.make.fields(refers), refers.lists_in: str(stage.id)})
+    referring = (
+        (c, name) for c in COLLECTIONS.values() for name, to in c.references.items() if to == stage.collection.name
+    )
+    refers, by = next(referring)
+    await stage.make.create(refers, {**await stage.make.fields(refers), by: str(stage.id)})
     return await stage.ask()
 
 

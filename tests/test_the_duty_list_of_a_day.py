@@ -144,6 +144,10 @@ def test_a_plan_is_in_force_from_its_first_day_to_its_last(since: int, until: in
     assert listed(kept)["due"] == due
 
 
+def test_of_a_plan_that_is_closed_nothing_is_due() -> None:
+    assert listed(records(doors=1, closed="moved_away"))["due"] == 0
+
+
 def test_what_lies_elsewhere_or_is_gone_is_not_listed() -> None:
     kept = records(doors=2)
     kept["households"]["d000"]["area_id"] = "elsewhere"

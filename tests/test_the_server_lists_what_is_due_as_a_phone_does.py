@@ -138,7 +138,17 @@ async def test_what_one_may_not_see_is_not_listed_and_what_is_foreign_is_not_the
     assert (await duties(abroad, world.areas["building_b"]))["due"] == 0
     whole = await phone_of(world, "whole", role="admin", area="district")
     assert await duties(whole, world.areas["district"]) == (422, "invalid")
-    assert await duties(li, world.areas["grid"], day="1999-12-31") == (400, "bad_request")
+    assert await duties(li, world.areas["grid"], day="tomorrow") == (400, "bad_request")
+
+
+async def test_a_list_of_any_day_that_there_is_can_be_asked_for(world: World, li: RawPhone) -> None:
+    await grid_with_work(world, li)
+    kept = await held(li)
+    for day in (date.min, date(1, 3, 1), date(9999, 11, 30), date.max):
+        assert await duties(li, world.areas["grid"], day=str(day)) == duty_list(kept, day, str(world.areas["grid"]))
+    days = {"area_id": str(world.areas["grid"]), "since": str(date.min), "until": str(date.max)}
+    answer = await world.http.get("/v1/reports/coverage", params=days, headers=li.headers)
+    assert answer.json()["whole"]["knocked"] > 0
 
 
 async def test_a_plan_with_nobody_responsible_is_no_plan(world: World, li: RawPhone) -> None:

@@ -67,7 +67,7 @@ def _list_push(
     now, home = visits[-1].made_at, ground.home
     for visit in visits:
         feed["head"] += 1
-        number = record_hash("visits", str(visit.id), 1, visit.fields)
+        number = record_hash("visits", str(visit.id), 1, visit.kept)
         feed["digest"] = (feed["digest"] + number) % DIGEST_MODULUS
         rows[VISITS.table].append(as_row(visit, home, building.id, phone.person, now))
         rows[_ENTRY].append(_entry(visit, ground, feed, number))
@@ -82,7 +82,7 @@ def _entry(visit: Visit, ground: Ground, feed: dict[str, Any], number: int) -> d
     body = b'"collection":"visits","record":"%b","home":"%b","rev":1,"fields":%b,"hash":%d' % (
         str(visit.id).encode(),
         str(ground.home).encode(),
-        canonical_json(visit.fields),
+        canonical_json(visit.kept),
         number,
     )
     return {
@@ -95,7 +95,7 @@ def _history(visit: Visit, ground: Ground, phone: Phone) -> dict[str, Any]:
     return {
         **{"home": ground.home, "collection": "visits", "record_id": visit.id, "rev": 1},
         **{"mutation_id": visit.mutation, "person_id": phone.person, "at": visit.made_at},
-        **{"op": "create", "fields": visit.fields, "was": {}},
+        **{"op": "create", "fields": visit.kept, "was": {}},
     }
 
 

@@ -10,6 +10,7 @@ from app.collections import COLLECTIONS
 from app.demo.code_lists import LISTS
 from app.demo.sentences import THEMES, note
 from app.fields import as_wire
+from sync.days import DAY_BEGINS, day_of
 from sync.seams import Seams, seeded
 from sync.wire import Fields, Mutation, PushBody
 
@@ -21,12 +22,17 @@ NOTES = 20_000
 
 @dataclass(frozen=True)
 class Visit:
-    """One create. `fields` are complete and as the server keeps them, so that a row can be made of them."""
+    """One create. `fields` are what a phone sends, complete but for what the server gives."""
 
     id: UUID
     mutation: UUID
     fields: Fields
     made_at: datetime
+
+    @property
+    def kept(self) -> Fields:
+        """The fields as the server keeps them, so that a row can be made of them."""
+        return {**self.fields, "day": str(day_of(datetime.fromisoformat(str(self.fields["visited_at"])), DAY_BEGINS))}
 
 
 class Knocks:
@@ -75,7 +81,7 @@ def as_row(visit: Visit, home: UUID, area: UUID, person: UUID, now: datetime) ->
     """What the table of visits holds once it is pushed."""
     return {
         "area_id": area,
-        **VISITS.as_columns(visit.fields),
+        **VISITS.as_columns(visit.kept),
         "home": home,
         "id": visit.id,
         "rev": 1,

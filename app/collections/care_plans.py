@@ -14,9 +14,7 @@ Channel = Literal["door", "phone", "street", "window"]
 
 
 def _somebodys(fields: Fields) -> list[Error]:
-    if not fields.get("responsible"):
-        return [fault("responsible", "nobody_responsible")]
-    return forwards(fields) or ([fault("until")] if fields.get("closed") and not fields.get("until") else [])
+    return forwards(fields) if fields.get("responsible") else [fault("responsible", "nobody_responsible")]
 
 
 @collection(
@@ -54,6 +52,6 @@ class CarePlan(SQLModel):
     closed: Code | None = latest(
         None,
         filter=True,
-        description="结束原因代码，须有终止日期 · Why it ended, a code of the list `closed`; it has a last day then",
+        description="结束原因代码，填写即不再到期 · Why it ended, a code of the list `closed`: nothing is due then",
     )
     note: str = text("", max_length=4000, description="备注 · What whoever goes should know")

@@ -1,7 +1,7 @@
 """What the knocking of some days has reached: doors, each counted once however often it was knocked, and persons."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, get_args
 from uuid import UUID
 
@@ -12,12 +12,13 @@ from app.collections.care_plans import Channel
 from app.context import Context
 from app.database import Transaction
 from app.reports.parts import Ground, Named, ground_of
+from sync.days import shifted
 from sync.wire import Fields
 
 _HOUSEHOLD, _VISIT = COLLECTIONS["households"].table, COLLECTIONS["visits"].table
 CHANNELS: tuple[str, ...] = get_args(Channel)
-REMEMBERED = timedelta(days=92)
-"""How long before the first day a refusal counts as the time before."""
+REMEMBERED = 92
+"""Days: how long before the first day a refusal counts as the time before."""
 COUNTED = ("households", "knocked", "opened", "visits")
 
 
@@ -59,7 +60,7 @@ def _visits(ground: Ground, since: date, until: date) -> sa.CTE:
         partition_by=(_VISIT.c.home, _VISIT.c.household_id), order_by=(_VISIT.c.day, _VISIT.c.created_at, _VISIT.c.id)
     )
     columns = (_VISIT.c.home, _VISIT.c.household_id, _VISIT.c.day, _VISIT.c.outcome, _VISIT.c.channel, _VISIT.c.method)
-    lately = (_VISIT.c.day >= since - REMEMBERED, _VISIT.c.day <= until)
+    lately = (_VISIT.c.day >= shifted(since, -REMEMBERED), _VISIT.c.day <= until)
     knocks = sa.select(*columns, _VISIT.c.persons_met, before.label("before")).select_from(here).where(*lately)
     seen = knocks.cte("knocks")
     return sa.select(seen).where(seen.c.day >= since).cte("visits_then")

@@ -15,6 +15,7 @@ from app.fields import as_wire
 from app.problems import Problem, wrong_field
 from app.records import get_record
 from sync.calendar import Records
+from sync.days import shifted
 from sync.duty import LOOK_BACK, duty_list
 from sync.wire import Fields
 
@@ -52,6 +53,7 @@ async def _records(snapshot: Transaction, home: UUID, path: str, theirs: sa.Sele
         _PLAN.c.home == home,
         _PLAN.c.household_id.in_(doors),
         _PLAN.c.deleted_at.is_(None),
+        _PLAN.c.closed.is_(None),
         _PLAN.c.since <= day,
         sa.or_(_PLAN.c.until.is_(None), _PLAN.c.until >= day),
     )
@@ -65,7 +67,7 @@ async def _records(snapshot: Transaction, home: UUID, path: str, theirs: sa.Sele
             _VISIT.c.household_id.in_(planned),
             _VISIT.c.deleted_at.is_(None),
             _VISIT.c.outcome == "opened",
-            _VISIT.c.day > day - LOOK_BACK,
+            _VISIT.c.day > shifted(day, -LOOK_BACK),
             _VISIT.c.day <= day,
         )
         .group_by(*met)
