@@ -209,6 +209,11 @@ def what_comes_late_names_the_old_record() -> list[Patch]:
     return [instead("app.working.Working.led", lambda working, collection, fields: fields)]
 
 
+def visits_count_for_their_phones_day() -> list[Patch]:
+    """The phone's clock says when it was, and is believed."""
+    return [instead("app.batch.happened_at", lambda said, sent_at, received_at: said)]
+
+
 OF_PUSHES: list[Bug] = [
     no_dedupe, replays_are_always_applied, content_is_not_compared, refused_create_sinks_the_batch,
     refused_words_are_not_kept, last_writer_wins, text_merge_takes_the_later, delete_beats_an_unseen_edit,
@@ -216,5 +221,5 @@ OF_PUSHES: list[Bug] = [
     resolution_closes_over_unseen_candidates, newer_candidate_replaces_the_older, conflict_forgets_what_is_held,
     history_has_a_gap, count_is_not_kept, listed_in_a_transaction_of_its_own, dependants_stay_behind,
     old_place_is_remembered, old_records_are_written_on, late_edits_of_the_merged_are_believed,
-    what_comes_late_names_the_old_record,
+    what_comes_late_names_the_old_record, visits_count_for_their_phones_day,
 ]  # fmt: skip

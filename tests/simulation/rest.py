@@ -14,6 +14,7 @@ from sync.replica import Replica as PhonesHalf
 from sync.store import MemoryStore
 from tests.agreement import of_feeds, of_history, of_listing
 from tests.phones import held_by
+from tests.simulation.days import visits_count_for_the_servers_days
 from tests.simulation.phone import SimulatedPhone, words_of
 from tests.simulation.place import LIAR
 
@@ -40,6 +41,7 @@ def check_at_rest(simulation: "Simulation") -> None:
     _each_had_its_effect_once(simulation, kept)
     _nobody_wrote_where_they_had_no_say(simulation, kept)
     _what_was_merged_leads_on(simulation, kept)
+    visits_count_for_the_servers_days(simulation, kept)
     _the_tables_agree(simulation, kept)
     _saying_it_all_again_changes_nothing(simulation)
 

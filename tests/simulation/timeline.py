@@ -40,7 +40,18 @@ class Clock:
     """One party's clock: the timeline's time, and how wrong it is."""
 
     def __init__(self, timeline: Timeline, offset: timedelta) -> None:
-        self._timeline, self.offset = timeline, offset
+        self._timeline = timeline
+        self.offsets = [offset]
+        """How wrong it has been, one after the other."""
+
+    @property
+    def offset(self) -> timedelta:
+        """How wrong it is now."""
+        return self.offsets[-1]
+
+    @offset.setter
+    def offset(self, offset: timedelta) -> None:
+        self.offsets.append(offset)
 
     def now(self) -> datetime:
         """What it shows."""
