@@ -1,6 +1,6 @@
 """Many phones write at once while one reads along; what it ends up with, and what the server kept, must agree.
 
-The promise test runs 20,000 changes. The full form, here on two cores in some minutes:
+The promise test runs 10,000 changes. The full form, here on two cores in some minutes:
 `python -m tests.concurrency --changes 200000 --store postgres`
 """
 

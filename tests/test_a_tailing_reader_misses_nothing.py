@@ -8,7 +8,7 @@ from tests.agreement import faults_of
 from tests.concurrency import run
 from tests.world import NEW_ID, bearer, household, mutation, new_world
 
-CHANGES = 20_000
+CHANGES = 10_000
 
 
 async def test_a_tailing_reader_misses_nothing_and_every_acknowledged_edit_is_kept(context: Context) -> None:
