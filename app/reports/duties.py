@@ -13,7 +13,7 @@ from app.context import Context
 from app.database import Transaction
 from app.fields import as_wire
 from app.problems import Problem, wrong_field
-from app.records import get_record
+from app.reports.parts import known_area
 from sync.calendar import Records
 from sync.days import shifted
 from sync.duty import LOOK_BACK, duty_list
@@ -30,15 +30,14 @@ async def duties_of(context: Context, person: UUID, area: UUID, day: date, group
     Raises not_found, not_permitted for a masked view, and invalid where the area lies above communities.
     """
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
-        seen = await get_record(snapshot, context, person, COLLECTIONS["areas"], area)
-        [found] = await snapshot.rows(sa.select(_AREA.c.path).where(_AREA.c.home == seen.home, _AREA.c.id == area))
-        theirs = staff_areas(person, found.path, context.seams.now())
+        place = await known_area(snapshot, context, person, area)
+        theirs = staff_areas(person, place.path, context.seams.now())
         homes = {row.home for row in await snapshot.rows(sa.select(theirs.subquery().c.home).distinct())}
         if not homes:
             raise Problem("not_permitted")
-        if homes != {seen.home}:
+        if homes != {place.home}:
             raise wrong_field("invalid", "area_id")
-        records = await _records(snapshot, seen.home, found.path, theirs, day)
+        records = await _records(snapshot, place.home, place.path, theirs, day)
     return duty_list(records, day, str(area), group)
 
 

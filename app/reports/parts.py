@@ -43,10 +43,16 @@ class Ground:
         return many if self.hidden_below is None else blurred(many)
 
 
-async def ground_of(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Ground:
-    """Raises not_found for an area that the person doesn't know, not_permitted where they see nothing of it whole."""
+async def known_area(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Any:
+    """The area's row. Raises not_found for one that the person doesn't know."""
     seen = await get_record(snapshot, context, person, COLLECTIONS["areas"], area)
     [row] = await snapshot.rows(sa.select(_AREA).where(_AREA.c.home == seen.home, _AREA.c.id == area))
+    return row
+
+
+async def ground_of(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Ground:
+    """Raises not_found for an area that the person doesn't know, not_permitted where they see nothing of it whole."""
+    row = await known_area(snapshot, context, person, area)
     theirs = staff_areas(person, row.path, context.seams.now()).cte("theirs")
     if await snapshot.first(sa.select(theirs).limit(1)) is None:
         raise Problem("not_permitted")
