@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def visits_count_for_the_servers_days(simulation: "Simulation", kept: dict[str, list[dict[str, Any]]]) -> None:
-    """Of those between the beginning and now: whole days may pass. A phone's clock that stepped after a visit may have
-    put it back by LONGEST_AGO, and never ahead.
+    """Of those between the beginning and now: whole days may pass. A clock that stepped after a visit, or that of
+    another phone onto which the visit was copied, may have put it back by LONGEST_AGO, and never ahead.
     """
     begins, now = simulation.server.context.day_begins, BEGINNING + timedelta(seconds=simulation.timeline.seconds)
     spans = {(day_of(BEGINNING + wrong, begins), day_of(now + wrong, begins)) for wrong in simulation.clock.offsets}
-    stepped = any(len(clock.offsets) > 1 for clock in simulation.clocks)
+    stepped = simulation.oracle.copied or any(len(clock.offsets) > 1 for clock in simulation.clocks)
     earlier = LONGEST_AGO if stepped else timedelta(0)
     liar = simulation.server.place.people[LIAR]
     for visit in kept["visits"]:
