@@ -32,14 +32,15 @@ async def migrate(database: Database, partitions: int | None = None) -> None:
 
     Raises WallRefused and, where `partitions` are asked for and can't be, CannotCut.
     """
-    if partitions is None and isinstance(database, Postgres) and await _is_done(database):
+    if partitions is None and await _is_done(database):
         return  # nobody who is being served has to wait for it
     async with database.transaction() as transaction:
         await transaction.connection.run_sync(_to_head, partitions)
 
 
 async def _is_done(database: Database) -> bool:
-    return await schema_is_at_head(database) and not await gaps_in_wall(database)
+    walled = isinstance(database, Postgres)
+    return await schema_is_at_head(database) and not (walled and await gaps_in_wall(database))
 
 
 def _to_head(connection: sa.Connection, partitions: int | None) -> None:

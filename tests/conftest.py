@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.sqlite import Sqlite
 from sync import seams
 from tests.postgres import Server, running_server
+from tests.world import make_place
 
 PARTITIONS = int(os.environ.get("QIAOMEN_TEST_PARTITIONS", "0")) or None
 """Into how many PostgreSQL's tables are cut, where that is to be tried too."""
@@ -64,7 +65,7 @@ def postgres() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def template(postgres: Server) -> str:
-    """The name of a database at head, to copy."""
+    """The name of a database at head, with the place of world.py in it, to copy."""
     name = "template_of_tests"
     postgres.create_database(name)
 
@@ -74,7 +75,7 @@ def template(postgres: Server) -> str:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file at head, to copy."""
+    """A file at head, with the place of world.py in it, to copy."""
     file = tmp_path_factory.mktemp("template") / "head.db"
     asyncio.run(_prepare(f"sqlite:///{file}"))
     return file
@@ -84,6 +85,8 @@ async def _prepare(url: str) -> None:
     database = open_database(Settings(database_url=url, key=KEY), seams.real())
     await migrate(database, None if url.startswith("sqlite") else PARTITIONS)
     await database.close()
+    async with opened(Settings(database_url=url, key=KEY)) as context:
+        await make_place(context)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -95,7 +98,7 @@ def store(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database_url(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty store: at head already on PostgreSQL; the embedded one migrates itself."""
+    """A store at head, with nothing in it but a place."""
     if store == "sqlite":
         file = tmp_path / "test.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
@@ -111,7 +114,7 @@ def database_url(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
 
 @pytest.fixture
 async def context(database_url: str) -> AsyncIterator[Context]:
-    """A server's context over an empty store."""
+    """A server's context over such a store."""
     async with opened(Settings(database_url=database_url, key=KEY)) as context:
         yield context
 

@@ -263,4 +263,4 @@ def test_the_command_ends_with_one_where_something_drifted(database_url: str, mo
 
 async def plant(url: str) -> None:
     async with opened(Settings(database_url=url, key=KEY)) as context, context.database.transaction() as transaction:
-        await transaction.execute(sa.update(FEED).values(digest=FEED.c.digest + 1))
+        await transaction.execute(sa.update(FEED).where(FEED.c.id == 1).values(digest=FEED.c.digest + 1))
