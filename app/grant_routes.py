@@ -12,7 +12,7 @@ from app.context import Context, ContextDep
 from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
 from app.database import Transaction
 from app.dates import Reason, Time
-from app.grants import Sight, add_grant, end_one, require_area_under, seen_grants
+from app.grants import SECURITY, Sight, add_grant, end_one, require_area_under, seen_grants
 from app.identity.caller import CallerDep
 from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, on_this_page
 from app.problems import Problem
@@ -20,7 +20,6 @@ from app.roles import READ_GRANTS, RoleName
 
 router = APIRouter(tags=["grants"])
 
-SECURITY = frozenset({"security"})
 GrantId = Annotated[UUID, Path(description="授权编号 · The grant's id")]
 
 

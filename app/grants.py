@@ -18,6 +18,8 @@ from app.problems import wrong_field
 from app.roles import APART, READ_MASKED, ROLES, Where
 from app.tables import Follow, Grant, Person
 
+SECURITY = frozenset({"security"})
+"""Who gives roles and ends them."""
 _GRANT: sa.Table = Grant.__table__  # type: ignore[attr-defined]
 _FOLLOW: sa.Table = Follow.__table__  # type: ignore[attr-defined]
 _AREA = COLLECTIONS["areas"].table
@@ -127,11 +129,24 @@ async def seen_grants(
     return await transaction.rows(found.order_by(_GRANT.c.id.desc()).limit(most))
 
 
-async def require_area_under(transaction: Transaction, area_id: UUID, paths: Sequence[str]) -> None:
-    """Raises reference_not_found unless the area lies below one of these."""
+async def held_in(transaction: Transaction, person: UUID, area: UUID, clock: Callable[[], datetime]) -> Sequence[Any]:
+    """The person's grants over this very area that haven't ended, held until this commits; a disabled account has none
+    to speak of.
+    """
+    good = sa.select(_PERSON.c.id).where(_PERSON.c.id == person, _PERSON.c.disabled_at.is_(None))
+    theirs = (_GRANT.c.person_id.in_(good), _GRANT.c.area_id == area)
+    rows = await transaction.rows(sa.select(_GRANT).where(*theirs).order_by(_GRANT.c.id).with_for_update())
+    now = clock()
+    return [row for row in rows if not has_ended(row, now)]
+
+
+async def require_area_under(
+    transaction: Transaction, area_id: UUID, paths: Sequence[str], field: str = "area_id"
+) -> None:
+    """Raises reference_not_found, of that field, unless the area lies below one of these."""
     area = (await areas_by_id(transaction, None, [area_id])).get(area_id)
     if area is None or not any(area.path.startswith(path) for path in paths):
-        raise wrong_field("reference_not_found", "area_id")
+        raise wrong_field("reference_not_found", field)
 
 
 def _require_fitting(role: str, area: Area, since: datetime, until: datetime | None) -> None:

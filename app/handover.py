@@ -6,7 +6,7 @@ that the cost grows with the areas and the people, never with the residents.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -23,26 +23,16 @@ from app.feeds import open_masked_feeds
 from app.follows import follow_moved, followers_touched
 from app.problems import Problem, require_taken, wrong_field
 from app.receive import receive
-from app.tables import Feed, FeedEntry, Replica
+from app.tables import Feed, FeedEntry
+from app.touched import Touched, people_touched, run_or_try
 from app.writes import Write, as_arrived
 
 MOST_TOUCHED = 500
 """People named in a report, of those who lose it and of those who gain it."""
-MOST_PHONES = 20
-"""Phones named of each of them, the newest."""
 _AREA = COLLECTIONS["areas"].table
 _CONFLICT = COLLECTIONS["conflicts"].table
 _FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
 _ENTRY: sa.Table = FeedEntry.__table__  # type: ignore[attr-defined]
-_REPLICA: sa.Table = Replica.__table__  # type: ignore[attr-defined]
-
-
-class Touched(NamedTuple):
-    """Somebody who loses or gains what is handed over, and what their phones last said."""
-
-    person_id: UUID
-    phones: Sequence[Any]
-    phones_in_all: int
 
 
 @dataclass(frozen=True)
@@ -58,14 +48,6 @@ class Report:
     gaining: list[Touched]
 
 
-class _DryRun(Exception):
-    """Undoes what was tried."""
-
-    def __init__(self, report: Report) -> None:
-        super().__init__()
-        self.report = report
-
-
 async def hand_over(context: Context, person: UUID, area: UUID, to: UUID, *, dry_run: bool) -> Report:
     """Gives the area to another parent, in one transaction; a dry run does it and undoes it.
 
@@ -74,15 +56,9 @@ async def hand_over(context: Context, person: UUID, area: UUID, to: UUID, *, dry
     """
 
     async def work(transaction: Transaction) -> Report:
-        report = await _hand_over(transaction, context, person, area, to, counting=dry_run)
-        if dry_run:
-            raise _DryRun(report)
-        return report
+        return await _hand_over(transaction, context, person, area, to, counting=dry_run)
 
-    try:
-        return await context.database.run(work)
-    except _DryRun as done:
-        return done.report
+    return await run_or_try(context.database, work, dry_run=dry_run)
 
 
 async def _hand_over(
@@ -169,33 +145,13 @@ async def _report(
         elsewhere = _CONFLICT.c.of_collection.not_in(of_teams)
         open_ones = (_CONFLICT.c.state == "open", _CONFLICT.c.area_id.in_(there), elsewhere)
         conflicts = await _count(transaction, _CONFLICT, *open_ones)
-    touched = [sorted({person for person, _ in pairs}) for pairs in (lost, gained)]
-    named = [people[:MOST_TOUCHED] for people in touched]
-    phones = await _phones_of(transaction, {*named[0], *named[1]})
-    losing, gaining = (_touched(people, phones) for people in named)
-    return Report(areas, records, conflicts, len(touched[0]), len(touched[1]), losing, gaining)
+    people = [sorted({person for person, _ in pairs}) for pairs in (lost, gained)]
+    named = [some[:MOST_TOUCHED] for some in people]
+    of = await people_touched(transaction, {*named[0], *named[1]})
+    losing, gaining = ([of[person] for person in some] for some in named)
+    return Report(areas, records, conflicts, len(people[0]), len(people[1]), losing, gaining)
 
 
 async def _count(transaction: Transaction, table: sa.Table, *which: Any) -> int:
     row = await transaction.first(sa.select(sa.func.count()).select_from(table).where(*which))
     return int(row[0]) if row else 0
-
-
-async def _phones_of(transaction: Transaction, people: set[UUID]) -> Sequence[Any]:
-    """The newest of each, with how many each has."""
-    whose = _REPLICA.c.person_id
-    columns = (
-        sa.func.row_number().over(partition_by=whose, order_by=_REPLICA.c.id.desc()).label("rank"),
-        sa.func.count().over(partition_by=whose).label("in_all"),
-    )
-    each = sa.select(_REPLICA, *columns).where(whose.in_(people), _REPLICA.c.revoked_at.is_(None)).subquery()
-    newest = sa.select(each).where(each.c.rank <= MOST_PHONES).order_by(each.c.rank)
-    return await transaction.rows(newest) if people else []
-
-
-def _touched(people: Sequence[UUID], phones: Sequence[Any]) -> list[Touched]:
-    theirs: dict[UUID, list[Any]] = {person: [] for person in people}
-    for phone in phones:
-        if phone.person_id in theirs:
-            theirs[phone.person_id].append(phone)
-    return [Touched(person, held, held[0].in_all if held else 0) for person, held in theirs.items()]

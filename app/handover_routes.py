@@ -1,4 +1,4 @@
-"""A redrawn grid: POST /v1/areas/{id}/handover, tried first and then done; GET /v1/areas/{id}/phones, who holds it."""
+"""Handing over, tried first and then done: an area, a person. And who holds what: GET /v1/areas/{id}/phones."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -9,14 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.context import ContextDep
 from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
-from app.handover import MOST_PHONES, MOST_TOUCHED, Touched, hand_over
+from app.handover import MOST_TOUCHED, hand_over
 from app.holdings import phones_holding
 from app.identity.caller import CallerDep
 from app.paging import MOST_ON_A_PAGE, NewestFirst, each_once, on_this_page
+from app.person_handover import Move, hand_person_over
+from app.roles import RoleName
+from app.touched import MOST_PHONES, Touched
 
 router = APIRouter(tags=["areas"])
 
 AreaId = Annotated[UUID, Path(description="区域编号 · The area, with all that lies in it")]
+PersonId = Annotated[UUID, Path(description="人员编号 · The person's id")]
 
 
 class Handover(BaseModel):
@@ -67,6 +71,33 @@ class HandoverReport(BaseModel):
     )
 
 
+class PersonHandover(BaseModel):
+    """Which of their areas the person leaves, and for which."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    area_id: UUID = Field(strict=False, description="原区域 · The area they leave: all their roles over it go along")
+    to: UUID = Field(strict=False, description="新的区域 · The area they go to")
+    dry_run: bool = Field(True, description="只试算，不执行 · Only say what it would touch; nothing is done")
+
+
+class ListedThere(BaseModel):
+    """How much is listed where the person's phones lose or gain it."""
+
+    records: int = Field(ge=0, le=2**53 - 1, description="记录数 · Records")
+    open_conflicts: int = Field(ge=0, le=2**53 - 1, description="未处理冲突 · Conflicts that wait there")
+
+
+class PersonHandoverReport(BaseModel):
+    """What it touches. Phones lose and gain with their next complete pull; what was written before is still taken."""
+
+    done: bool = Field(description="是否已执行 · Was it done, or only tried?")
+    roles: list[RoleName] = Field(max_length=len(RoleName), description="角色 · The roles that go along")
+    losing: ListedThere = Field(description="移出 · What their phones drop")
+    gaining: ListedThere = Field(description="接手 · What their phones get")
+    person: PersonTouched = Field(description="人员 · Who it is, and their phones")
+
+
 class HoldingPhone(PhoneTouched):
     """A phone and what it has of an area. Counted are feeds: what is listed together, as a building's records are."""
 
@@ -113,20 +144,46 @@ async def hand_area_over(id: AreaId, body: Handover, caller: CallerDep, context:
         open_conflicts=report.open_conflicts,
         people_losing=report.people_losing,
         people_gaining=report.people_gaining,
-        losing=_views(report.losing),
-        gaining=_views(report.gaining),
+        losing=[_view(one) for one in report.losing],
+        gaining=[_view(one) for one in report.gaining],
     )
 
 
-def _views(touched: list[Touched]) -> list[PersonTouched]:
-    return [
-        PersonTouched(
-            person_id=one.person_id,
-            phones=[PhoneTouched.model_validate(phone, from_attributes=True) for phone in one.phones],
-            phones_in_all=one.phones_in_all,
-        )
-        for one in touched
-    ]
+@router.post(
+    "/v1/people/{person_id}/handover",
+    summary="换片 · Hand a person over",
+    responses=succeeds(200)
+    | answers(
+        *(SIGNED_IN, STORED, PARSED_BODY, "bad_json", "not_permitted", "not_found", "reference_not_found"),
+        *("handover_to_itself", "role_unfit", "grant_overlaps"),
+    ),
+)
+async def hand_over_person(
+    person_id: PersonId, body: PersonHandover, caller: CallerDep, context: ContextDep
+) -> PersonHandoverReport:
+    """人员换到另一网格：原区域的角色全部结束，同样的角色在新区域开始，期限不变，一次完成。由安全管理员执行，先试算。
+
+    Somebody goes to another grid: all their roles over the one end, the same begin over the other, with the same end,
+    at once. For a security administrator of both, and never of oneself. First a dry run: what their phones drop and
+    get, what they haven't sent, the conflicts that wait where nobody may be left to decide.
+    """
+    move = Move(person_id, body.area_id, body.to)
+    report = await hand_person_over(context, caller.person_id, move, dry_run=body.dry_run)
+    return PersonHandoverReport(
+        done=not body.dry_run,
+        roles=[RoleName(role) for role in report.roles],
+        losing=ListedThere.model_validate(report.losing, from_attributes=True),
+        gaining=ListedThere.model_validate(report.gaining, from_attributes=True),
+        person=_view(report.touched),
+    )
+
+
+def _view(one: Touched) -> PersonTouched:
+    return PersonTouched(
+        person_id=one.person_id,
+        phones=[PhoneTouched.model_validate(phone, from_attributes=True) for phone in one.phones],
+        phones_in_all=one.phones_in_all,
+    )
 
 
 @router.get(

@@ -49,7 +49,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "server_older": Entry(409, "服务器版本较旧，请稍后再试", "This server is older than the app; nothing was taken"),
     "server_restored": Entry(409, "服务器曾从备份恢复，请重发本机记录", "The server was restored; send the log again"),
     "too_many_feeds": Entry(409, "范围过大，请缩小到网格", "Too many feeds to sync; narrow the grants"),
-    "handover_to_itself": Entry(409, "该区域已在那里", "The area lies there already"),
+    "handover_to_itself": Entry(409, "已在那里", "It is there already"),
     "handover_cycle": Entry(422, "不能移交到自身之内", "An area can't be handed over into itself"),
     "handover_across": Entry(422, "只能在同一社区内移交", "Only within one community; communities, within one tree"),
     "handover_too_deep": Entry(422, "只能移交楼栋及以上的区域", "Only a level that owns feeds, or one above it"),

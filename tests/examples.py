@@ -248,6 +248,9 @@ async def welcome(morning: Morning) -> None:
     await morning.say("hand_area_over", "执行 · Then done", {"to": to, "dry_run": False}, **building)
     await morning.say("list_phones", "交接之后 · After the handover", **building)
     await share(morning)
+    there = {"area_id": grid, "to": to}
+    summary = "换到第二网格，先试算 · To the second grid, first only tried"
+    await morning.say("hand_over_person", summary, there, who="security", person_id=made["id"])
     await morning.say("delete_grant", "立即结束 · It ends now", who="security", status=204, grant_id=given["id"])
     await morning.say("delete_person", "停用账号 · The account too", who="system", status=204, person_id=made["id"])
 

@@ -97,7 +97,7 @@ OTHERS: dict[str, Answer] = {
 
 
 ROLES = {
-    **dict.fromkeys(("list_grants", "post_grant", "delete_grant"), "security"),
+    **dict.fromkeys(("list_grants", "post_grant", "delete_grant", "hand_over_person"), "security"),
     **dict.fromkeys(("list_people", "post_person", "delete_person"), "system"),
 }
 """Who does what isn't an admin's to do."""
@@ -113,6 +113,9 @@ async def _with_somebody(stage: Stage) -> None:
         asked = {"person_id": str(person)}
         held = await world.http.get("/v1/grants", params=asked, headers=stage.make.phone.headers)
         stage.id = UUID(held.json()["grants"][0]["id"])
+    elif stage.name == "hand_over_person":
+        there = {"area_id": str(world.areas["building_1"]), "to": str(world.areas["building_2"])}
+        stage.good = {"json": {**there, "dry_run": False}}
     elif stage.name == "post_person":
         stage.good = {"json": {"login": f"new_{NEW_ID()}", "password": PASSWORD}}
 

@@ -55,7 +55,10 @@ def verbs_of(collection: Collection) -> list[str]:
 
 
 MATRIX = {f"{name}_{verb}": (c, verb) for name, c in COLLECTIONS.items() for verb in verbs_of(c)}
-OTHERS = {"hand_area_over", "list_phones", "delete_enclave", "delete_grant", "delete_person", "delete_replica"}
+OTHERS = {
+    *("hand_area_over", "hand_over_person", "list_phones", "delete_enclave"),
+    *("delete_grant", "delete_person", "delete_replica"),
+}
 BY_ID = {o["operationId"] for o in operations(document()) if "{" in path_of(o["operationId"])[1]}
 
 
@@ -201,6 +204,16 @@ async def of_person(matrix: Matrix, caller: Caller, place: str) -> Asked:
     return Asked(id, "no" if not mine else "seen" if place == "own" else "yes", {})
 
 
+async def of_person_handover(matrix: Matrix, caller: Caller, place: str) -> Asked:
+    """Security administrators, of whoever has a role over the area; nobody moves themselves. Dry runs alone."""
+    id = matrix.world.people.get(caller.name if place == "own" else place) or NEW_ID()
+    left, to = DOORS.get(place, "unit_2"), "building_0"
+    body = {"area_id": str(matrix.world.areas[left]), "to": str(matrix.world.areas[to]), "dry_run": True}
+    may = place not in ("own", "parent", "nonexistent") and caller.has({"security"}, left)
+    mine = place == "own" and caller.role == "security"
+    return Asked(id, "yes" if may else "seen" if mine else "no", {"json": body})
+
+
 async def of_replica(matrix: Matrix, caller: Caller, place: str) -> Asked:
     """One's own alone."""
     if place == "own" and caller.person:
@@ -211,6 +224,7 @@ async def of_replica(matrix: Matrix, caller: Caller, place: str) -> Asked:
 
 OF_OTHERS: Any = {
     "hand_area_over": of_handover,
+    "hand_over_person": of_person_handover,
     "list_phones": of_phones,
     "delete_enclave": of_enclave,
     "delete_grant": of_grant,
