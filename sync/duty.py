@@ -4,16 +4,16 @@ One pure function for phone and server: the same records give the same list. Wha
 from the visits that were made, so that nothing is ticked off twice, and what wasn't done yesterday is there today.
 """
 
-import re
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sync.calendar import Calendar, Records, calendar_of
 from sync.days import DAY_BEGINS, day_of, shifted
+from sync.walk import place_on_walk, whole_number
 from sync.wire import Fields
 
 NEEDED = ("areas", "care_plans", "codes", "households", "members", "visits")
@@ -78,7 +78,7 @@ def duty_list(records: Records, day: date, area: str, group: str = "first") -> F
         if by > day or (plan.get("days") != "all_days" and not calendar.is_worked(day)):
             done += last == day
             continue
-        _add(doors, id, plan, by, _place_of(records, household))
+        _add(doors, id, plan, by, place_on_walk(records.get("areas", {}), household))
     ranked = sorted(doors.values(), key=lambda door: door.rank(day))
     return {
         "day": str(day),
@@ -191,26 +191,6 @@ def _add(doors: dict[str, _Door], id: str, plan: Fields, by: date, place: tuple[
     door.responsible |= {str(person) for person in responsible} if isinstance(responsible, list) else set()
 
 
-def _place_of(records: Records, household: Fields) -> tuple[Any, ...]:
-    """Where a door comes on the walk: its areas from the top in their order, then the floor, then the door."""
-    areas, chain = records.get("areas", {}), list[tuple[int, str]]()
-    one = areas.get(str(household.get("area_id")))
-    while one is not None and len(chain) < len(areas):
-        chain.insert(0, (_whole(one.get("sort")), str(one.get("name"))))
-        one = areas.get(str(one.get("parent_id")))
-    numbers = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in _parts(household.get("door"))]
-    return chain, _whole(household.get("floor")), numbers
-
-
-def _parts(door: Any) -> Iterator[str]:
-    """Runs of digits, shortened to what any number needs, and what is between them."""
-    return (part[:15] for part in re.findall(r"[0-9]+|[^0-9]+", str(door)))
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) else 0
-
-
 @dataclass
 class _Share:
     """A person's part of the list, and how many doors they can still take."""
@@ -231,7 +211,9 @@ class _Share:
 
 def _members(records: Records, day: date, area: str, group: str, ranked: list[_Door]) -> list[_Share]:
     shares = {
-        str(member["person_id"]): _Share(str(member["person_id"]), str(member["name"]), _whole(member["per_day"]), [])
+        str(member["person_id"]): _Share(
+            str(member["person_id"]), str(member["name"]), whole_number(member["per_day"]), []
+        )
         for _, member in sorted(records.get("members", {}).items())
         if member.get("area_id") == area and member.get("group") == group and _is_in_force(member, day)
     }

@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.sqlite import Sqlite
 from sync import seams
 from tests.postgres import Server, running_server
-from tests.world import make_place
+from tests.world import World, make_place, new_world
 
 PARTITIONS = int(os.environ.get("QIAOMEN_TEST_PARTITIONS", "0")) or None
 """Into how many PostgreSQL's tables are cut, where that is to be tried too."""
@@ -117,6 +117,14 @@ async def context(database_url: str) -> AsyncIterator[Context]:
     """A server's context over such a store."""
     async with opened(Settings(database_url=database_url, key=KEY)) as context:
         yield context
+
+
+@pytest.fixture
+async def world(context: Context) -> AsyncIterator[World]:
+    """A place whose people have yet to come."""
+    world = await new_world(context)
+    yield world
+    await world.http.aclose()
 
 
 MOST_COMPILED = 1000

@@ -22,7 +22,7 @@ from app.operator import add_area
 from app.people import add_person
 from tests.contract import Answer, client_of, operation_named, path_of
 from tests.phones import Time
-from tests.records_of_a_morning import CHANGES, PLACES, RECORDS, TREE
+from tests.records_of_a_morning import CHANGES, PLACES, RECORDS, REPORTS, TREE
 
 FILE = Path(__file__).parent.parent / "app" / "examples.json"
 PASSWORD = "三次敲门 knock thrice"
@@ -110,16 +110,18 @@ async def play(context: Context) -> dict[str, list[Answer]]:
         named |= {"<household>": str(door)} | await organisations(morning)
         for name in RECORDS:
             await keep(morning, name, named)
-        grid = {"area_id": str(areas[PLACES["grid"]]), "day": "2026-03-10"}
-        await morning.say("get_duties", "星期二该敲的门 · The doors of a Tuesday", who="secretary", query=grid)
-        area = {"area_id": grid["area_id"]}
-        await morning.say("get_totals", "一个网格的统计 · Of a grid", who="secretary", query=area)
-        days = {**area, "since": "2026-03-02", "until": "2026-03-06"}
-        await morning.say("get_coverage", "一周的覆盖 · Of a week", who="secretary", query=days)
+        for name, (summary, asked) in REPORTS.items():
+            where = "body" if path_of(name)[0] == "post" else "query"
+            await morning.say(name, summary, who="secretary", **{where: _filled(asked, named)})
         await settle(morning, door)
         await welcome(morning)
         await go_on(morning)
         return morning.recorded
+
+
+def _filled(said: Answer, named: dict[str, str]) -> Answer:
+    """With the ids of what it names."""
+    return {name: named.get(str(value), value) for name, value in said.items()}
 
 
 async def sign_in(morning: Morning) -> None:
@@ -177,7 +179,7 @@ async def organisations(morning: Morning) -> dict[str, str]:
 
 async def keep(morning: Morning, name: str, named: dict[str, str]) -> None:
     """One record of a collection, from its making to its end."""
-    fields, change = ({n: named.get(str(v), v) for n, v in f.items()} for f in (RECORDS[name], CHANGES[name]))
+    fields, change = (_filled(said[name], named) for said in (RECORDS, CHANGES))
     once = {"Idempotency-Key": str(morning.context.seams.new_id())}
     made = await morning.say(f"{name}_create", "新建 · Create", fields, who="secretary", status=201, headers=once)
     await morning.say(f"{name}_list_all", "第一页 · The first page", who="secretary", query={"limit": 1})

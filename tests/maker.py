@@ -1,7 +1,6 @@
 """Makes valid records of any collection from its declaration alone; and the fixtures to do it as an administrator."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -10,12 +9,11 @@ from pydantic import JsonValue
 
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
-from app.context import Context
 from app.fields import FieldSpec
 from app.operator import add_area
 from sync.wire import Fields
 from tests.raw_phone import Answer, RawPhone, phone_of
-from tests.world import NEW_ID, World, new_world
+from tests.world import NEW_ID, World
 
 WRITABLE = {name: c for name, c in COLLECTIONS.items() if name != "conflicts"}
 """Conflicts are made by the server and changed by resolutions: see test_conflicts_are_records.py."""
@@ -129,13 +127,6 @@ def merged(spec: FieldSpec, start: Any, ours: Any, theirs: Any) -> Any:
     if spec.policy.name == "union":
         return sorted({*ours, *theirs} - ({*start} - {*ours}) - ({*start} - {*theirs}))
     return max(ours, theirs) if spec.policy.name == "maximum" else ours + theirs - (start or 0)
-
-
-@pytest.fixture
-async def world(context: Context) -> AsyncIterator[World]:
-    world = await new_world(context)
-    yield world
-    await world.http.aclose()
 
 
 @pytest.fixture

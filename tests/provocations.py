@@ -189,7 +189,7 @@ async def end_needed(stage: Stage) -> httpx.Response:
 
 async def dates_backward(stage: Stage) -> httpx.Response:
     if "/reports/" in stage.path:
-        return await stage.ask(params={**stage.good["params"], "until": "2026-03-01"})
+        return await stage.ask_with(until="2026-03-01")
     return await stage.ask_with(since="2026-03-02T08:00:00Z", until="2026-03-02T07:00:00Z")
 
 

@@ -33,7 +33,7 @@ def field(value: bytes, name: str = "note") -> Provocation:
 
 async def not_found(stage: Stage) -> httpx.Response:
     if "/reports/" in stage.path:
-        return await stage.ask(params={**stage.good["params"], "area_id": str(NEW_ID())})
+        return await stage.ask_with(area_id=str(NEW_ID()))
     other = str(NEW_ID())
     there = {"path": re.sub(r"\{\w+\}", other, stage.path)}
     if not stage.name.endswith(("_create", "_put")):
@@ -161,7 +161,7 @@ async def text_too_long(stage: Stage) -> httpx.Response:
 
 async def invalid(stage: Stage) -> httpx.Response:
     if "/reports/" in stage.path:
-        return await stage.ask(params={"area_id": str(stage.world.areas["district"])})
+        return await stage.ask_with(area_id=str(stage.world.areas["district"]))
     assert stage.collection
     if stage.collection.name == "conflicts":
         return await stage.ask(json={"value": 7})

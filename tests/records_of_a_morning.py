@@ -69,6 +69,14 @@ RECORDS: dict[str, dict[str, Any]] = {
         "since": "2026-03-02",
         "note": "耳背，多敲几下。",
     },
+    "tag_grounds": {
+        "household_id": "<household>",
+        "tag": "ill",
+        "source": "paper",
+        "basis": "consent",
+        "since": "2026-03-02",
+        "note": "出院小结复印件存社区档案柜。",
+    },
     "members": {
         "area_id": "<grid>",
         "person_id": "019cad90-0000-7000-8000-000000000003",
@@ -100,9 +108,22 @@ CHANGES: dict[str, dict[str, Any]] = {
     "duplicates": {"state": "dismissed", "note": "同名的两位邻居。"},
     "cases": {"state": "settled", "agreement": "601室换水管，晚十点后不拖椅子。"},
     "care_plans": {"every_days": 3, "risk": 3},
+    "tag_grounds": {"until": "2027-03-01"},
     "members": {"per_day": 12},
     "organisations": {"name": "青和居社区综合行政执法中队"},
     "affiliations": {"until": "2027-02-28"},
     "areas": {"name": "2单元（东）"},
     "codes": {"name_en": "Needs particular care"},
 }
+WEEK = {"since": "2026-03-02", "until": "2026-03-06"}
+REPORTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "get_duties": ("星期二该敲的门 · The doors of a Tuesday", {"area_id": "<grid>", "day": "2026-03-10"}),
+    "get_totals": ("一个网格的统计 · Of a grid", {"area_id": "<grid>"}),
+    "get_coverage": ("一周的覆盖 · Of a week", {"area_id": "<grid>", **WEEK}),
+    "post_roster": (
+        "按拼音首字母找周桂兰 · By the first letters z, g, l",
+        {"area_id": "<grid>", "text": "zgl", "limit": 10},
+    ),
+    "get_board": ("一栋楼 · Of a building", {"area_id": "<building>"}),
+}
+"""Operation → what is asked of it, and how that is called."""

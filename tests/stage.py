@@ -53,8 +53,9 @@ class Stage:
         return await (http or self.world.http).request(self.method, said.pop("path", address), **said)
 
     async def ask_with(self, **fields: Any) -> httpx.Response:
-        """The good body, with other fields."""
-        return await self.ask(json={**self.good["json"], **fields})
+        """The good body, or query, with other fields."""
+        said = "params" if "params" in self.good else "json"
+        return await self.ask(**{said: {**self.good[said], **fields}})
 
     @property
     def is_form(self) -> bool:
@@ -74,7 +75,8 @@ async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: s
             await _with_somebody(stage)
         if path.startswith("/v1/reports"):
             days = {"since": "2026-03-02", "until": "2026-03-06"} if name == "get_coverage" else {}
-            stage.good = {"params": {"area_id": str(world.areas["grid"]), **days}}
+            area = {"area_id": str(world.areas["building_1" if name == "get_board" else "grid"]), **days}
+            stage.good = {"json": area} if method == "post" else {"params": area}
         if path.startswith("/v1/enclaves"):
             await _with_another_community(stage)
     elif collection.name == "conflicts":

@@ -3,22 +3,13 @@
 Raw mutations as a phone would send them: base is inherited along a chain, `after` names the link before.
 """
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from app.context import Context
 from tests.raw_phone import Answer, RawPhone, phone_of
-from tests.world import NEW_ID, World, household, mutation, new_world
-
-
-@pytest.fixture
-async def world(context: Context) -> AsyncIterator[World]:
-    world = await new_world(context)
-    yield world
-    await world.http.aclose()
+from tests.world import NEW_ID, World, household, mutation
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from app.handover import MOST_PHONES, MOST_TOUCHED
+from app.handover import MOST_TOUCHED
 from app.tables import Holding, Replica
+from app.touched import MOST_PHONES
 from tests.grids import Place, place
 from tests.raw_phone import Answer, RawPhone, phone_of
 from tests.world import NEW_ID, bearer, household, mutation
@@ -245,7 +246,7 @@ async def test_a_report_counts_those_whom_it_does_not_name(place: Place, monkeyp
     for _ in range(2):
         await place.world.phone_token("wang")
     monkeypatch.setattr("app.handover.MOST_TOUCHED", 2)
-    monkeypatch.setattr("app.handover.MOST_PHONES", 2)
+    monkeypatch.setattr("app.touched.MOST_PHONES", 2)
     report = await place.hand_over(dry_run=True)
     assert (report["people_losing"], len(report["losing"])) == (3, 2)
     assert (report["people_gaining"], len(report["gaining"])) == (1, 1)

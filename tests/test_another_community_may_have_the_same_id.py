@@ -1,10 +1,10 @@
 """One id in two communities names two records; a push that speaks of both places keeps them apart."""
 
-from tests.maker import boss, world
+from tests.maker import boss
 from tests.raw_phone import RawPhone, second_community
 from tests.world import NEW_ID, World, household, mutation
 
-__all__ = ["boss", "world"]  # fixtures
+__all__ = ["boss"]  # fixtures
 
 
 async def test_who_names_an_area_of_the_other_community_touches_nothing_there(world: World, boss: RawPhone) -> None:

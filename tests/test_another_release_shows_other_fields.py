@@ -24,7 +24,7 @@ from tests.world import NEW_ID, World, household, new_world
 FEED: Any = Feed.__table__  # type: ignore[attr-defined]
 ENTRY: Any = FeedEntry.__table__  # type: ignore[attr-defined]
 PEOPLE = 7
-PINNED = (4, "4d1db5f27c46b812")
+PINNED = (5, "bc197aceff1d3047")
 
 
 class Killed(Exception):

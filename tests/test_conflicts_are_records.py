@@ -5,10 +5,10 @@ from uuid import UUID
 import pytest
 
 from tests.raw_phone import RawPhone, phone_of
-from tests.two_people import contested, door, li, wang, world
+from tests.two_people import contested, door, li, wang
 from tests.world import NEW_ID, World, household, mutation
 
-__all__ = ["door", "li", "wang", "world"]
+__all__ = ["door", "li", "wang"]
 
 
 async def test_a_contested_field_opens_a_conflict_with_base_held_and_candidate(

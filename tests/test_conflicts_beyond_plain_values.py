@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 
 from tests.raw_phone import RawPhone
-from tests.two_people import contested, door, li, wang, world
+from tests.two_people import contested, door, li, wang
 from tests.world import NEW_ID, World, household, mutation
 
-__all__ = ["door", "li", "wang", "world"]
+__all__ = ["door", "li", "wang"]
 
 
 # Crossing deletes

@@ -1,25 +1,16 @@
 """Two who knock at one door on one day each keep their note, and the door is counted once."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from app.context import Context
 from sync.days import day_of
 from tests.raw_phone import RawPhone, phone_of, second_community
-from tests.world import NEW_ID, World, household, mutation, new_world
+from tests.world import NEW_ID, World, household, mutation
 
 Answer = dict[str, Any]
-
-
-@pytest.fixture
-async def world(context: Context) -> AsyncIterator[World]:
-    world = await new_world(context)
-    yield world
-    await world.http.aclose()
 
 
 @pytest.fixture

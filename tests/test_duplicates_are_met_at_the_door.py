@@ -8,10 +8,10 @@ import pytest
 from tests.phones import Time, new_phone
 from tests.raw_phone import Answer, RawPhone, phone_of
 from tests.test_two_of_one_become_one import NUMBER, merged, resident
-from tests.two_people import door, li, wang, world
+from tests.two_people import door, li, wang
 from tests.world import NEW_ID, World, bearer, household, mutation, nothing_drifted
 
-__all__ = ["door", "li", "wang", "world"]
+__all__ = ["door", "li", "wang"]
 BORN = {"birth_date": "1949-12-31"}
 
 

@@ -12,11 +12,11 @@ from app.collections.base import Collection
 from app.fields import FieldSpec
 from sync.wire import Fields
 from tests.contract import document
-from tests.maker import TEAMS, WRITABLE, Maker, as_change, boss, every, make, merged, values_of, who_only_reads, world
+from tests.maker import TEAMS, WRITABLE, Maker, as_change, boss, every, make, merged, values_of, who_only_reads
 from tests.raw_phone import RawPhone, phone_of, second_community
 from tests.world import NEW_ID, World, mutation
 
-__all__ = ["boss", "make", "world"]
+__all__ = ["boss", "make"]
 
 PUSHABLE = {name: c for name, c in WRITABLE.items() if c.pushable}
 FIELDS = [(c, f) for c in PUSHABLE.values() for f in c.fields.values()]

@@ -1,7 +1,6 @@
 """协助人员: building heads, volunteers, sunk cadres. They share the doors; names are masked, the rest stays hidden."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -9,21 +8,13 @@ import pytest
 from pydantic import JsonValue
 
 from app.collections import COLLECTIONS
-from app.context import Context
 from app.operator import Item, create_all
 from app.views import Mask, masked_name, masked_number, masked_phone
 from tests.raw_phone import RawPhone, phone_of
-from tests.world import NEW_ID, World, household, mutation, new_world
+from tests.world import NEW_ID, World, household, mutation
 
 Answer = dict[str, Any]
 SECRETS = ("欧阳小明", "13812345678", "11010519491231002X", "糖尿病", "disabled", "住院", "7号系统")
-
-
-@pytest.fixture
-async def world(context: Context) -> AsyncIterator[World]:
-    world = await new_world(context)
-    yield world
-    await world.http.aclose()
 
 
 class Door:

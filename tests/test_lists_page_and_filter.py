@@ -14,12 +14,12 @@ from app.collections.base import Collection
 from app.fields import FieldSpec
 from sync.wire import Fields
 from tests.contract import document
-from tests.maker import Maker, boss, every, make, values_of, world
+from tests.maker import Maker, boss, every, make, values_of
 from tests.raw_phone import Answer, RawPhone, phone_of, second_community
 from tests.two_people import contested
 from tests.world import NEW_ID, World, household
 
-__all__ = ["boss", "make", "world"]
+__all__ = ["boss", "make"]
 
 DOORS, VISITS, RESIDENTS, AREAS = (COLLECTIONS[name] for name in ("households", "visits", "residents", "areas"))
 FILTERED = [(c, f) for c in COLLECTIONS.values() if c.name != "conflicts" for f in c.fields.values() if f.filter]

@@ -10,11 +10,11 @@ import pytest
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from sync.wire import Fields
-from tests.maker import Maker, boss, every, make, world
+from tests.maker import Maker, boss, every, make
 from tests.raw_phone import RawPhone, phone_of
 from tests.world import NEW_ID, World, household
 
-__all__ = ["boss", "make", "world"]
+__all__ = ["boss", "make"]
 
 DOORS, VISITS = COLLECTIONS["households"], COLLECTIONS["visits"]
 

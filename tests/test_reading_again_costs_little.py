@@ -3,9 +3,9 @@
 import pytest
 
 from app.collections.base import Collection
-from tests.maker import Maker, boss, every, make, world
+from tests.maker import Maker, boss, every, make
 
-__all__ = ["boss", "make", "world"]
+__all__ = ["boss", "make"]
 
 
 @every

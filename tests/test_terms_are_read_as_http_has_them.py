@@ -5,9 +5,9 @@ import pytest
 
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
-from tests.maker import Maker, boss, every, make, world
+from tests.maker import Maker, boss, every, make
 
-__all__ = ["boss", "make", "world"]
+__all__ = ["boss", "make"]
 
 DOORS = COLLECTIONS["households"]
 UNREADABLE = ["1", "zebra", '"1', "'1'", '"1" "2"', '*, "1"', '"1 "', 'w/"1"', '"1"' + "," * 998]

@@ -11,10 +11,10 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from tests.maker import Maker, every
 from tests.raw_phone import RawPhone, phone_of
-from tests.two_people import contested, door, li, wang, world
+from tests.two_people import contested, door, li, wang
 from tests.world import NEW_ID, World, household, mutation
 
-__all__ = ["door", "li", "wang", "world"]
+__all__ = ["door", "li", "wang"]
 
 DOORS = COLLECTIONS["households"]
 

@@ -1,6 +1,5 @@
 """What is counted of an area: right to the last door inside its community, too little to name anybody outside it."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -9,20 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.context import Context
 from app.reports.blurring import HIDDEN_BELOW, blurred
 from tests.raw_phone import RawPhone, phone_of, second_community
-from tests.world import NEW_ID, World, household, new_world
+from tests.world import NEW_ID, World, household
 
 Answer = dict[str, Any]
 TODAY = date(2026, 11, 22)
-
-
-@pytest.fixture
-async def world(context: Context) -> AsyncIterator[World]:
-    world = await new_world(context)
-    yield world
-    await world.http.aclose()
 
 
 @pytest.fixture

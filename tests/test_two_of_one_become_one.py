@@ -8,10 +8,10 @@ import pytest
 
 from app import join
 from tests.raw_phone import Answer, RawPhone, phone_of, second_community
-from tests.two_people import door, li, wang, world
+from tests.two_people import door, li, wang
 from tests.world import NEW_ID, World, household, mutation, nothing_drifted
 
-__all__ = ["door", "li", "wang", "world"]
+__all__ = ["door", "li", "wang"]
 
 NUMBER = "11010519491231002X"
 

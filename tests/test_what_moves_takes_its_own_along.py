@@ -1,21 +1,12 @@
 """A household that moves to another building, whatever lists through it, and who may move what where."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from app.context import Context
 from tests.raw_phone import Answer, RawPhone, phone_of, second_community
-from tests.world import NEW_ID, World, household, mutation, new_world
-
-
-@pytest.fixture
-async def world(context: Context) -> AsyncIterator[World]:
-    world = await new_world(context)
-    yield world
-    await world.http.aclose()
+from tests.world import NEW_ID, World, household, mutation
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from uuid import UUID
 from tests.phones import Phone, Time, key_of, new_phone
 from tests.raw_phone import Answer, RawPhone, phone_of
 from tests.test_two_of_one_become_one import NUMBER, conflicts_of, merge, merged, resident
-from tests.two_people import door, li, wang, world
+from tests.two_people import door, li, wang
 from tests.world import NEW_ID, World, bearer, household, mutation, nothing_drifted
 
-__all__ = ["door", "li", "wang", "world"]
+__all__ = ["door", "li", "wang"]
 
 
 async def equal_fresh_ones(phones: list[Phone]) -> None:

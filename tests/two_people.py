@@ -1,21 +1,12 @@
 """Two people with a phone each at one door: the fixtures of what happens when both write."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from app.context import Context
 from tests.raw_phone import RawPhone, phone_of
-from tests.world import NEW_ID, World, household, new_world
-
-
-@pytest.fixture
-async def world(context: Context) -> AsyncIterator[World]:
-    world = await new_world(context)
-    yield world
-    await world.http.aclose()
+from tests.world import NEW_ID, World, household
 
 
 @pytest.fixture

@@ -76,10 +76,41 @@ RELATIONS: tuple[Entry, ...] = (
     ("other", "其他", "Other"),
 )
 
+COLOURS: tuple[Entry, ...] = (
+    ("key_care", "红", "Red"),
+    ("living_alone", "橙", "Orange"),
+    ("empty_nest", "黄", "Yellow"),
+    ("self_occupied", "绿", "Green"),
+    ("long_term_let", "青", "Cyan"),
+    ("short_let", "蓝", "Blue"),
+    ("disabled", "紫", "Purple"),
+)
+"""七色信息牌: the colour of a use or a tag. Public reports name four of the seven (let for long, let for short, empty
+nest, disabled) and no colour: which is which is the operator's to say.
+"""
+
+SOURCES: tuple[Entry, ...] = (
+    ("told", "本人或家属告知", "Told by themselves or their family"),
+    ("paper", "证件或证明", "Seen on a paper"),
+    ("department", "部门共享", "From a department's register"),
+    ("seen", "走访发现", "Seen at the door"),
+)
+
+BASES: tuple[Entry, ...] = (
+    ("consent", "本人同意", "Their consent"),
+    ("statutory_duty", "法定职责", "A duty under law"),
+    ("emergency", "突发事件应对", "An emergency"),
+    ("published", "本人已公开", "They made it public"),
+)
+"""Why something may be kept: grounds of article 13 of the Personal Information Protection Law 个人信息保护法."""
+
 LISTS: dict[str, tuple[Entry, ...]] = {
     "method": methods(),
     "tag": TAGS,
     "need": NEEDS,
     "use": USES,
     "relation": RELATIONS,
+    "colour": COLOURS,
+    "source": SOURCES,
+    "basis": BASES,
 }

@@ -7,13 +7,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.access import staff_areas
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.fields import as_wire
-from app.problems import Problem, wrong_field
-from app.reports.parts import known_area
+from app.reports.parts import seen_whole
 from sync.calendar import Records
 from sync.days import shifted
 from sync.duty import LOOK_BACK, duty_list
@@ -25,18 +23,9 @@ _AREA, _CODE, _HOUSEHOLD, _MEMBER, _PLAN, _VISIT = (
 
 
 async def duties_of(context: Context, person: UUID, area: UUID, day: date, group: str) -> Fields:
-    """What one group of this area has to do on that day.
-
-    Raises not_found, not_permitted for a masked view, and invalid where the area lies above communities.
-    """
+    """What one group of this area has to do on that day. Raises what seen_whole does."""
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
-        place = await known_area(snapshot, context, person, area)
-        theirs = staff_areas(person, place.path, context.seams.now())
-        homes = {row.home for row in await snapshot.rows(sa.select(theirs.subquery().c.home).distinct())}
-        if not homes:
-            raise Problem("not_permitted")
-        if homes != {place.home}:
-            raise wrong_field("invalid", "area_id")
+        place, theirs = await seen_whole(snapshot, context, person, area)
         records = await _records(snapshot, place.home, place.path, theirs, day)
     return duty_list(records, day, str(area), group)
 

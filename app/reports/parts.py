@@ -11,7 +11,7 @@ from app.access import reads_from_above, staff_areas
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
-from app.problems import Problem
+from app.problems import Problem, wrong_field
 from app.records import get_record
 from app.reports.blurring import HIDDEN_BELOW, blurred
 
@@ -48,6 +48,21 @@ async def known_area(snapshot: Transaction, context: Context, person: UUID, area
     seen = await get_record(snapshot, context, person, COLLECTIONS["areas"], area)
     [row] = await snapshot.rows(sa.select(_AREA).where(_AREA.c.home == seen.home, _AREA.c.id == area))
     return row
+
+
+async def seen_whole(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> tuple[Any, sa.Select[Any]]:
+    """The row of an area within one community, and (home, id) of the areas in it of which the person sees all records.
+
+    Raises not_found, not_permitted for a masked view, and invalid where the area lies above communities.
+    """
+    place = await known_area(snapshot, context, person, area)
+    theirs = staff_areas(person, place.path, context.seams.now())
+    homes = {row.home for row in await snapshot.rows(sa.select(theirs.subquery().c.home).distinct())}
+    if not homes:
+        raise Problem("not_permitted")
+    if homes != {place.home}:
+        raise wrong_field("invalid", "area_id")
+    return place, theirs
 
 
 async def ground_of(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Ground:

@@ -1,0 +1,155 @@
+"""/v1/reports/roster and /v1/reports/board: what staff see door by door, of one community."""
+
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.answers import as_answer
+from app.collections.base import Code
+from app.context import ContextDep
+from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
+from app.identity.caller import CallerDep
+from app.paging import each_once
+from app.reports.board import board_of
+from app.reports.roster import Sought, roster_of
+
+router = APIRouter(prefix="/v1/reports", tags=["reports"])
+
+MOST_DOORS = 500
+MOST_PEOPLE = 100_000
+Sorted = Annotated[list[Code], Field(max_length=10_000)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\u0000-\u001f\u007f]+$")]
+Place = Annotated[UUID, Field(description="区域 · The area it lies in")]
+Floor = Annotated[int | None, Field(description="楼层 · The floor; null where it isn't known")]
+
+
+class RosterAsked(BaseModel):
+    """Which doors, and how many at a time."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
+
+    area_id: UUID = Field(strict=False, description="区域 · The area whose doors are listed: a grid, a building")
+    tag: Code | None = Field(
+        None, description="标签代码 · Only doors with this tag, the household's or somebody's in it"
+    )
+    text: Text | None = Field(
+        None, description="姓名、拼音首字母或门牌号的一部分 · Part of a name, its first letters in pinyin, or of a door"
+    )
+    after: UUID | None = Field(None, strict=False, description="上一页的 `next` · `next` of the page before")
+    limit: int = Field(100, ge=1, le=MOST_DOORS, description="每页户数 · How many doors a page")
+
+
+class PersonBehind(BaseModel):
+    """Somebody in a household."""
+
+    id: UUID = Field(description="居民 · The resident")
+    name: str = Field(max_length=60, description="姓名 · Their name")
+    sex: str | None = Field(max_length=10, description="性别 · Sex")
+    birth_date: date | None = Field(description="出生日期 · Birth date")
+    relation: Code = Field(description="与户主关系代码 · Relation to the head")
+    tags: Sorted = Field(description="标签 · Their tags")
+
+
+class ListedDoor(BaseModel):
+    """One household, without telephone or ID numbers: rosters are printed and carried about."""
+
+    id: UUID = Field(description="哪一户 · The household")
+    area_id: Place
+    place: str = Field(max_length=2000, description="位置 · The areas on the way to it, by name")
+    door: str = Field(max_length=40, description="门牌号 · The door number")
+    floor: Floor
+    use: Code = Field(description="房屋用途代码 · How it is used")
+    tags: Sorted = Field(description="标签 · The household's tags")
+    residents: list[PersonBehind] = Field(
+        max_length=MOST_PEOPLE, description="居民 · Who lives there, the eldest first"
+    )
+
+
+class Roster(BaseModel):
+    """民情本 · The doors along the walk. `next` is the `after` of the page after it."""
+
+    area_id: UUID = Field(description="区域 · The area")
+    name: str = Field(max_length=100, description="名称 · Its name")
+    households: int = Field(ge=0, description="符合的户数 · How many doors fit, on all pages together")
+    residents: int = Field(ge=0, description="其中居民 · How many people live behind these")
+    doors: list[ListedDoor] = Field(max_length=MOST_DOORS, description="各户 · The doors of this page")
+    next: UUID | None = Field(description="下一页 · `after` of the page after this one; null at the end")
+
+
+class BoardAsked(BaseModel):
+    """Of which building."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    area_id: UUID = Field(description="楼栋或单元 · The building, or part of one")
+
+
+class Colour(BaseModel):
+    """What one colour says."""
+
+    tag: Code = Field(description="标签或用途代码 · The tag, or way of use, that it stands for")
+    colour: str = Field(max_length=100, description="颜色 · Its Chinese name")
+    colour_en: str = Field(max_length=100, description="颜色英文名 · Its English name")
+
+
+class ColouredDoor(BaseModel):
+    """One door of the board."""
+
+    household: UUID = Field(description="哪一户 · The household")
+    area_id: Place
+    door: str = Field(max_length=40, description="门牌号 · The door number")
+    floor: Floor
+    tags: Sorted = Field(description="有颜色的标签 · Its tags that have a colour, in the order of the list")
+
+
+class BoardFloor(BaseModel):
+    """One floor of the board."""
+
+    floor: Floor
+    doors: list[ColouredDoor] = Field(max_length=MOST_PEOPLE, description="各户 · Its doors, along the walk")
+
+
+class Board(BaseModel):
+    """七色信息牌 · The floors of a building, the highest first."""
+
+    area_id: UUID = Field(description="楼栋 · The building")
+    name: str = Field(max_length=100, description="名称 · Its name")
+    colours: list[Colour] = Field(max_length=1000, description="颜色表 · Which tag has which colour")
+    floors: list[BoardFloor] = Field(max_length=1000, description="各层 · The floors")
+
+
+@router.post(
+    "/roster",
+    summary="民情本 · Roster of an area",
+    response_model=Roster,
+    responses=succeeds(200)
+    | answers(SIGNED_IN, STORED, PARSED_BODY, "bad_json", "not_found", "not_permitted", "invalid"),
+)
+async def post_roster(body: RosterAsked, caller: CallerDep, context: ContextDep) -> Any:
+    """一个网格或楼栋的各户各人，按走访路线排列；可按标签、姓名、拼音首字母（zgl 找到周桂兰）或门牌号查找。
+    姓名不进网址，故用 POST。
+
+    The doors and people of an area within a community, along the walk; by tag, or by part of a name, its first letters
+    in pinyin, or of a door number. It is a POST because a name belongs in no address.
+    """
+    sought = Sought(**body.model_dump())
+    return as_answer(await roster_of(context, caller.person_id, sought), {})
+
+
+@router.get(
+    "/board",
+    summary="七色信息牌 · Board of a building",
+    response_model=Board,
+    responses=succeeds(200) | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted", "invalid"),
+    dependencies=[Depends(each_once)],
+)
+async def get_board(caller: CallerDep, context: ContextDep, asked: Annotated[BoardAsked, Query()]) -> Any:
+    """一栋楼每层每户的颜色，颜色由代码表 `colour` 规定；只给在本社区工作的人看，从不按户公开。
+
+    Each door of a building in the colours that the code list `colour` gives its use and tags. Only for those who work
+    in the community: it tells where somebody lives alone, and is never published.
+    """
+    return as_answer(await board_of(context, caller.person_id, asked.area_id), {})

@@ -1,0 +1,23 @@
+"""Finding people by the first letters of their names, as everybody types them on a phone: zgl finds 周桂兰."""
+
+from functools import cache
+
+from pypinyin import Style, pinyin
+
+
+def is_named(name: str, sought: str) -> bool:
+    """Does the name hold what is sought, as it is written or by the first letters of how it may be read?
+
+    A character with several readings is found by each: 单 by s and by d.
+    """
+    sought = sought.casefold()
+    readings = [_first_letters(character) for character in name.casefold()]
+    starts = range(len(readings) - len(sought) + 1)
+    return any(all(c in readings[at + n] for n, c in enumerate(sought)) for at in starts)
+
+
+@cache
+def _first_letters(character: str) -> frozenset[str]:
+    """The character itself, and the first letter of each of its readings."""
+    [readings] = pinyin(character, style=Style.FIRST_LETTER, heteronym=True)
+    return frozenset((character, *readings))
