@@ -18,7 +18,6 @@ from app.collections import COLLECTIONS
 from app.database import Transaction
 from app.dates import Now, has_ended, in_force, lasting
 from app.follows import hold_follows
-from app.roles import READ_STAFF
 from app.tables import Feed, Follow, Grant
 
 GRACE = timedelta(days=30)
@@ -89,6 +88,8 @@ _ROLES = sa.select(_FOLLOW.c.feed_id, _FOLLOW.c.role, _FOLLOW.c.until).where(
     _FOLLOW.c.person_id == sa.bindparam("person"),
     _FOLLOW.c.since <= sa.bindparam("now"),
     lasting(_FOLLOW, sa.bindparam("grace_began")),
+    # What ended before it began was never theirs, and leaves no grace.
+    sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.since < _FOLLOW.c.until),
 )
 
 
@@ -190,10 +191,14 @@ def staff_areas(person: UUID, path: str, now: datetime) -> sa.Select[Any]:
 
 
 async def reads_from_above(snapshot: Transaction, person: UUID, path: str, now: datetime) -> bool:
-    """Does the person see what lies at this path only by a role over what lies above communities?"""
-    area = sa.and_(_AREA.c.home == _GRANT.c.area_home, _AREA.c.id == _GRANT.c.area_id)
-    above = sa.and_(_AREA.c.home == _AREA.c.id, _AREA.c.level != _AREA.c.home_level)
-    mine = sa.select(_AREA.c.path, above.label("above")).select_from(_GRANT).join(_AREA, area)
-    held = mine.where(_GRANT.c.person_id == person, _GRANT.c.role.in_(READ_STAFF), in_force(_GRANT, now))
-    covering = [row.above for row in await snapshot.rows(held) if path.startswith(row.path)]
-    return bool(covering) and all(covering)
+    """Is anything at or below this path seen by the person through a role over what lies above communities alone?"""
+    granted = _AREA.alias("granted")
+    of_grant = sa.and_(granted.c.home == _GRANT.c.area_home, granted.c.id == _GRANT.c.area_id)
+    above = sa.case((sa.and_(granted.c.home == granted.c.id, granted.c.level != granted.c.home_level), 1), else_=0)
+    by = _GRANT.join(granted, of_grant).join(_FOLLOW, _FOLLOW.c.grant_id == _GRANT.c.id)
+    theirs = sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id).select_from(by).where(_FOLLOW.c.person_id == person)
+    only = theirs.where(_in_force(now)).group_by(*theirs.selected_columns).having(sa.func.min(above) == 1).subquery()
+    owner = sa.and_(_FEED.c.home == _AREA.c.home, _FEED.c.owner_id == _AREA.c.feed_area_id, _FEED.c.audience == "staff")
+    feeds = sa.select(1).select_from(_AREA.join(_FEED, owner).join(only, only.c.feed_id == _FEED.c.id))
+    found = feeds.where(only.c.home == _FEED.c.home, _AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None))
+    return await snapshot.first(found.limit(1)) is not None

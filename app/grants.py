@@ -88,10 +88,15 @@ async def end_grants(transaction: Transaction, clock: Callable[[], datetime], *w
     # They end when the pushes that held them are over, not when this began to wait for those.
     now = clock()
     ids = [row.id for row in rows if not has_ended(row, now)]
-    follows = lasting(_FOLLOW, now)
-    await transaction.execute(sa.update(_GRANT).where(_GRANT.c.id.in_(ids)).values(until=now))
-    await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.grant_id.in_(ids), follows).values(until=now))
+    await end_these(transaction, ids, now)
     return len(ids)
+
+
+async def end_these(transaction: Transaction, grants: Sequence[UUID], now: datetime) -> None:
+    """Ends grants that are held and haven't ended, while nobody else changes who follows what."""
+    follows = lasting(_FOLLOW, now)
+    await transaction.execute(sa.update(_GRANT).where(_GRANT.c.id.in_(grants)).values(until=now))
+    await transaction.execute(sa.update(_FOLLOW).where(_FOLLOW.c.grant_id.in_(grants), follows).values(until=now))
 
 
 async def end_one(transaction: Transaction, clock: Callable[[], datetime], grant: UUID) -> None:
@@ -129,15 +134,11 @@ async def seen_grants(
     return await transaction.rows(found.order_by(_GRANT.c.id.desc()).limit(most))
 
 
-async def held_in(transaction: Transaction, person: UUID, area: UUID, clock: Callable[[], datetime]) -> Sequence[Any]:
-    """The person's grants over this very area that haven't ended, held until this commits; a disabled account has none
-    to speak of.
-    """
+async def held_in(transaction: Transaction, person: UUID, area: UUID) -> Sequence[Any]:
+    """The person's grants over this very area, ended ones too, held until this commits; none of a disabled account."""
     good = sa.select(_PERSON.c.id).where(_PERSON.c.id == person, _PERSON.c.disabled_at.is_(None))
     theirs = (_GRANT.c.person_id.in_(good), _GRANT.c.area_id == area)
-    rows = await transaction.rows(sa.select(_GRANT).where(*theirs).order_by(_GRANT.c.id).with_for_update())
-    now = clock()
-    return [row for row in rows if not has_ended(row, now)]
+    return await transaction.rows(sa.select(_GRANT).where(*theirs).order_by(_GRANT.c.id).with_for_update())
 
 
 async def require_area_under(

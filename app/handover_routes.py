@@ -93,8 +93,11 @@ class PersonHandoverReport(BaseModel):
 
     done: bool = Field(description="是否已执行 · Was it done, or only tried?")
     roles: list[RoleName] = Field(max_length=len(RoleName), description="角色 · The roles that go along")
-    losing: ListedThere = Field(description="移出 · What their phones drop")
-    gaining: ListedThere = Field(description="接手 · What their phones get")
+    feeds: int = Field(
+        ge=0, le=2**31 - 1, description="之后同步的信息流数 · Feeds they follow then; a phone syncs no more than 200"
+    )
+    losing: ListedThere | None = Field(description="移出，仅试算 · What their phones drop; of a dry run")
+    gaining: ListedThere | None = Field(description="接手，仅试算 · What their phones get; of a dry run")
     person: PersonTouched = Field(description="人员 · Who it is, and their phones")
 
 
@@ -172,8 +175,9 @@ async def hand_over_person(
     return PersonHandoverReport(
         done=not body.dry_run,
         roles=[RoleName(role) for role in report.roles],
-        losing=ListedThere.model_validate(report.losing, from_attributes=True),
-        gaining=ListedThere.model_validate(report.gaining, from_attributes=True),
+        feeds=report.feeds,
+        losing=report.losing and ListedThere.model_validate(report.losing, from_attributes=True),
+        gaining=report.gaining and ListedThere.model_validate(report.gaining, from_attributes=True),
         person=_view(report.touched),
     )
 

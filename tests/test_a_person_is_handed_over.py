@@ -1,5 +1,6 @@
 """换片: somebody goes to another grid with all their roles; nothing is lost, or shown without cause. Both stores."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.grants import add_grant
 from tests.grids import DOORS, Place, held, place
-from tests.raw_phone import Answer, phone_of
+from tests.raw_phone import Answer, phone_of, second_community
 from tests.world import NEW_ID, bearer, mutation
 
 __all__ = ["place"]
@@ -67,6 +69,7 @@ async def test_a_dry_run_tells_what_it_touches_and_changes_nothing(office: Offic
     tried = (await office.ask(dry_run=True)).json()
     assert (tried["done"], tried["losing"]["records"], tried["losing"]["open_conflicts"]) == (False, 2 * DOORS + 1, 1)
     assert tried["gaining"] == {"records": 0, "open_conflicts": 0}
+    assert tried["feeds"] == 2  # areas and codes of the community and above it: the other grid has no building
     [phone] = tried["person"]["phones"]
     assert (phone["unsent"], phone["unsent_since"]) == (7, "2026-03-02T07:00:00Z")
     assert await office.grants("li") == before
@@ -90,18 +93,49 @@ async def test_every_role_goes_along_with_its_end_and_its_reason(office: Office)
     world, until = office.place.world, office.place.world.context.seams.now() + timedelta(days=30)
     await world.grant("li", "grid", "helper", until=until)
     before = await office.grants("li")
-    done = (await office.ask()).json()
-    assert done["roles"] == ["helper", "worker"]
+    tried, done = [(await office.ask(dry_run=dry)).json() for dry in (True, False)]
+    # Whoever has both sees each record once, in the wider view.
+    assert tried["losing"]["records"] == 2 * DOORS
+    assert (done["roles"], done["losing"]) == (["helper", "worker"], None)
     there = str(world.areas["grid_2"])
     assert sorted(await office.grants("li"), key=repr) == sorted([(there, *one[1:]) for one in before], key=repr)
 
 
 async def test_roles_over_other_areas_stay(office: Office) -> None:
     await office.place.world.grant("li", "building_1", "reader")
-    done = (await office.ask()).json()
-    assert (done["roles"], done["losing"]["records"]) == (["worker"], 0)
+    tried = (await office.ask(dry_run=True)).json()
+    assert (tried["roles"], tried["losing"]["records"]) == (["worker"], 0)
+    await office.ask()
     await office.place.li.pull()
     assert held(office.place.li, office.place) == (DOORS, DOORS)
+
+
+async def test_a_role_to_come_goes_along_and_leaves_no_grace_where_it_never_began(office: Office) -> None:
+    world, place = office.place.world, office.place
+    soon = world.context.seams.now() + timedelta(seconds=1)
+    zhao = await phone_of(world, "zhao", role="reader", area="grid_2")
+    async with world.context.database.transaction() as transaction:
+        person, area = world.people["zhao"], world.areas["grid"]
+        await add_grant(transaction, world.context, person_id=person, area_id=area, role="worker", since=soon)
+    tried = (await office.ask("zhao", dry_run=True)).json()
+    assert (tried["roles"], tried["losing"]["records"]) == (["worker"], 2 * DOORS)
+    assert (await office.ask("zhao")).status_code == 200
+    while world.context.seams.now() < soon:
+        await asyncio.sleep(0.1)
+    knock: Answer = {"household_id": str(place.doors[0]), "outcome": "opened"}
+    [refused] = await zhao.push(mutation(world, "visits", NEW_ID(), fields=knock))
+    assert refused["outcome"] == "refused", refused
+
+
+async def test_nobody_is_handed_over_to_where_one_does_not_give_roles(office: Office) -> None:
+    world = office.place.world
+    world.areas["elsewhere"] = await second_community(world)
+    for asked in ({"to": "elsewhere"}, {"of": "elsewhere"}):
+        before = await office.grants("li")
+        refused = (await office.ask(**asked)).json()
+        told = [error["pointer"] for error in refused["errors"]]
+        assert (refused["code"], told) == ("reference_not_found", ["/to" if "to" in asked else "/area_id"])
+        assert await office.grants("li") == before
 
 
 async def test_what_can_not_be_done_is_told_and_nothing_is_half_done(office: Office) -> None:

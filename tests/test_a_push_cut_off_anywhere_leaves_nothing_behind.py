@@ -59,6 +59,10 @@ def cancel_in_a_moment() -> None:
     asyncio.get_running_loop().call_soon(task.cancel)
 
 
+pytestmark = pytest.mark.usefixtures("database_url")
+"""A store of each test's own: connections to it are cut."""
+
+
 @pytest.fixture
 async def world(context: Context) -> AsyncIterator[World]:
     world = await new_world(context)

@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from app.operator import add_area
 from app.reports.pinyin import is_named
 from tests.raw_phone import RawPhone, phone_of, second_community
 from tests.world import NEW_ID, World, household, mutation
@@ -77,6 +78,7 @@ async def test_it_is_printed_and_so_says_neither_telephone_nor_id_number(li: Raw
         ({"text": "ZG"}, ["2"]),
         ({"text": "桂"}, ["2"]),
         ({"text": "10"}, ["10"]),
+        ({"text": "１０"}, ["10"]),
         ({"text": "nobody"}, []),
         ({"tag": "living_alone"}, ["10", "2"]),
         ({"tag": "ill"}, ["2"]),
@@ -149,7 +151,37 @@ async def test_more_than_a_building_has_no_board(li: RawPhone) -> None:
     assert (await board(li, li.world.areas["unit_2"]))["name"] == "unit_2"
 
 
-async def test_only_who_works_in_the_community_sees_doors(li: RawPhone) -> None:
+async def test_no_door_number_breaks_the_walk(li: RawPhone) -> None:
+    for number in ("①", "3²", "１０", "", "٣"):
+        await li.apply("households", NEW_ID(), fields=household(li.world, number, "unit_2", floor=1))
+    assert {door for _, door in doors(await roster(li))} >= {"①", "3²", "１０", "", "٣"}
+
+
+async def test_the_walk_goes_by_the_numbers_in_names_too(li: RawPhone) -> None:
+    world = li.world
+    await phone_of(world, "boss", role="admin")
+    for name in ("10号楼", "2号楼"):
+        house = await add_area(world.context, code=None, name=name, level="building", parent_code="grid")
+        world.areas[name] = house
+        await li.apply("households", NEW_ID(), fields=household(world, "1", name))
+    said = [place for place, _ in doors(await roster(li))]
+    assert said.index("2号楼") < said.index("10号楼")
+
+
+async def test_who_reaches_a_building_through_its_land_register_sees_no_board(li: RawPhone) -> None:
+    world = li.world
+    street = await add_area(world.context, code="street", name="street", level="street", parent_code="district")
+    there = await add_area(world.context, code="c2", name="c2", level="community", parent_code="street")
+    world.areas["street"] = street
+    admin = await phone_of(world, "admin", role="admin", area="street")
+    city = await phone_of(world, "city", role="admin", area="district")
+    enclave = {"area_id": str(world.areas["building_1"]), "administrative_id": str(there)}
+    made = await world.http.post("/v1/enclaves", json=enclave, headers=city.headers)
+    assert made.status_code == 201, made.text
+    assert await board(admin, world.areas["building_1"]) == "not_permitted"
+
+
+async def test_only_staff_of_the_community_sees_doors(li: RawPhone) -> None:
     world = li.world
     building = world.areas["building_1"]
     district = await phone_of(world, "district", role="admin", area="district")

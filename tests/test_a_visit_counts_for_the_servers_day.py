@@ -211,6 +211,7 @@ def back_to_0010_and_up_again(connection: sa.Connection) -> None:
     move(connection, "head")
 
 
+@pytest.mark.usefixtures("database_url")  # whose schema is another for a while
 async def test_visits_of_an_older_release_get_the_days_they_would_have_now(
     world: World, li: RawPhone, door: UUID
 ) -> None:

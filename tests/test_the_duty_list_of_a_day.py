@@ -155,6 +155,12 @@ def test_what_lies_elsewhere_or_is_gone_is_not_listed() -> None:
     assert listed(kept)["due"] == 0
 
 
+def test_areas_that_lie_in_each_other_end_no_walk() -> None:
+    kept = records(doors=1, members=1)
+    kept["areas"][GRID]["parent_id"] = UNIT
+    assert doors_of(listed(kept)["members"][0]) == ["d000"]
+
+
 def test_isolation_is_daily_and_knows_no_weekend() -> None:
     kept = records(doors=1, members=1, every_days=1, days="all_days")
     add_plan(kept, "d001", every_days=1)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.operator import add_area
 from app.reports.blurring import HIDDEN_BELOW, blurred
 from tests.raw_phone import RawPhone, phone_of, second_community
 from tests.world import NEW_ID, World, household
@@ -79,6 +80,8 @@ async def test_from_above_small_numbers_are_not_told_and_others_only_nearly(worl
     # Who also works in the community is told what they see there anyway.
     await world.grant("district", "grid", "worker")
     assert (await totals(district, world.areas["grid"]))["hidden_below"] is None
+    assert (await totals(district, world.areas["community"]))["hidden_below"] is None
+    await add_area(world.context, code=None, name="3", level="building", parent_code="community")
     assert (await totals(district, world.areas["community"]))["hidden_below"] == HIDDEN_BELOW
 
 

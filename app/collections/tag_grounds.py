@@ -8,9 +8,11 @@ from sqlmodel import SQLModel
 from app.collections.base import Code, Error, ask, collection, fault, forwards, once, text
 from sync.wire import Fields
 
-SENSITIVE = frozenset({"disabled", "faith", "ill", "infected", "left_behind_child", "low_income", "mentally_ill"})
-"""What tells of health, disability, faith, money, or a child under fourteen: the Personal Information Protection Law
-个人信息保护法 (articles 28 and 29) wants a purpose and a basis for each. Other tags may name theirs.
+SENSITIVE = frozenset(
+    {"disabled", "faith", "ill", "infected", "left_behind_child", "low_income", "mentally_ill", "pregnant"}
+)
+"""What tells of health, disability, faith, money, or a child under fourteen: for such the Personal Information
+Protection Law 个人信息保护法 (articles 13, 28 and 29) wants a basis of its own. Other tags may name theirs.
 """
 
 
@@ -29,7 +31,9 @@ def _lawful(fields: Fields) -> list[Error]:
 class TagGround(SQLModel):
     """Why one tag of one household, or of one person in it, may be held 一个标签的依据."""
 
-    household_id: UUID = once(refers_to="households", filter=True, description="哪一户 · The household")
+    household_id: UUID = ask(
+        refers_to="households", filter=True, description="哪一户 · The household; changed when its person moves"
+    )
     resident_id: UUID | None = once(
         None, refers_to="residents", filter=True, description="哪一位，空为整户 · Whose tag; null: the household's"
     )

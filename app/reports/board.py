@@ -1,7 +1,7 @@
 """The seven-colour plate 七色信息牌 of a building: floors and doors, each in the colours of its tags.
 
 Which tag has which colour is the operator's table: the codes of the list `colour`. Who looks from above communities
-sees no door, and no board is ever published: it tells who lives alone.
+has no use for a board, and none is ever published: it tells who lives alone.
 """
 
 from collections import defaultdict
@@ -16,8 +16,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.problems import Problem, wrong_field
-from app.reports.parts import seen_whole
-from app.reports.roster import areas_around
+from app.reports.parts import areas_around, ids_along, seen_whole
 from sync.walk import place_on_walk
 from sync.wire import Fields
 
@@ -25,10 +24,11 @@ _CODE, _HOUSEHOLD, _RESIDENT = (COLLECTIONS[name].table for name in ("codes", "h
 
 
 async def board_of(context: Context, person: UUID, area: UUID) -> Fields:
-    """`{area_id, name, colours, floors}` of a building, or of a part of one; the highest floor first.
+    """`{area_id, name, colours, floors}` of an area that owns a feed, as buildings do, or of a part of one; the highest
+    floor first.
 
-    Raises what seen_whole does, invalid where the area is more than a building, and not_permitted to who sees it from
-    above communities.
+    Raises what seen_whole does, invalid where the area is more than that, and not_permitted to who sees it from above
+    communities.
     """
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
         place, theirs = await seen_whole(snapshot, context, person, area)
@@ -40,7 +40,7 @@ async def board_of(context: Context, person: UUID, area: UUID) -> Fields:
         areas = await areas_around(snapshot, place)
         doors = await _doors(snapshot, place.home, theirs)
     floors = defaultdict[int | None, list[Any]](list)
-    for door in sorted(doors.values(), key=lambda door: place_on_walk(areas, door)):
+    for door in sorted(doors.values(), key=lambda door: (place_on_walk(areas, door), door["household"])):
         floors[door["floor"]].append({**door, "tags": [tag for tag in colours if tag in door["tags"]]})
     known = sorted((floor for floor in floors if floor is not None), reverse=True)
     return {
@@ -53,11 +53,11 @@ async def board_of(context: Context, person: UUID, area: UUID) -> Fields:
 
 async def _colours(snapshot: Transaction, place: Any) -> Mapping[str, Fields]:
     """Tag → its colour, in the order of the list. Of a tag holds what the nearest area says."""
-    above = [UUID(hex=step) for step in place.path.strip("/").split("/")]
+    above = ids_along(place.path)
     listed = (_CODE.c.list == "colour", _CODE.c.area_id.in_(above), _CODE.c.deleted_at.is_(None))
     columns = (_CODE.c.area_id, _CODE.c.code, _CODE.c.name, _CODE.c.name_en, _CODE.c.sort, _CODE.c.retired)
-    codes = await snapshot.rows(sa.select(*columns).where(_CODE.c.home.in_({place.home, *above}), *listed))
-    nearest = {code.code: code for code in sorted(codes, key=lambda code: above.index(code.area_id))}
+    codes = await snapshot.rows(sa.select(*columns, _CODE.c.id).where(_CODE.c.home.in_({place.home, *above}), *listed))
+    nearest = {code.code: code for code in sorted(codes, key=lambda code: (above.index(code.area_id), code.id))}
     shown = sorted((code for code in nearest.values() if not code.retired), key=lambda code: (code.sort, code.code))
     return {code.code: {"colour": code.name, "colour_en": code.name_en} for code in shown}
 

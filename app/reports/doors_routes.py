@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
 MOST_DOORS = 500
 MOST_PEOPLE = 100_000
-Sorted = Annotated[list[Code], Field(max_length=10_000)]
+Codes = Annotated[list[Code], Field(max_length=10_000)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\u0000-\u001f\u007f]+$")]
 Place = Annotated[UUID, Field(description="区域 · The area it lies in")]
 Floor = Annotated[int | None, Field(description="楼层 · The floor; null where it isn't known")]
@@ -50,7 +50,7 @@ class PersonBehind(BaseModel):
     sex: str | None = Field(max_length=10, description="性别 · Sex")
     birth_date: date | None = Field(description="出生日期 · Birth date")
     relation: Code = Field(description="与户主关系代码 · Relation to the head")
-    tags: Sorted = Field(description="标签 · Their tags")
+    tags: Codes = Field(description="标签 · Their tags")
 
 
 class ListedDoor(BaseModel):
@@ -62,7 +62,7 @@ class ListedDoor(BaseModel):
     door: str = Field(max_length=40, description="门牌号 · The door number")
     floor: Floor
     use: Code = Field(description="房屋用途代码 · How it is used")
-    tags: Sorted = Field(description="标签 · The household's tags")
+    tags: Codes = Field(description="标签 · The household's tags")
     residents: list[PersonBehind] = Field(
         max_length=MOST_PEOPLE, description="居民 · Who lives there, the eldest first"
     )
@@ -102,7 +102,7 @@ class ColouredDoor(BaseModel):
     area_id: Place
     door: str = Field(max_length=40, description="门牌号 · The door number")
     floor: Floor
-    tags: Sorted = Field(description="有颜色的标签 · Its tags that have a colour, in the order of the list")
+    tags: Codes = Field(description="有颜色的标签 · Its tags that have a colour, in the order of the list")
 
 
 class BoardFloor(BaseModel):
@@ -150,6 +150,6 @@ async def get_board(caller: CallerDep, context: ContextDep, asked: Annotated[Boa
     """一栋楼每层每户的颜色，颜色由代码表 `colour` 规定；只给在本社区工作的人看，从不按户公开。
 
     Each door of a building in the colours that the code list `colour` gives its use and tags. Only for those who work
-    in the community: it tells where somebody lives alone, and is never published.
+    in the community, by a role there: it tells where somebody lives alone, and is never published.
     """
     return as_answer(await board_of(context, caller.person_id, asked.area_id), {})

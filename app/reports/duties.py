@@ -11,7 +11,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.fields import as_wire
-from app.reports.parts import seen_whole
+from app.reports.parts import ids_along, seen_whole
 from sync.calendar import Records
 from sync.days import shifted
 from sync.duty import LOOK_BACK, duty_list
@@ -32,7 +32,7 @@ async def duties_of(context: Context, person: UUID, area: UUID, day: date, group
 
 async def _records(snapshot: Transaction, home: UUID, path: str, theirs: sa.Select[Any], day: date) -> Records:
     """Of what a phone holds that which matters here: every plan in force, and when each way of meeting last was."""
-    above = [UUID(hex=step) for step in path.strip("/").split("/")]
+    above = ids_along(path)
     places = sa.select(theirs.subquery().c.id)
     doors = sa.select(_HOUSEHOLD.c.id).where(
         _HOUSEHOLD.c.home == home, _HOUSEHOLD.c.area_id.in_(places), _HOUSEHOLD.c.deleted_at.is_(None)

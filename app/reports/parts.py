@@ -14,6 +14,7 @@ from app.database import Transaction
 from app.problems import Problem, wrong_field
 from app.records import get_record
 from app.reports.blurring import HIDDEN_BELOW, blurred
+from sync.wire import Fields
 
 _AREA, _HOUSEHOLD = COLLECTIONS["areas"].table, COLLECTIONS["households"].table
 
@@ -48,6 +49,22 @@ async def known_area(snapshot: Transaction, context: Context, person: UUID, area
     seen = await get_record(snapshot, context, person, COLLECTIONS["areas"], area)
     [row] = await snapshot.rows(sa.select(_AREA).where(_AREA.c.home == seen.home, _AREA.c.id == area))
     return row
+
+
+def ids_along(path: str) -> list[UUID]:
+    """The areas from the top of the tree down to the one with this path."""
+    return [UUID(hex=step) for step in path.strip("/").split("/")]
+
+
+async def areas_around(snapshot: Transaction, place: Any) -> dict[str, Fields]:
+    """What the walk is ordered by: the area, those in it and those it lies in, of their community."""
+    around = sa.or_(_AREA.c.path.startswith(place.path), _AREA.c.id.in_(ids_along(place.path)))
+    columns = (_AREA.c.id, _AREA.c.parent_id, _AREA.c.name, _AREA.c.sort)
+    tree = sa.select(*columns).where(_AREA.c.home == place.home, around, _AREA.c.deleted_at.is_(None))
+    return {
+        str(row.id): {"parent_id": str(row.parent_id), "name": row.name, "sort": row.sort}
+        for row in await snapshot.rows(tree)
+    }
 
 
 async def seen_whole(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> tuple[Any, sa.Select[Any]]:

@@ -1,5 +1,6 @@
 """Finding people by the first letters of their names, as everybody types them on a phone: zgl finds 周桂兰."""
 
+import unicodedata
 from functools import cache
 
 from pypinyin import Style, pinyin
@@ -10,10 +11,15 @@ def is_named(name: str, sought: str) -> bool:
 
     A character with several readings is found by each: 单 by s and by d.
     """
-    sought = sought.casefold()
-    readings = [_first_letters(character) for character in name.casefold()]
+    sought = plain(sought)
+    readings = [_first_letters(character) for character in plain(name)]
     starts = range(len(readings) - len(sought) + 1)
     return any(all(c in readings[at + n] for n, c in enumerate(sought)) for at in starts)
+
+
+def plain(text: str) -> str:
+    """Large or small, wide or narrow, it is the same letter."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 @cache

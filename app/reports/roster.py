@@ -12,13 +12,14 @@ from app.context import Context
 from app.database import Transaction
 from app.fields import as_wire
 from app.problems import wrong_field
-from app.reports.parts import seen_whole
-from app.reports.pinyin import is_named
+from app.reports.parts import areas_around, seen_whole
+from app.reports.pinyin import is_named, plain
 from sync.walk import place_on_walk
 from sync.wire import Fields
 
-_AREA, _HOUSEHOLD, _RESIDENT = (COLLECTIONS[name].table for name in ("areas", "households", "residents"))
-_DOOR = ("id", "area_id", "door", "floor", "use", "tags")
+_HOUSEHOLD, _RESIDENT = COLLECTIONS["households"].table, COLLECTIONS["residents"].table
+_PLACE = ("id", "area_id", "door", "floor")
+_DOOR = (*_PLACE, "use", "tags")
 _PERSON = ("id", "name", "sex", "birth_date", "relation", "tags")
 
 
@@ -41,69 +42,65 @@ async def roster_of(context: Context, person: UUID, sought: Sought) -> Fields:
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
         place, theirs = await seen_whole(snapshot, context, person, sought.area_id)
         areas = await areas_around(snapshot, place)
-        doors, people = await _found(snapshot, place.home, theirs, sought)
-        doors.sort(
-            key=lambda door: (place_on_walk(areas, _as_fields(door, ("area_id", "door", "floor"))), str(door.id))
-        )
+        fitting = _fitting(snapshot, place.home, theirs, sought)
+        doors = [*await snapshot.rows(sa.select(*(_HOUSEHOLD.c[name] for name in _PLACE)).where(*fitting))]
+        if sought.text is not None:
+            doors = await _called(snapshot, doors, fitting, sought.text)
+        doors.sort(key=lambda door: (place_on_walk(areas, _as_fields(door, _PLACE)), str(door.id)))
         page, following = _page(doors, sought)
-        behind = await _people_behind(snapshot, place.home, [door.id for door in page])
+        living = await snapshot.rows(_living(fitting, sa.func.count().label("many")).group_by(_HOUSEHOLD.c.id))
+        behind = await _people_behind(snapshot, place.home, page)
+        shown = await snapshot.rows(
+            sa.select(_HOUSEHOLD).where(_HOUSEHOLD.c.home == place.home, _HOUSEHOLD.c.id.in_(page))
+        )
+    of, ids = {row.id: row for row in shown}, {door.id for door in doors}
     return {
         "area_id": str(place.id),
         "name": place.name,
         "households": len(doors),
-        "residents": sum(people.get(door.id, 0) for door in doors),
+        "residents": sum(row.many for row in living if row.id in ids),
         "doors": [
-            {
-                **_as_fields(door, _DOOR),
-                "place": _way_to(areas, door, place.id),
-                "residents": [*behind.get(door.id, ())],
-            }
-            for door in page
+            {**_as_fields(of[id], _DOOR), "place": _way_to(areas, of[id], place.id), "residents": [*behind.get(id, ())]}
+            for id in page
         ],
         "next": str(following) if following else None,
     }
 
 
-async def areas_around(snapshot: Transaction, place: Any) -> dict[str, Fields]:
-    """What the walk is ordered by: the area, those in it and those it lies in, of their community."""
-    above = [UUID(hex=step) for step in place.path.strip("/").split("/")]
-    around = sa.or_(_AREA.c.path.startswith(place.path), _AREA.c.id.in_(above))
-    columns = (_AREA.c.id, _AREA.c.parent_id, _AREA.c.name, _AREA.c.sort)
-    tree = sa.select(*columns).where(_AREA.c.home == place.home, around, _AREA.c.deleted_at.is_(None))
-    return {str(row.id): _as_fields(row, ("parent_id", "name", "sort")) for row in await snapshot.rows(tree)}
-
-
-async def _found(
-    snapshot: Transaction, home: UUID, theirs: sa.Select[Any], sought: Sought
-) -> tuple[list[Any], Mapping[UUID, int]]:
-    """The doors that fit, and of each how many live there."""
-    lived = sa.and_(_RESIDENT.c.home == _HOUSEHOLD.c.home, _RESIDENT.c.household_id == _HOUSEHOLD.c.id)
-    behind = sa.and_(lived, _RESIDENT.c.deleted_at.is_(None))
+def _fitting(snapshot: Transaction, home: UUID, theirs: sa.Select[Any], sought: Sought) -> list[sa.ColumnElement[bool]]:
+    """What holds of households in these places, and of those that have the tag or of which somebody has it."""
     places = sa.select(theirs.subquery().c.id)
-    there = [_HOUSEHOLD.c.home == home, _HOUSEHOLD.c.area_id.in_(places), _HOUSEHOLD.c.deleted_at.is_(None)]
+    fitting = [_HOUSEHOLD.c.home == home, _HOUSEHOLD.c.area_id.in_(places), _HOUSEHOLD.c.deleted_at.is_(None)]
     if sought.tag is not None:
-        tagged = sa.and_(_RESIDENT.c.home == home, _RESIDENT.c.deleted_at.is_(None))
-        of_persons = sa.select(_RESIDENT.c.household_id).where(tagged, snapshot.holds(_RESIDENT.c.tags, sought.tag))
-        there.append(sa.or_(snapshot.holds(_HOUSEHOLD.c.tags, sought.tag), _HOUSEHOLD.c.id.in_(of_persons)))
-    doors = [*await snapshot.rows(sa.select(*(_HOUSEHOLD.c[name] for name in _DOOR)).where(*there))]
-    named = sa.select(_HOUSEHOLD.c.id, _RESIDENT.c.name).join(_RESIDENT, behind).where(*there)
-    names: dict[UUID, list[str]] = {}
-    for row in await snapshot.rows(named):
-        names.setdefault(row.id, []).append(row.name)
-    if sought.text is not None:
-        text = sought.text
-        doors = [d for d in doors if text in d.door or any(is_named(name, text) for name in names.get(d.id, ()))]
-    return doors, {id: len(there) for id, there in names.items()}
+        tagged = (_RESIDENT.c.home == home, _RESIDENT.c.deleted_at.is_(None))
+        of_persons = sa.select(_RESIDENT.c.household_id).where(*tagged, snapshot.holds(_RESIDENT.c.tags, sought.tag))
+        fitting.append(sa.or_(snapshot.holds(_HOUSEHOLD.c.tags, sought.tag), _HOUSEHOLD.c.id.in_(of_persons)))
+    return fitting
 
 
-def _page(doors: Sequence[Any], sought: Sought) -> tuple[Sequence[Any], UUID | None]:
+def _living(fitting: Sequence[sa.ColumnElement[bool]], *columns: Any) -> sa.Select[Any]:
+    """Of everybody behind the doors that fit: the door, and these."""
+    behind = sa.and_(_RESIDENT.c.home == _HOUSEHOLD.c.home, _RESIDENT.c.household_id == _HOUSEHOLD.c.id)
+    people = sa.select(_HOUSEHOLD.c.id, *columns).join(_RESIDENT, behind)
+    return people.where(*fitting, _RESIDENT.c.deleted_at.is_(None))
+
+
+async def _called(
+    snapshot: Transaction, doors: Sequence[Any], fitting: Sequence[sa.ColumnElement[bool]], text: str
+) -> list[Any]:
+    """The doors whose number, or the name of somebody behind them, holds the text."""
+    named = {row.id for row in await snapshot.rows(_living(fitting, _RESIDENT.c.name)) if is_named(row.name, text)}
+    return [door for door in doors if door.id in named or plain(text) in plain(door.door)]
+
+
+def _page(doors: Sequence[Any], sought: Sought) -> tuple[Sequence[UUID], UUID | None]:
     begin = 0
     if sought.after is not None:
         begin = next((n for n, door in enumerate(doors, start=1) if door.id == sought.after), 0)
         if not begin:
             raise wrong_field("invalid", "after")
-    page = doors[begin : begin + sought.limit]
-    return page, page[-1].id if begin + sought.limit < len(doors) else None
+    page = [door.id for door in doors[begin : begin + sought.limit]]
+    return page, page[-1] if begin + sought.limit < len(doors) else None
 
 
 async def _people_behind(snapshot: Transaction, home: UUID, doors: Sequence[UUID]) -> Mapping[UUID, list[Fields]]:
