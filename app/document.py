@@ -82,7 +82,9 @@ def _exemplify(operation: dict[str, Any], examples: list[dict[str, Any]]) -> Non
                 parameter["example"] = found
         bodies = operation.get("requestBody", {}).get("content", {})
         answers = operation["responses"][str(example["status"])].get("content", {})
-        for media, said in ((bodies, asked.get("body")), (answers, example["answer"])):
+        # Of an answer that comes in several forms, the JSON is what was recorded.
+        in_json = {media: content for media, content in answers.items() if media.endswith("json")}
+        for media, said in ((bodies, asked.get("body")), (in_json, example["answer"])):
             for content in media.values() if said is not None else ():
                 content.setdefault("examples", {})[name] = {"summary": example["summary"], "value": said}
 

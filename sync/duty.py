@@ -13,7 +13,7 @@ from typing import Any
 
 from sync.calendar import Calendar, Records, calendar_of
 from sync.days import DAY_BEGINS, day_of, shifted
-from sync.walk import place_on_walk, whole_number
+from sync.walk import place_on_walk, way_to, whole_number
 from sync.wire import Fields
 
 NEEDED = ("areas", "care_plans", "codes", "households", "members", "visits")
@@ -29,6 +29,8 @@ class _Door:
     """A household with contacts due."""
 
     household: str
+    door: str
+    way: str
     by: date
     """When the first of them was due."""
     risk: int
@@ -43,6 +45,8 @@ class _Door:
     def as_fields(self, day: date) -> Fields:
         return {
             "household": self.household,
+            "place": self.way,
+            "door": self.door,
             "due": str(self.by),
             "late": (day - self.by).days,
             "risk": self.risk,
@@ -58,9 +62,9 @@ def duty_list(records: Records, day: date, area: str, group: str = "first") -> F
     without a `day`, which no server has counted yet, is of the day that its phone's clock said.
 
     Gives `{day, worked, members: [{person, name, per_day, doors}], undone, due, overdue, done}`. Each of `doors` and
-    `undone` says household, due, late (in days), risk, plans and responsible, and `shared` where somebody takes it
-    whose it isn't; `undone` is what nobody has room for. `due` and `overdue` count doors, `done` plans that were kept
-    on that day.
+    `undone` says household, place (the areas on the way), door, due, late (in days), risk, plans and responsible, and
+    `shared` where somebody takes it whose it isn't; `undone` is what nobody has room for. `due` and `overdue` count
+    doors, `done` plans that were kept on that day.
     """
     calendar = calendar_of(records, area)
     inside = _areas_below(records, area)
@@ -78,7 +82,7 @@ def duty_list(records: Records, day: date, area: str, group: str = "first") -> F
         if by > day or (plan.get("days") != "all_days" and not calendar.is_worked(day)):
             done += last == day
             continue
-        _add(doors, id, plan, by, place_on_walk(records.get("areas", {}), household))
+        _add(doors, id, plan, by, _new_door(records, plan, household, area))
     ranked = sorted(doors.values(), key=lambda door: door.rank(day))
     return {
         "day": str(day),
@@ -181,9 +185,14 @@ def _last_contact(plan: Fields, contacts: Contacts) -> date | None:
     return max(counted, default=None)
 
 
-def _add(doors: dict[str, _Door], id: str, plan: Fields, by: date, place: tuple[Any, ...]) -> None:
-    household, risk = str(plan["household_id"]), plan.get("risk")
-    door = doors.setdefault(household, _Door(household, by, 0, [], set(), place))
+def _new_door(records: Records, plan: Fields, household: Fields, area: str) -> _Door:
+    areas = records.get("areas", {})
+    way, place = way_to(areas, household.get("area_id"), area), place_on_walk(areas, household)
+    return _Door(str(plan["household_id"]), str(household.get("door")), way, date.max, 0, [], set(), place)
+
+
+def _add(doors: dict[str, _Door], id: str, plan: Fields, by: date, new: _Door) -> None:
+    door, risk = doors.setdefault(new.household, new), plan.get("risk")
     door.by = min(door.by, by)
     door.risk = max(door.risk, risk if isinstance(risk, int) else 1)
     door.plans.append(id)

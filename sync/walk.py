@@ -20,6 +20,15 @@ def place_on_walk(areas: Mapping[str, Fields], household: Fields) -> tuple[Any, 
     return chain, whole_number(household.get("floor")), _parts(household.get("door"))
 
 
+def way_to(areas: Mapping[str, Fields], area: Any, within: str) -> str:
+    """The names of the areas on the way from one to another that lies in it: 1号楼 2单元."""
+    names, one = list[str](), str(area)
+    while one in areas and one != within and len(names) < len(areas):
+        names.insert(0, str(areas[one].get("name")))
+        one = str(areas[one].get("parent_id"))
+    return " ".join(names)
+
+
 def whole_number(value: Any) -> int:
     """What is none counts as 0."""
     return value if isinstance(value, int) else 0

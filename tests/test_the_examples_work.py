@@ -45,7 +45,7 @@ def test_an_operation_shows_what_it_takes_and_what_it_answers(name: str) -> None
     needed = [p for p in operation.get("parameters", []) if p.get("required")]
     assert all("example" in parameter for parameter in needed)
     succeeding = [answer for status, answer in operation["responses"].items() if status in ("200", "201")]
-    assert all(media["examples"] for answer in succeeding for media in answer["content"].values())
+    assert all(said["examples"] for a in succeeding for media, said in a["content"].items() if media.endswith("json"))
 
 
 @every

@@ -41,7 +41,7 @@ async def board_of(context: Context, person: UUID, area: UUID) -> Fields:
         doors = await _doors(snapshot, place.home, theirs)
     floors = defaultdict[int | None, list[Any]](list)
     for door in sorted(doors.values(), key=lambda door: (place_on_walk(areas, door), door["household"])):
-        floors[door["floor"]].append({**door, "tags": [tag for tag in colours if tag in door["tags"]]})
+        floors[door.pop("floor")].append({**door, "tags": [tag for tag in colours if tag in door["tags"]]})
     known = sorted((floor for floor in floors if floor is not None), reverse=True)
     return {
         "area_id": str(place.id),

@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.answers import as_answer
 from app.collections.base import Code
 from app.context import ContextDep
-from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers, succeeds
+from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers
 from app.identity.caller import CallerDep
 from app.paging import each_once
 from app.reports.board import board_of
+from app.reports.forms import SHOWN, Form, as_form
 from app.reports.roster import Sought, roster_of
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
@@ -40,6 +40,7 @@ class RosterAsked(BaseModel):
     )
     after: UUID | None = Field(None, strict=False, description="上一页的 `next` · `next` of the page before")
     limit: int = Field(100, ge=1, le=MOST_DOORS, description="每页户数 · How many doors a page")
+    form: Form = "json"
 
 
 class PersonBehind(BaseModel):
@@ -85,6 +86,7 @@ class BoardAsked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     area_id: UUID = Field(description="楼栋或单元 · The building, or part of one")
+    form: Form = "json"
 
 
 class Colour(BaseModel):
@@ -101,7 +103,6 @@ class ColouredDoor(BaseModel):
     household: UUID = Field(description="哪一户 · The household")
     area_id: Place
     door: str = Field(max_length=40, description="门牌号 · The door number")
-    floor: Floor
     tags: Codes = Field(description="有颜色的标签 · Its tags that have a colour, in the order of the list")
 
 
@@ -125,8 +126,7 @@ class Board(BaseModel):
     "/roster",
     summary="民情本 · Roster of an area",
     response_model=Roster,
-    responses=succeeds(200)
-    | answers(SIGNED_IN, STORED, PARSED_BODY, "bad_json", "not_found", "not_permitted", "invalid"),
+    responses=SHOWN | answers(SIGNED_IN, STORED, PARSED_BODY, "bad_json", "not_found", "not_permitted", "invalid"),
 )
 async def post_roster(body: RosterAsked, caller: CallerDep, context: ContextDep) -> Any:
     """一个网格或楼栋的各户各人，按走访路线排列；可按标签、姓名、拼音首字母（zgl 找到周桂兰）或门牌号查找。
@@ -135,15 +135,16 @@ async def post_roster(body: RosterAsked, caller: CallerDep, context: ContextDep)
     The doors and people of an area within a community, along the walk; by tag, or by part of a name, its first letters
     in pinyin, or of a door number. It is a POST because a name belongs in no address.
     """
-    sought = Sought(**body.model_dump())
-    return as_answer(await roster_of(context, caller.person_id, sought), {})
+    sought = Sought(**body.model_dump(exclude={"form"}))
+    said = await roster_of(context, caller.person_id, sought)
+    return await as_form(context, caller.person_id, body, Roster, said, "民情本 · Roster")
 
 
 @router.get(
     "/board",
     summary="七色信息牌 · Board of a building",
     response_model=Board,
-    responses=succeeds(200) | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted", "invalid"),
+    responses=SHOWN | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted", "invalid"),
     dependencies=[Depends(each_once)],
 )
 async def get_board(caller: CallerDep, context: ContextDep, asked: Annotated[BoardAsked, Query()]) -> Any:
@@ -152,4 +153,5 @@ async def get_board(caller: CallerDep, context: ContextDep, asked: Annotated[Boa
     Each door of a building in the colours that the code list `colour` gives its use and tags. Only for those who work
     in the community, by a role there: it tells where somebody lives alone, and is never published.
     """
-    return as_answer(await board_of(context, caller.person_id, asked.area_id), {})
+    said = await board_of(context, caller.person_id, asked.area_id)
+    return await as_form(context, caller.person_id, asked, Board, said, "七色信息牌 · Board")

@@ -14,7 +14,7 @@ from app.fields import as_wire
 from app.problems import wrong_field
 from app.reports.parts import areas_around, seen_whole
 from app.reports.pinyin import is_named, plain
-from sync.walk import place_on_walk
+from sync.walk import place_on_walk, way_to
 from sync.wire import Fields
 
 _HOUSEHOLD, _RESIDENT = COLLECTIONS["households"].table, COLLECTIONS["residents"].table
@@ -60,7 +60,11 @@ async def roster_of(context: Context, person: UUID, sought: Sought) -> Fields:
         "households": len(doors),
         "residents": sum(row.many for row in living if row.id in ids),
         "doors": [
-            {**_as_fields(of[id], _DOOR), "place": _way_to(areas, of[id], place.id), "residents": [*behind.get(id, ())]}
+            {
+                **_as_fields(of[id], _DOOR),
+                "place": way_to(areas, of[id].area_id, str(place.id)),
+                "residents": [*behind.get(id, ())],
+            }
             for id in page
         ],
         "next": str(following) if following else None,
@@ -112,16 +116,6 @@ async def _people_behind(snapshot: Transaction, home: UUID, doors: Sequence[UUID
     for row in await snapshot.rows(sa.select(*columns).where(*living).order_by(*order)):
         found.setdefault(row.household_id, []).append(_as_fields(row, _PERSON))
     return found
-
-
-def _way_to(areas: Mapping[str, Fields], door: Any, area: UUID) -> str:
-    """The names of the areas between the one that is asked for and the door: 1号楼 2单元."""
-    names: list[str] = []
-    one = str(door.area_id)
-    while one in areas and one != str(area) and len(names) < len(areas):
-        names.insert(0, str(areas[one]["name"]))
-        one = str(areas[one]["parent_id"])
-    return " ".join(names)
 
 
 def _as_fields(row: Any, names: Sequence[str]) -> Fields:

@@ -7,15 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.answers import as_answer
 from app.collections.base import Code
 from app.context import ContextDep
-from app.contract import SIGNED_IN, STORED, answers, succeeds
+from app.contract import SIGNED_IN, STORED, answers
 from app.identity.caller import CallerDep
 from app.paging import each_once
 from app.problems import wrong_field
 from app.reports.coverage import coverage_of
 from app.reports.duties import duties_of
+from app.reports.forms import SHOWN, Form, as_form
 from app.reports.totals import totals_of
 from sync.days import day_of
 
@@ -31,6 +31,7 @@ class DutiesAsked(BaseModel):
     area_id: UUID = Field(description="网格 · The grid, or other area, whose doors the group knocks")
     group: Code = Field("first", description="组别代码 · Which of the area's groups")
     day: date | None = Field(None, description="日期，默认今天 · The day; today, by the server's clock")
+    form: Form = "json"
 
 
 class TotalsAsked(BaseModel):
@@ -39,6 +40,7 @@ class TotalsAsked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
+    form: Form = "json"
 
 
 Few = Annotated[int, Field(ge=0)] | None
@@ -83,6 +85,7 @@ class CoverageAsked(BaseModel):
     area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
     since: date = Field(description="起始日期 · The first day")
     until: date = Field(description="截止日期 · The last day")
+    form: Form = "json"
 
 
 class ByChannel(BaseModel):
@@ -132,6 +135,8 @@ class DueDoor(BaseModel):
     """A door with contacts due."""
 
     household: UUID = Field(description="哪一户 · The household")
+    place: str = Field(max_length=2000, description="位置 · The areas on the way to it, by name")
+    door: str = Field(max_length=40, description="门牌号 · The door number")
     due: date = Field(description="应访日期 · By when the first of its contacts was due")
     late: int = Field(ge=0, description="逾期天数 · How many days ago that was")
     risk: int = Field(ge=1, le=3, description="风险 · Of its plans the highest")
@@ -165,7 +170,7 @@ class DutyList(BaseModel):
     "/duties",
     summary="每日工作清单 · Duty list of a day",
     response_model=DutyList,
-    responses=succeeds(200) | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted", "invalid"),
+    responses=SHOWN | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted", "invalid"),
     dependencies=[Depends(each_once)],
 )
 async def get_duties(caller: CallerDep, context: ContextDep, asked: Annotated[DutiesAsked, Query()]) -> Any:
@@ -175,14 +180,15 @@ async def get_duties(caller: CallerDep, context: ContextDep, asked: Annotated[Du
     has no room for is shared out; what nobody has room for is told. A phone computes the same from what it holds.
     """
     day = asked.day or day_of(context.seams.now(), context.day_begins)
-    return as_answer(await duties_of(context, caller.person_id, asked.area_id, day, asked.group), {})
+    said = await duties_of(context, caller.person_id, asked.area_id, day, asked.group)
+    return await as_form(context, caller.person_id, asked, DutyList, said, "每日工作清单 · Duty list")
 
 
 @router.get(
     "/totals",
     summary="人口与类别统计 · Totals",
     response_model=TotalsReport,
-    responses=succeeds(200) | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted"),
+    responses=SHOWN | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted"),
     dependencies=[Depends(each_once)],
 )
 async def get_totals(caller: CallerDep, context: ContextDep, asked: Annotated[TotalsAsked, Query()]) -> Any:
@@ -192,14 +198,15 @@ async def get_totals(caller: CallerDep, context: ContextDep, asked: Annotated[To
     works above the community, numbers below 5 are not told, and others to the nearest 5.
     """
     day = day_of(context.seams.now(), context.day_begins)
-    return as_answer(await totals_of(context, caller.person_id, asked.area_id, day), {})
+    said = await totals_of(context, caller.person_id, asked.area_id, day)
+    return await as_form(context, caller.person_id, asked, TotalsReport, said, "人口与类别统计 · Totals")
 
 
 @router.get(
     "/coverage",
     summary="走访覆盖 · Coverage",
     response_model=CoverageReport,
-    responses=succeeds(200) | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted", "dates_backward"),
+    responses=SHOWN | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted", "dates_backward"),
     dependencies=[Depends(each_once)],
 )
 async def get_coverage(caller: CallerDep, context: ContextDep, asked: Annotated[CoverageAsked, Query()]) -> Any:
@@ -210,4 +217,5 @@ async def get_coverage(caller: CallerDep, context: ContextDep, asked: Annotated[
     """
     if asked.until < asked.since:
         raise wrong_field("dates_backward", "until")
-    return as_answer(await coverage_of(context, caller.person_id, asked.area_id, asked.since, asked.until), {})
+    said = await coverage_of(context, caller.person_id, asked.area_id, asked.since, asked.until)
+    return await as_form(context, caller.person_id, asked, CoverageReport, said, "走访覆盖 · Coverage")

@@ -1,0 +1,63 @@
+"""The forms a report comes in: JSON for programs, a workbook for offices, a page for eyes."""
+
+from typing import Annotated, Any, Literal, Protocol
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import Response
+from pydantic import BaseModel, Field
+
+from app.answers import as_answer
+from app.collections import COLLECTIONS
+from app.context import Context
+from app.contract import Responses, succeeds
+from app.reports.page import POLICY, as_page
+from app.reports.parts import ids_along, known_area
+from app.reports.sheets import Names, sheets_of
+from app.reports.spreadsheet import MEDIA, as_workbook
+from sync.wire import Fields
+
+_CODE = COLLECTIONS["codes"].table
+LONGEST = 64 << 20
+"""Characters, or bytes of a workbook: far more than the reports of any community come to."""
+TEXT: dict[str, Any] = {"type": "string", "maxLength": LONGEST}
+FORMS: dict[str, Any] = {MEDIA: {"schema": TEXT | {"format": "binary"}}, "text/html": {"schema": TEXT}}
+SHOWN: Responses = {200: {**succeeds(200)[200], "content": FORMS}}
+"""The answer of success of a route with a Form."""
+
+Form = Annotated[
+    Literal["json", "xlsx", "page"],
+    Field(description="形式：JSON、Excel 表格或可打印的网页 · As JSON, as an Excel workbook, or as a page to print"),
+]
+
+
+class Asked(Protocol):
+    """What a report is asked by, whatever else that says."""
+
+    area_id: UUID
+    form: Form
+
+
+async def as_form(
+    context: Context, person: UUID, asked: Asked, report: type[BaseModel], said: Fields, title: str
+) -> Response:
+    """The report in the form that was asked for. In tables codes have the names that the area's lists give them."""
+    if asked.form == "json":
+        return as_answer(said, {})
+    name, names = await _names(context, person, asked.area_id)
+    sheets = sheets_of(report, said, names)
+    if asked.form == "xlsx":
+        return Response(as_workbook(sheets), media_type=MEDIA)
+    page = as_page(title, name, sheets, said)
+    return Response(page, headers={"Content-Security-Policy": POLICY}, media_type="text/html")
+
+
+async def _names(context: Context, person: UUID, area: UUID) -> tuple[str, Names]:
+    """What the area is called, and the codes that hold there: as the nearest area calls them, and as tags first."""
+    async with context.database.snapshot(context.seen_by(person)) as snapshot:
+        place = await known_area(snapshot, context, person, area)
+        above = ids_along(place.path)
+        listed = (_CODE.c.home.in_({place.home, *above}), _CODE.c.area_id.in_(above), _CODE.c.deleted_at.is_(None))
+        codes = await snapshot.rows(sa.select(_CODE.c.code, _CODE.c.name, _CODE.c.area_id, _CODE.c.list).where(*listed))
+    order = sorted(codes, key=lambda code: (above.index(code.area_id), code.list == "tag", code.code))
+    return str(place.name), {code.code: code.name for code in order if code.list != "colour"}

@@ -1,0 +1,85 @@
+"""A report as a page to be looked at, read aloud and printed, in black and white too. It loads and runs nothing."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.reports.sheets import Cell, Sheet
+from sync.wire import Fields
+
+_FOLDER = Path(__file__).parent
+_TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+_STYLE = (_FOLDER / "page.css").read_text("utf-8")
+_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+MOST_BARS = 60
+"""Rows in a picture: of more, nobody would see anything."""
+SIDE_BY_SIDE = 3
+WIDTH = 480
+SHADES = {"红": "red", "橙": "orange", "黄": "yellow", "绿": "green", "青": "cyan", "蓝": "blue", "紫": "purple"}
+"""A colour with another name is shown by its name alone: nothing is told by a colour only."""
+
+
+def as_page(title: str, of: str, sheets: Sequence[Sheet], said: Fields) -> bytes:
+    """The whole document. Pictures show what the tables below them say."""
+    board = _board(said)
+    shown = [
+        {**asdict(sheet), "bars": _bars(sheet), "board": board if sheet.name == "floors" else None} for sheet in sheets
+    ]
+    page = _TEMPLATES.get_template("page.html").render(title=title, of=of, sheets=shown, style=_STYLE)
+    return page.encode()
+
+
+def _bars(sheet: Sheet) -> dict[str, Any] | None:
+    """Of what names its rows and counts something: a row of bars each, for the first columns of numbers."""
+    parts = sheet.rows[: len(sheet.rows) - sheet.wholes]
+    if sheet.label is None or not 0 < len(parts) <= MOST_BARS:
+        return None
+    numbers = [n for n, _ in enumerate(sheet.headings) if any(isinstance(row[n], int) for row in parts)]
+    columns = numbers[:SIDE_BY_SIDE]
+    most = max((_count(row[n]) for row in parts for n in columns), default=0)
+    if not most:
+        return None
+    height = 12 * len(columns) + 10
+    rows = [
+        {
+            "label": row[sheet.label],
+            "y": at * height,
+            "bars": [
+                {"y": at * height + 12 * n, "width": round(WIDTH * _count(row[c]) / most), "count": row[c]}
+                for n, c in enumerate(columns)
+                if row[c] is not None
+            ],
+        }
+        for at, row in enumerate(parts)
+    ]
+    return {"rows": rows, "height": height * len(rows), "names": [sheet.headings[column] for column in columns]}
+
+
+def _count(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else 0
+
+
+def _board(said: Fields) -> list[dict[str, Any]]:
+    colours: dict[str, Any] = {one["tag"]: one for one in _list(said.get("colours"))}
+    return [
+        {
+            "name": "—" if floor["floor"] is None else f"{floor['floor']} 层",
+            "doors": [{"door": door["door"], "colours": _colours(door, colours)} for door in floor["doors"]],
+        }
+        for floor in _list(said.get("floors"))
+    ]
+
+
+def _colours(door: Any, colours: dict[str, Any]) -> list[dict[str, str]]:
+    named = [str(colours[tag]["colour"]) for tag in door["tags"]]
+    return [{"name": name, "shade": SHADES.get(name, "")} for name in named]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
