@@ -100,6 +100,8 @@ async def once_changed(stage: Stage) -> httpx.Response:
 
 
 async def reference_not_found(stage: Stage) -> httpx.Response:
+    if stage.name == "post_roster":
+        return await stage.ask_with(after=str(NEW_ID()))
     if stage.name == "hand_over_person":
         return await stage.ask_with(to=str(stage.world.areas["district"]))
     if stage.collection is None:

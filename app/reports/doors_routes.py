@@ -126,7 +126,10 @@ class Board(BaseModel):
     "/roster",
     summary="民情本 · Roster of an area",
     response_model=Roster,
-    responses=SHOWN | answers(SIGNED_IN, STORED, PARSED_BODY, "bad_json", "not_found", "not_permitted", "invalid"),
+    responses=SHOWN
+    | answers(
+        SIGNED_IN, STORED, PARSED_BODY, "bad_json", "not_found", "not_permitted", "invalid", "reference_not_found"
+    ),
 )
 async def post_roster(body: RosterAsked, caller: CallerDep, context: ContextDep) -> Any:
     """一个网格或楼栋的各户各人，按走访路线排列；可按标签、姓名、拼音首字母（zgl 找到周桂兰）或门牌号查找。

@@ -37,7 +37,7 @@ class Sought:
 async def roster_of(context: Context, person: UUID, sought: Sought) -> Fields:
     """`{area_id, name, households, residents, doors, next}`: how many fit in all, and one page of them.
 
-    Raises what seen_whole does, and invalid where `after` isn't among them any more.
+    Raises what seen_whole does, and reference_not_found where `after` isn't among them any more.
     """
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
         place, theirs = await seen_whole(snapshot, context, person, sought.area_id)
@@ -102,7 +102,7 @@ def _page(doors: Sequence[Any], sought: Sought) -> tuple[Sequence[UUID], UUID | 
     if sought.after is not None:
         begin = next((n for n, door in enumerate(doors, start=1) if door.id == sought.after), 0)
         if not begin:
-            raise wrong_field("invalid", "after")
+            raise wrong_field("reference_not_found", "after")
     page = [door.id for door in doors[begin : begin + sought.limit]]
     return page, page[-1] if begin + sought.limit < len(doors) else None
 
