@@ -99,17 +99,15 @@ async def once_changed(stage: Stage) -> httpx.Response:
     return await stage.ask(json={**whole, once.name: other})
 
 
+NAMES_ANOTHER = {"post_roster": "after", "hand_over_person": "to", "hand_area_over": "to", "merge": "into"}
+"""What a request, or a route of any collection, says of something else."""
+
+
 async def reference_not_found(stage: Stage) -> httpx.Response:
-    if stage.name == "post_roster":
-        return await stage.ask_with(after=str(NEW_ID()))
-    if stage.name == "hand_over_person":
-        return await stage.ask_with(to=str(stage.world.areas["district"]))
+    if name := NAMES_ANOTHER.get(stage.name, NAMES_ANOTHER.get(stage.name.rpartition("_")[2])):
+        return await stage.ask_with(**{name: str(NEW_ID())})
     if stage.collection is None:
         return await stage.ask_with(area_id=str(stage.world.areas["district"]))
-    if stage.name.endswith("_merge"):
-        return await stage.ask_with(into=str(NEW_ID()))
-    if stage.name == "hand_area_over":
-        return await stage.ask_with(to=str(NEW_ID()))
     if stage.collection.name == "conflicts":
         return await _move_to(stage, str(NEW_ID()))
     return await stage.ask_with(**{stage.collection.lists_in: str(NEW_ID())})
