@@ -89,7 +89,7 @@ _ROLES = sa.select(_FOLLOW.c.feed_id, _FOLLOW.c.role, _FOLLOW.c.until).where(
     _FOLLOW.c.since <= sa.bindparam("now"),
     lasting(_FOLLOW, sa.bindparam("grace_began")),
     # What ended before it began was never theirs, and leaves no grace.
-    sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.since < _FOLLOW.c.until),
+    sa.or_(_FOLLOW.c.until.is_(None), _FOLLOW.c.since <= _FOLLOW.c.until),
 )
 
 

@@ -206,10 +206,13 @@ async def of_person(matrix: Matrix, caller: Caller, place: str) -> Asked:
 
 async def of_person_handover(matrix: Matrix, caller: Caller, place: str) -> Asked:
     """Security administrators, of whoever has a role over the area; nobody moves themselves. Dry runs alone."""
-    id = matrix.world.people.get(caller.name if place == "own" else place) or NEW_ID()
-    left, to = DOORS.get(place, "unit_2"), "building_0"
+    left, to, mover = DOORS.get(place, "unit_2"), "building_0", f"who moves from the {place}"
+    if place in DOORS and mover not in matrix.world.people:
+        # Nobody else's: accounts and grants are ended by other operations.
+        await matrix.world.add_person(mover, area=left)
+    id = matrix.world.people.get(caller.name if place == "own" else mover) or NEW_ID()
     body = {"area_id": str(matrix.world.areas[left]), "to": str(matrix.world.areas[to]), "dry_run": True}
-    may = place not in ("own", "parent", "nonexistent") and caller.has({"security"}, left)
+    may = place not in ("own", "nonexistent") and caller.has({"security"}, left)
     mine = place == "own" and caller.role == "security"
     return Asked(id, "yes" if may else "seen" if mine else "no", {"json": body})
 
