@@ -24,7 +24,7 @@ SEEDS, SLICES = 8, 4
 SAMPLE = {
     "replica_is_not_locked": range(2),
     "a_page_is_two_moments": range(3, 6),
-    "parents_are_not_held": range(14, 15),
+    "parents_are_not_held": range(17, 18),
 }
 """Planted faults that show soon, and the seeds to try; `--tier postgres --bugs` tries all of them."""
 
