@@ -75,14 +75,17 @@ async def hand_person_over(context: Context, giver: UUID, move: Move, *, dry_run
 async def _hand_over(
     transaction: Transaction, context: Context, giver: UUID, move: Move, *, counting: bool
 ) -> PersonReport:
-    # 1. Grants and the tree stand still; the pushes that held these grants are over.
+    # 1. Grants and the tree stand still; the pushes that held these grants are over. Nobody makes others wait for
+    #    whom they may not hand over.
     await hold_grants(transaction, giver)
+    if giver == move.person_id or not await paths_under(transaction, giver, SECURITY, context.seams.now):
+        raise Problem("not_permitted")
     held = await held_in(transaction, move.person_id, move.area_id)
     await hold_follows(transaction)
     now = context.seams.now()
     held = [grant for grant in held if not has_ended(grant, now)]
     # 2. Who may: whoever could end these roles and give the new ones.
-    await _require_permitted(transaction, context, giver, move)
+    await _require_theirs(transaction, context, giver, move)
     if not held:
         raise Problem("not_found")
     # 3. The old roles end and the new ones begin, at one moment.
@@ -96,10 +99,8 @@ async def _hand_over(
     return PersonReport(sorted({grant.role for grant in held}), feeds, losing, gaining, of[move.person_id])
 
 
-async def _require_permitted(transaction: Transaction, context: Context, giver: UUID, move: Move) -> None:
+async def _require_theirs(transaction: Transaction, context: Context, giver: UUID, move: Move) -> None:
     paths = await paths_under(transaction, giver, SECURITY, context.seams.now)
-    if not paths or giver == move.person_id:
-        raise Problem("not_permitted")
     for name in ("area_id", "to"):
         await require_area_under(transaction, getattr(move, name), paths, name)
     if move.to == move.area_id:
@@ -120,7 +121,9 @@ async def _counted(
 ) -> tuple[Listed, Listed]:
     """What the person loses and gains, beside what they follow otherwise."""
     feeds = sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id)
-    old, new = (feeds.where(_FOLLOW.c.grant_id.in_(grants)) for grants in (ended, begun))
+    # Of the old grants what ended now: what had gone to another area before isn't on the phone any more.
+    old = feeds.where(_FOLLOW.c.grant_id.in_(ended), _FOLLOW.c.until >= now)
+    new = feeds.where(_FOLLOW.c.grant_id.in_(begun))
     others = following(person, now).where(_FOLLOW.c.grant_id.not_in(begun))
     return (
         await _listed(transaction, old, others.union(new)),

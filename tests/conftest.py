@@ -147,8 +147,8 @@ async def context(context_url: str, kept: dict[str, Context], request: pytest.Fi
         return
     if context_url not in kept:
         kept[context_url] = await opened(Settings(database_url=context_url, key=KEY)).__aenter__()
-    await put_back(kept[context_url].database)
     yield kept[context_url]
+    await put_back(kept[context_url].database)
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ async def learn_to_put_back(url: str) -> None:
         await connection.execute("; ".join(["CREATE SCHEMA as_it_was", *copies]))
         deletes = [f'DELETE FROM public."{name}"' for name in reversed(names)]
         inserts = [f'INSERT INTO public."{name}" TABLE as_it_was."{name}"' for name in full]
-        words = "; ".join([*deletes, *inserts])
+        # Whoever left something open is told, and not the next for ever kept waiting.
+        words = "; ".join(["PERFORM set_config('lock_timeout', '5s', true)", *deletes, *inserts])
         await connection.execute(
             f"CREATE FUNCTION as_it_was.put_back() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {words}; END $$"
         )

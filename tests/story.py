@@ -67,9 +67,10 @@ class Story:
         *,
         after: UUID | None = None,
         seen: Fields | None = None,
+        past_lost: bool = False,
     ) -> Decision:
         self.mutation = UUID(int=next(self.numbers))
-        edit = Edit(self.mutation, op, base, fields or {}, after, seen)
+        edit = Edit(self.mutation, op, base, fields or {}, after, seen, past_lost=past_lost)
         decision = decide(RULES, self.held, edit, Past(self.written, self.sent[who]))
         self._write(who, edit, decision)
         return decision

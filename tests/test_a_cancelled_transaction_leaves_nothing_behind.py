@@ -13,7 +13,7 @@ from app.postgres import Postgres
 from app.postgres_transaction import PostgresTransaction
 from app.tables import Feed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database_url")]
 OPEN = sa.text(
     "SELECT count(*) AS open FROM pg_stat_activity"
     " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"

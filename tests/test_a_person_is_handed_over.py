@@ -127,6 +127,12 @@ async def test_a_role_to_come_goes_along_and_leaves_no_grace_where_it_never_bega
     assert refused["outcome"] == "refused", refused
 
 
+async def test_what_had_gone_before_is_neither_dropped_nor_kept(office: Office) -> None:
+    await office.place.hand_over()  # building 1, with its doors, to the other grid
+    there = (await office.ask(dry_run=True)).json()
+    assert (there["losing"]["records"], there["gaining"]["records"]) == (0, 2 * DOORS)
+
+
 async def test_nobody_is_handed_over_to_where_one_does_not_give_roles(office: Office) -> None:
     world = office.place.world
     world.areas["elsewhere"] = await second_community(world)

@@ -225,3 +225,20 @@ def test_without_a_base_sets_and_sums_still_take_effect() -> None:
     story = Story()
     story.push("me", "update", None, {"tags": {"add": ["c"], "remove": ["a"]}, "count": {"increment": 2}})
     assert (story["tags"], story["count"]) == (["b", "c"], 12)
+
+
+@pytest.mark.parametrize(("lost", "note"), [(False, "一。三。四。"), (True, "一。二。三。四。")])
+def test_where_the_past_is_lost_nobody_need_have_taken_out_what_the_held_text_lacks(lost: bool, note: str) -> None:
+    story = Story()
+    story.push("you", "update", 1, {"note": "一。三。"})
+    story.push("me", "update", None, {"note": "一。二。三。四。"}, seen=START, past_lost=lost)
+    assert story["note"] == note
+
+
+def test_of_what_this_phone_had_sent_itself_no_past_is_lost() -> None:
+    story = Story()
+    story.push("me", "update", 1, {"note": "一。二。三。四。"})
+    mine = story.mutation
+    story.push("you", "update", 2, {"note": "二。三。四。"})
+    story.push("me", "update", None, {"note": "一。二。三。四。五。"}, after=mine, seen=START, past_lost=True)
+    assert story["note"] == "二。三。四。五。"

@@ -17,7 +17,7 @@ from app.context import Context
 from app.database import Transaction
 from app.problems import Problem, wrong_field
 from app.reports.parts import areas_around, ids_along, seen_whole
-from sync.walk import place_on_walk
+from sync.walk import place_on_walk, way_to
 from sync.wire import Fields
 
 _CODE, _HOUSEHOLD, _RESIDENT = (COLLECTIONS[name].table for name in ("codes", "households", "residents"))
@@ -41,7 +41,10 @@ async def board_of(context: Context, person: UUID, area: UUID) -> Fields:
         doors = await _doors(snapshot, place.home, theirs)
     floors = defaultdict[int | None, list[Any]](list)
     for door in sorted(doors.values(), key=lambda door: (place_on_walk(areas, door), door["household"])):
-        floors[door.pop("floor")].append({**door, "tags": [tag for tag in colours if tag in door["tags"]]})
+        way = way_to(areas, door["area_id"], str(place.id))
+        floors[door.pop("floor")].append(
+            {**door, "place": way, "tags": [tag for tag in colours if tag in door["tags"]]}
+        )
     known = sorted((floor for floor in floors if floor is not None), reverse=True)
     return {
         "area_id": str(place.id),

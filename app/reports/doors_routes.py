@@ -13,20 +13,24 @@ from app.contract import PARSED_BODY, SIGNED_IN, STORED, answers
 from app.identity.caller import CallerDep
 from app.paging import each_once
 from app.reports.board import board_of
-from app.reports.forms import SHOWN, Form, as_form
+from app.reports.forms import SHOWN, Asked, as_form
 from app.reports.roster import Sought, roster_of
+from app.reports.sheets import OfList
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
 MOST_DOORS = 500
+MOST_PRINTED = 10_000
+"""Doors in a workbook or on a page: twice as many as the largest community that is known to have them has."""
 MOST_PEOPLE = 100_000
-Codes = Annotated[list[Code], Field(max_length=10_000)]
+Tags = Annotated[list[Code], Field(max_length=10_000), OfList(("tag",))]
+Way = Annotated[str, Field(max_length=2000, description="位置 · The areas on the way to it, by name")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\u0000-\u001f\u007f]+$")]
 Place = Annotated[UUID, Field(description="区域 · The area it lies in")]
 Floor = Annotated[int | None, Field(description="楼层 · The floor; null where it isn't known")]
 
 
-class RosterAsked(BaseModel):
+class RosterAsked(Asked):
     """Which doors, and how many at a time."""
 
     model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
@@ -39,8 +43,9 @@ class RosterAsked(BaseModel):
         None, description="姓名、拼音首字母或门牌号的一部分 · Part of a name, its first letters in pinyin, or of a door"
     )
     after: UUID | None = Field(None, strict=False, description="上一页的 `next` · `next` of the page before")
-    limit: int = Field(100, ge=1, le=MOST_DOORS, description="每页户数 · How many doors a page")
-    form: Form = "json"
+    limit: int = Field(
+        100, ge=1, le=MOST_DOORS, description="每页户数 · How many doors a page, in JSON; other forms list them all"
+    )
 
 
 class PersonBehind(BaseModel):
@@ -48,10 +53,10 @@ class PersonBehind(BaseModel):
 
     id: UUID = Field(description="居民 · The resident")
     name: str = Field(max_length=60, description="姓名 · Their name")
-    sex: str | None = Field(max_length=10, description="性别 · Sex")
+    sex: Annotated[str | None, OfList(("sex",))] = Field(max_length=10, description="性别 · Sex")
     birth_date: date | None = Field(description="出生日期 · Birth date")
-    relation: Code = Field(description="与户主关系代码 · Relation to the head")
-    tags: Codes = Field(description="标签 · Their tags")
+    relation: Annotated[Code, OfList(("relation",))] = Field(description="与户主关系 · Relation to the head")
+    tags: Tags = Field(description="标签 · Their tags")
 
 
 class ListedDoor(BaseModel):
@@ -59,11 +64,11 @@ class ListedDoor(BaseModel):
 
     id: UUID = Field(description="哪一户 · The household")
     area_id: Place
-    place: str = Field(max_length=2000, description="位置 · The areas on the way to it, by name")
+    place: Way
     door: str = Field(max_length=40, description="门牌号 · The door number")
     floor: Floor
-    use: Code = Field(description="房屋用途代码 · How it is used")
-    tags: Codes = Field(description="标签 · The household's tags")
+    use: Annotated[Code, OfList(("use",))] = Field(description="房屋用途 · How it is used")
+    tags: Tags = Field(description="标签 · The household's tags")
     residents: list[PersonBehind] = Field(
         max_length=MOST_PEOPLE, description="居民 · Who lives there, the eldest first"
     )
@@ -80,19 +85,18 @@ class Roster(BaseModel):
     next: UUID | None = Field(description="下一页 · `after` of the page after this one; null at the end")
 
 
-class BoardAsked(BaseModel):
+class BoardAsked(Asked):
     """Of which building."""
 
-    model_config = ConfigDict(extra="forbid")
-
     area_id: UUID = Field(description="楼栋或单元 · The building, or part of one")
-    form: Form = "json"
 
 
 class Colour(BaseModel):
     """What one colour says."""
 
-    tag: Code = Field(description="标签或用途代码 · The tag, or way of use, that it stands for")
+    tag: Annotated[Code, OfList(("tag", "use"))] = Field(
+        description="标签或用途 · The tag, or way of use, it stands for"
+    )
     colour: str = Field(max_length=100, description="颜色 · Its Chinese name")
     colour_en: str = Field(max_length=100, description="颜色英文名 · Its English name")
 
@@ -102,8 +106,11 @@ class ColouredDoor(BaseModel):
 
     household: UUID = Field(description="哪一户 · The household")
     area_id: Place
+    place: Way
     door: str = Field(max_length=40, description="门牌号 · The door number")
-    tags: Codes = Field(description="有颜色的标签 · Its tags that have a colour, in the order of the list")
+    tags: Annotated[list[Code], Field(max_length=10_000), OfList(("tag", "use"))] = Field(
+        description="有颜色的标签 · Its tags that have a colour: in the order of the list"
+    )
 
 
 class BoardFloor(BaseModel):
@@ -138,7 +145,8 @@ async def post_roster(body: RosterAsked, caller: CallerDep, context: ContextDep)
     The doors and people of an area within a community, along the walk; by tag, or by part of a name, its first letters
     in pinyin, or of a door number. It is a POST because a name belongs in no address.
     """
-    sought = Sought(**body.model_dump(exclude={"form"}))
+    limit = body.limit if body.form == "json" else MOST_PRINTED
+    sought = Sought(body.area_id, body.tag, body.text, body.after, limit)
     said = await roster_of(context, caller.person_id, sought)
     return await as_form(context, caller.person_id, body, Roster, said, "民情本 · Roster")
 

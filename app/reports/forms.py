@@ -1,11 +1,13 @@
 """The forms a report comes in: JSON for programs, a workbook for offices, a page for eyes."""
 
-from typing import Annotated, Any, Literal, Protocol
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import Response
-from pydantic import BaseModel, Field
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.answers import as_answer
 from app.collections import COLLECTIONS
@@ -13,7 +15,7 @@ from app.context import Context
 from app.contract import Responses, succeeds
 from app.reports.page import POLICY, as_page
 from app.reports.parts import ids_along, known_area
-from app.reports.sheets import Names, sheets_of
+from app.reports.sheets import Told, asked_lines, sheets_of
 from app.reports.spreadsheet import MEDIA, as_workbook
 from sync.wire import Fields
 
@@ -31,11 +33,16 @@ Form = Annotated[
 ]
 
 
-class Asked(Protocol):
+SEXES = {("sex", "male"): "男", ("sex", "female"): "女"}
+
+
+class Asked(BaseModel):
     """What a report is asked by, whatever else that says."""
 
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
     area_id: UUID
-    form: Form
+    form: Form = "json"
 
 
 async def as_form(
@@ -44,20 +51,25 @@ async def as_form(
     """The report in the form that was asked for. In tables codes have the names that the area's lists give them."""
     if asked.form == "json":
         return as_answer(said, {})
-    name, names = await _names(context, person, asked.area_id)
-    sheets = sheets_of(report, said, names)
+    area, names = await _names(context, person, asked.area_id)
+    hidden = said.get("hidden_below")
+    told = Told({**SEXES, **names}, f"<{hidden}" if hidden else None)
+    about = [("报表 · Report", title), ("区域 · Area", area), *asked_lines(asked, report)]
+    sheets = sheets_of(report, said, told, about)
+    # Thousands of doors take a second: others are answered meanwhile.
     if asked.form == "xlsx":
-        return Response(as_workbook(sheets), media_type=MEDIA)
-    page = as_page(title, name, sheets, said)
+        return Response(await run_in_threadpool(as_workbook, sheets), media_type=MEDIA)
+    page = await run_in_threadpool(as_page, title, area, sheets, said)
     return Response(page, headers={"Content-Security-Policy": POLICY}, media_type="text/html")
 
 
-async def _names(context: Context, person: UUID, area: UUID) -> tuple[str, Names]:
-    """What the area is called, and the codes that hold there: as the nearest area calls them, and as tags first."""
+async def _names(context: Context, person: UUID, area: UUID) -> tuple[str, Mapping[tuple[str, str], str]]:
+    """What the area is called, and the codes of the lists that hold there: as the nearest area calls them."""
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
         place = await known_area(snapshot, context, person, area)
         above = ids_along(place.path)
         listed = (_CODE.c.home.in_({place.home, *above}), _CODE.c.area_id.in_(above), _CODE.c.deleted_at.is_(None))
-        codes = await snapshot.rows(sa.select(_CODE.c.code, _CODE.c.name, _CODE.c.area_id, _CODE.c.list).where(*listed))
-    order = sorted(codes, key=lambda code: (above.index(code.area_id), code.list == "tag", code.code))
-    return str(place.name), {code.code: code.name for code in order if code.list != "colour"}
+        columns = (_CODE.c.list, _CODE.c.code, _CODE.c.name, _CODE.c.area_id, _CODE.c.id)
+        codes = await snapshot.rows(sa.select(*columns).where(*listed))
+    order = sorted(codes, key=lambda code: (above.index(code.area_id), code.id))
+    return str(place.name), {(code.list, code.code): code.name for code in order}

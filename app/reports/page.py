@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from app.reports.sheets import Cell, Sheet
 from sync.wire import Fields
 
 _FOLDER = Path(__file__).parent
 _TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-_STYLE = (_FOLDER / "page.css").read_text("utf-8")
+# Ours, and to the letter what its hash is of.
+_STYLE = Markup((_FOLDER / "page.css").read_text("utf-8"))
 _HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+PICTURED = {"parts", "members"}
+"""Tables whose rows are counted side by side: areas, and who shares a list."""
 MOST_BARS = 60
 """Rows in a picture: of more, nobody would see anything."""
 SIDE_BY_SIDE = 3
@@ -36,9 +40,9 @@ def as_page(title: str, of: str, sheets: Sequence[Sheet], said: Fields) -> bytes
 
 
 def _bars(sheet: Sheet) -> dict[str, Any] | None:
-    """Of what names its rows and counts something: a row of bars each, for the first columns of numbers."""
+    """A row of bars for each of them, for the first columns of counts."""
     parts = sheet.rows[: len(sheet.rows) - sheet.wholes]
-    if sheet.label is None or not 0 < len(parts) <= MOST_BARS:
+    if sheet.name not in PICTURED or sheet.label is None or not 0 < len(parts) <= MOST_BARS:
         return None
     numbers = [n for n, _ in enumerate(sheet.headings) if any(isinstance(row[n], int) for row in parts)]
     columns = numbers[:SIDE_BY_SIDE]
@@ -51,9 +55,8 @@ def _bars(sheet: Sheet) -> dict[str, Any] | None:
             "label": row[sheet.label],
             "y": at * height,
             "bars": [
-                {"y": at * height + 12 * n, "width": round(WIDTH * _count(row[c]) / most), "count": row[c]}
+                {"y": at * height + 12 * n, "width": round(WIDTH * _count(row[c]) / most), "count": row[c], "of": n}
                 for n, c in enumerate(columns)
-                if row[c] is not None
             ],
         }
         for at, row in enumerate(parts)
@@ -70,7 +73,10 @@ def _board(said: Fields) -> list[dict[str, Any]]:
     return [
         {
             "name": "—" if floor["floor"] is None else f"{floor['floor']} 层",
-            "doors": [{"door": door["door"], "colours": _colours(door, colours)} for door in floor["doors"]],
+            "doors": [
+                {"door": f"{door['place']} {door['door']}".strip(), "colours": _colours(door, colours)}
+                for door in floor["doors"]
+            ],
         }
         for floor in _list(said.get("floors"))
     ]

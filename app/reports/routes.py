@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.collections.base import Code
 from app.context import ContextDep
@@ -15,7 +15,8 @@ from app.paging import each_once
 from app.problems import wrong_field
 from app.reports.coverage import coverage_of
 from app.reports.duties import duties_of
-from app.reports.forms import SHOWN, Form, as_form
+from app.reports.forms import SHOWN, Asked, as_form
+from app.reports.sheets import OfList
 from app.reports.totals import totals_of
 from sync.days import day_of
 
@@ -23,35 +24,30 @@ router = APIRouter(prefix="/v1/reports", tags=["reports"])
 MOST_DOORS = 100_000
 
 
-class DutiesAsked(BaseModel):
+class DutiesAsked(Asked):
     """Which group's list, of which day."""
-
-    model_config = ConfigDict(extra="forbid")
 
     area_id: UUID = Field(description="网格 · The grid, or other area, whose doors the group knocks")
     group: Code = Field("first", description="组别代码 · Which of the area's groups")
     day: date | None = Field(None, description="日期，默认今天 · The day; today, by the server's clock")
-    form: Form = "json"
 
 
-class TotalsAsked(BaseModel):
+class TotalsAsked(Asked):
     """Of which area."""
 
-    model_config = ConfigDict(extra="forbid")
-
     area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
-    form: Form = "json"
 
 
 Few = Annotated[int, Field(ge=0)] | None
 HiddenBelow = Annotated[
     int | None,
     Field(
-        description="少于此数不显示，其余取其整倍数；本社区内为 null · To who looks from above communities: "
-        "counts below it are null, others rounded to a multiple of it; null: every count is told as it is"
+        description="不显示的小数：少于此数不显示，其余取其整倍数；本社区内为 null · Counts too small to be told: to "
+        "who looks from above communities, counts below it are null, others rounded to a multiple of it; null: every "
+        "count is told as it is"
     ),
 ]
-Tagged = Annotated[dict[str, Few], Field(max_length=1000)]
+Tagged = Annotated[dict[str, Few], Field(max_length=1000), OfList(("tag",))]
 
 
 class AreaTotals(BaseModel):
@@ -62,7 +58,7 @@ class AreaTotals(BaseModel):
     level: str = Field(max_length=32, description="层级 · Its level")
     households: Few = Field(description="户数 · Households")
     residents: Few = Field(description="居民 · Residents")
-    aged_60: Few = Field(description="60 岁及以上 · Residents aged 60 or over, by their birth dates")
+    aged_60: Few = Field(description="60 岁及以上 · Residents aged 60 or over: by their birth dates")
     aged_80: Few = Field(description="80 岁及以上 · Residents aged 80 or over")
     household_tags: Tagged = Field(description="各标签户数 · Households with each tag")
     resident_tags: Tagged = Field(description="各标签人数 · Residents with each tag")
@@ -77,15 +73,12 @@ class TotalsReport(BaseModel):
     parts: list[AreaTotals] = Field(max_length=10_000, description="各下级区域 · The areas directly in it")
 
 
-class CoverageAsked(BaseModel):
+class CoverageAsked(Asked):
     """Of which area, and of which days."""
-
-    model_config = ConfigDict(extra="forbid")
 
     area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
     since: date = Field(description="起始日期 · The first day")
     until: date = Field(description="截止日期 · The last day")
-    form: Form = "json"
 
 
 class ByChannel(BaseModel):
@@ -104,9 +97,9 @@ class AreaCoverage(BaseModel):
     name: str = Field(max_length=100, description="名称 · Its name")
     level: str = Field(max_length=32, description="层级 · Its level")
     households: Few = Field(description="户数 · Households there are")
-    knocked: Few = Field(description="敲过的户 · Of these, how many were knocked at: each once")
-    opened: Few = Field(description="开过门的户 · Of these, how many opened")
-    visits: Few = Field(description="敲门次数 · Visits, however many at one door")
+    knocked: Few = Field(description="敲过的户 · Households knocked at: each once")
+    opened: Few = Field(description="开过门的户 · Households that opened")
+    visits: Few = Field(description="敲门次数 · Visits: however many at one door")
     met: Few = Field(description="见到的人 · Residents who were met: each once")
     by_channel: ByChannel = Field(description="各方式次数 · Visits by channel")
 
@@ -114,8 +107,10 @@ class AreaCoverage(BaseModel):
 class MethodUse(BaseModel):
     """What one of the ways to knock led to."""
 
-    method: Code | None = Field(description="敲门方法代码 · The way, a code of the list `method`; null: none was told")
-    tried: Few = Field(description="次数 · How often")
+    method: Annotated[Code | None, OfList(("method",))] = Field(
+        description="敲门方法 · The way to knock: a code of the list `method`; null: none was told"
+    )
+    tried: Few = Field(description="次数 · How often it was tried")
     opened: Few = Field(description="开门次数 · How often the door opened")
     after_refusal: Few = Field(description="拒访后开门 · How often it did after it had been refused the time before")
 
@@ -162,7 +157,7 @@ class DutyList(BaseModel):
     members: list[Share] = Field(max_length=1000, description="各人的清单 · Each member's share")
     undone: list[DueDoor] = Field(max_length=MOST_DOORS, description="无人可做 · What nobody has room for")
     due: int = Field(ge=0, description="应访户数 · Doors that are due")
-    overdue: int = Field(ge=0, description="逾期户数 · Of these, how many were due before")
+    overdue: int = Field(ge=0, description="逾期户数 · Doors that were due before")
     done: int = Field(ge=0, description="当日完成的计划 · Plans that were kept on that day")
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -12,9 +12,24 @@ from pydantic.fields import FieldInfo
 from sync.wire import Fields
 
 Cell = str | int | None
-Names = Mapping[str, str]
-"""Code → what it is called where the report is about."""
+Line = tuple[str, Cell]
 YES, NO = "是", "否"
+
+
+class OfList(tuple[str, ...]):
+    """Beside a field: its codes are of these lists, and called as the first of them calls them."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """How values are told: what (list, code) is called, and what stands for a count that is hidden."""
+
+    names: Mapping[tuple[str, str], str]
+    hidden: str | None = None
+
+    def name(self, code: str, lists: OfList) -> str:
+        """Of a code that no list names, itself."""
+        return next((self.names[one, code] for one in lists if (one, code) in self.names), code)
 
 
 @dataclass(frozen=True)
@@ -25,29 +40,44 @@ class Sheet:
     title: str
     headings: Sequence[str]
     rows: Sequence[Sequence[Cell]]
-    label: int | None
+    label: int | None = None
     """The column that names a row, where there is one."""
     wholes: int = 0
     """How many rows at the end are of the whole."""
 
 
-def sheets_of(model: type[BaseModel], said: Fields, names: Names) -> list[Sheet]:
-    """What the report says of itself first, then a table for each of its lists; of a list in a list, each row begins
-    with what names the outer one. Ids are for machines and left out.
+class _Column(NamedTuple):
+    path: tuple[str, ...]
+    heading: str
+    field: FieldInfo
+    lists: OfList
+
+
+def sheets_of(model: type[BaseModel], said: Fields, told: Told, about: Iterable[Line] = ()) -> list[Sheet]:
+    """What it is about and what the report says of itself; then a table for each of its lists. Of a list in a list,
+    each row begins with what names the outer one. Ids are for machines, and left out.
     """
     fields = model.model_fields
     lists = {name: inner for name, field in fields.items() if (inner := _listed(field)) is not None}
-    alone = [name for name in fields if name not in lists and not _is_model(fields[name])]
-    about = [(_heading(fields[name]), said.get(name)) for name in alone if not _is_id(fields[name])]
-    lines = [[heading, _cell(value, names)] for heading, value in about]
-    found = [Sheet("about", "概况 · About", ["项目 · Item", "内容 · Value"], lines, None)]
+    alone = {name: f for name, f in fields.items() if name not in lists and not _is_model(f) and not _is_id(f)}
+    own = [(_heading(field), _cell(said.get(name), _column(name, field), told)) for name, field in alone.items()]
+    lines = [[heading, value] for heading, value in (*about, *own)]
+    found = [Sheet("about", "概况 · About", ["项目 · Item", "内容 · Value"], lines)]
     for name, inner in lists.items():
         # A row of the whole, where the report has one of the same kind, ends the list of its parts.
         whole = [value for one, value in said.items() if one in fields and fields[one].annotation is inner]
         rows = [*_rows(said.get(name)), *_rows(whole)]
-        first, *below = _of_list(name, _heading(fields[name]), inner, rows, names, [], [])
-        found += [replace(first, wholes=len(whole)), *below]
+        first, *below = _of_list(name, _heading(fields[name]), inner, rows, told, [], [])
+        found += [_with_wholes(first, len(whole)), *below]
     return found
+
+
+def asked_lines(asked: BaseModel, report: type[BaseModel]) -> list[Line]:
+    """What was asked for, as far as the report doesn't say it itself."""
+    left_out = {"area_id", "form", "after", "limit", *report.model_fields}
+    fields = {name: field for name, field in type(asked).model_fields.items() if name not in left_out}
+    values = [(_heading(field), getattr(asked, name)) for name, field in fields.items()]
+    return [(heading, str(value)) for heading, value in values if value is not None]
 
 
 def _of_list(
@@ -55,46 +85,59 @@ def _of_list(
     title: str,
     model: type[BaseModel],
     rows: Sequence[Fields],
-    names: Names,
+    told: Told,
     before: Sequence[str],
     begun: Sequence[Sequence[Cell]],
 ) -> list[Sheet]:
     """The table, and those of the lists in its rows; `begun` is how each row begins, under the headings `before`."""
     fields = model.model_fields
     inner = {one: of for one, field in fields.items() if (of := _listed(field)) is not None}
-    columns = [column for name, field in fields.items() if not _is_id(field) for column in _columns(name, field, rows)]
-    begun = begun or [[] for _ in rows]
-    filled = [
-        [*start, *(_cell(_at(row, path), names, counted=path[0] in inner) for path, _ in columns)]
-        for start, row in zip(begun, rows, strict=True)
+    columns = [
+        column for one, field in fields.items() if not _is_id(field) for column in _columns(one, field, rows, told)
     ]
-    headings = [*before, *(names.get(heading, heading) for _, heading in columns)]
-    paths = [path for path, _ in columns]
+    own = [[_cell(_at(row, column.path), column, told) for column in columns] for row in rows]
+    filled = [[*start, *line] for start, line in zip(begun or [[] for _ in rows], own, strict=True)]
+    headings = [*before, *(column.heading for column in columns)]
+    paths = [column.path for column in columns]
     label = len(before) + paths.index(("name",)) if ("name",) in paths else None
     sheets = [Sheet(name, title, headings, filled, label)]
-    named = [n for n, path in enumerate(paths) if path[0] not in inner]
+    naming = [n for n, path in enumerate(paths) if path[0] not in inner]
     for one, of in inner.items():
         below = [each for row in rows for each in _rows(row.get(one))]
-        starts = [
-            [line[len(before) + n] for n in named]
-            for row, line in zip(rows, filled, strict=True)
-            for _ in _rows(row.get(one))
-        ]
-        heads = [headings[len(before) + n] for n in named]
-        sheets += _of_list(f"{name}.{one}", _heading(fields[one]), of, below, names, heads, starts)
+        starts = [[line[n] for n in naming] for row, line in zip(rows, own, strict=True) for _ in _rows(row.get(one))]
+        heads = [columns[n].heading for n in naming]
+        sheets += _of_list(f"{name}.{one}", _heading(fields[one]), of, below, told, heads, starts)
     return sheets
 
 
-def _columns(name: str, field: FieldInfo, rows: Sequence[Fields]) -> list[tuple[tuple[str, ...], str]]:
-    """(path, heading) of each column that the field becomes: a model one for each of its fields, a dictionary one for
-    each of its keys.
-    """
-    if _is_model(field):
-        return [((name, one), _heading(of)) for one, of in field.annotation.model_fields.items()]  # type: ignore[union-attr]
+def _with_wholes(sheet: Sheet, many: int) -> Sheet:
+    """The last rows say in words that they are sums of the others."""
+    at = sheet.label if many else None
+    if at is None:
+        return sheet
+    parts, wholes = sheet.rows[:-many], sheet.rows[-many:]
+    named = [[*row[:at], f"合计 {row[at]}", *row[at + 1 :]] for row in wholes]
+    return replace(sheet, rows=[*parts, *named], wholes=many)
+
+
+def _columns(name: str, field: FieldInfo, rows: Sequence[Fields], told: Told) -> list[_Column]:
+    """What the field becomes: a model a column for each of its fields, a dictionary one for each of its keys."""
+    zh, lists = _heading(field).partition(" · ")[0], _lists_of(field)
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        inner = field.annotation.model_fields
+        return [_Column((name, one), f"{zh}：{_heading(of)}", of, _lists_of(of)) for one, of in inner.items()]
     if get_origin(field.annotation) is dict:
         keys = {key for row in rows if isinstance(held := row.get(name), dict) for key in held}
-        return [((name, key), key) for key in sorted(keys)]
-    return [((name,), _heading(field))]
+        return [_Column((name, key), f"{zh}：{told.name(key, lists)}", field, lists) for key in sorted(keys)]
+    return [_column(name, field)]
+
+
+def _column(name: str, field: FieldInfo) -> _Column:
+    return _Column((name,), _heading(field), field, _lists_of(field))
+
+
+def _lists_of(field: FieldInfo) -> OfList:
+    return next((one for one in field.metadata if isinstance(one, OfList)), OfList())
 
 
 def _listed(field: FieldInfo) -> type[BaseModel] | None:
@@ -111,10 +154,14 @@ def _is_id(field: FieldInfo) -> bool:
     return UUID in (field.annotation, *get_args(field.annotation))
 
 
+def _is_count(annotation: Any) -> bool:
+    return annotation is int or any(_is_count(one) for one in get_args(annotation))
+
+
 def _heading(field: FieldInfo) -> str:
     """The first clause of what is said of it, in both languages."""
     zh, _, en = str(field.description).partition(" · ")
-    return f"{re.split('[；：（]', zh)[0]} · {re.split('[;:(]', en)[0].strip()}"
+    return f"{re.split('[，；：（]', zh)[0]} · {re.split('[;:(]', en)[0].strip()}"
 
 
 def _rows(value: Any) -> list[Fields]:
@@ -128,10 +175,13 @@ def _at(row: Fields, path: Iterable[str]) -> Any:
     return value
 
 
-def _cell(value: Any, names: Names, *, counted: bool = False) -> Cell:
+def _cell(value: Any, column: _Column, told: Told) -> Cell:
     """Of a list of records, how many there are; of any other, what is in it."""
     if isinstance(value, bool):
         return YES if value else NO
     if isinstance(value, list):
-        return len(value) if counted else "、".join(names.get(str(one), str(one)) for one in value)
-    return names.get(value, value) if isinstance(value, str) else value
+        many = _listed(column.field) is not None
+        return len(value) if many else "、".join(told.name(str(one), column.lists) for one in value)
+    if value is None and _is_count(column.field.annotation):
+        return told.hidden
+    return told.name(value, column.lists) if isinstance(value, str) else value

@@ -5,7 +5,7 @@ from io import BytesIO
 
 import xlsxwriter  # type: ignore[import-untyped]
 
-from app.reports.sheets import Sheet
+from app.reports.sheets import Cell, Sheet
 
 MEDIA = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # What somebody wrote at a door may begin with "=", and may be a link: it stays text.
@@ -13,18 +13,22 @@ _AS_TEXT = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": 
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
 LONGEST_NAME = 31
 WIDEST = 40
+NO_WIDTH = "\u200b"
 
 
 def as_workbook(sheets: Sequence[Sheet]) -> bytes:
     """The file."""
     file = BytesIO()
     with xlsxwriter.Workbook(file, _AS_TEXT) as book:
-        bold = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        whole = book.add_format({"bold": True, "top": 6})
         for number, sheet in enumerate(sheets, start=1):
             page = book.add_worksheet(_name_of(sheet, number))
-            page.write_row(0, 0, sheet.headings, bold)
+            page.write_row(0, 0, [_text(heading) for heading in sheet.headings], head)
             for n, row in enumerate(sheet.rows, start=1):
-                page.write_row(n, 0, row)
+                page.write_row(
+                    n, 0, [_text(cell) for cell in row], whole if n > len(sheet.rows) - sheet.wholes else None
+                )
             for column in range(len(sheet.headings)):
                 page.set_column(column, column, _width(sheet, column))
             page.freeze_panes(1, 0)
@@ -33,6 +37,11 @@ def as_workbook(sheets: Sequence[Sheet]) -> bytes:
             page.set_paper(9)  # A4
             page.fit_to_pages(1, 0)
     return file.getvalue()
+
+
+def _text(cell: Cell) -> Cell:
+    """What looks like Excel's own markup of a text would be written as such, and change the texts of other cells."""
+    return cell + NO_WIDTH if isinstance(cell, str) and cell.endswith("</r>") else cell
 
 
 def _name_of(sheet: Sheet, number: int) -> str:
