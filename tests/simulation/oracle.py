@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sync.exchange import Request
 from tests.simulation.phone import SimulatedPhone, made, words_of
+from tests.simulation.refusals import falls_for_nothing
 from tests.simulation.server import Reply
 from tests.simulation.views import hidden_in
 
@@ -161,9 +162,7 @@ class Oracle:
         """I5, I7, I8 while a phone writes an answer down."""
         simulation, unanswered, life = self._simulation, phone.words_unanswered(), phone.life
         revs, own = self._revs(phone), self._own_in_view(phone, request)
-        settled = self._not_yet_in(phone, reply)
-        before = phone.memory().meta
-        epoch = phone.memory().meta.copies_epoch
+        settled, before = self._not_yet_in(phone, reply), phone.memory().meta
         with phone.dying_in(simulation.writes_before_death(phone)):
             yield
         if lost := unanswered - phone.words_kept():
@@ -171,7 +170,7 @@ class Oracle:
         if phone.life != life:
             return
         self._note_acknowledged(phone, request, reply)
-        self._nothing_goes_back(phone, reply, revs, epoch)
+        self._nothing_goes_back(phone, reply, revs, before.copies_epoch)
         self._own_stay_in_view(phone, settled)
         meta = phone.memory().meta
         if meta.revoked and self._copies(phone):
@@ -192,6 +191,8 @@ class Oracle:
         self._simulation.epoch_heard = pushed["epoch"]
         for mutation, outcome in zip(_mutations_in(request), pushed["outcomes"], strict=True):
             self.judged_at.setdefault(mutation["id"], self._simulation.requests)
+            if falls_for_nothing(self._simulation.server, mutation, outcome):
+                self._simulation.fail("I6", "a mutation fell with one that it doesn't need")
             told = {name: value for name, value in outcome.items() if name != "replayed"}
             # Two copies of one phone may have written on under one id.
             before = self.outcomes.setdefault(json.dumps([mutation.get(name) for name in CONTENT]), told)

@@ -82,6 +82,9 @@ async def answer_of(
 class Server:
     """One server, its database and everybody's grants."""
 
+    one_at_a_time = True
+    """Is a request over before the next begins?"""
+
     def __init__(self, seed: int, clock: Clock) -> None:
         self.place, self.clock = prepared(), clock
         self.faults = self.place.faults

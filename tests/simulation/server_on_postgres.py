@@ -106,6 +106,8 @@ async def _keep(watch: asyncpg.Connection) -> str:
 class ServerOnPostgres(Server):
     """One server and its database, in which many requests may be at work."""
 
+    one_at_a_time = False
+
     def __init__(self, seed: int, clock: Clock, stage: Stage) -> None:
         self.stage, self.place, self.clock = stage, stage.place, clock
         self.faults, self.backup, self.repeats = StoreFaults(), None, 0
