@@ -11,6 +11,8 @@ from app.demo.story import Story, say
 
 NOTEBOOK = {"residents": 554, "living_alone": 48, "empty_nest": 64, "ill": 31, "disabled": 9}
 """The grid secretary's notebook 民情本, of two buildings: households of the first two tags, persons of the others."""
+SEVEN = 7
+"""Colours of the plate."""
 TOTALS = {
     **{"residents": 8_234, "aged_60": 2_024, "living_alone": 669, "empty_nest": 612},
     **{"disabled or mentally ill": 212, "low_income": 823},
@@ -23,6 +25,7 @@ async def tell_figures(story: Story, *, small: bool) -> None:
     say("\n■ 民情本与社区统计 · The notebook and the totals, asked of the server by the secretary")
     async with office_of(story.server, story.people["secretary"]) as office:
         await _tell(office, GRID, "民情本 notebook", NOTEBOOK)
+        await _tell_doors(office)
         if not small:
             await _tell(office, COMMUNITY, "社区 community", TOTALS)
 
@@ -33,6 +36,23 @@ async def _tell(office: Office, code: str, title: str, reported: Mapping[str, in
     say(f"  {title}: " + ", ".join(f"{name} {counted[name]:,}" for name in reported))
     if wrong := [name for name, many in reported.items() if counted[name] != many]:
         raise Untrue(f"{title}: {', '.join(wrong)} as the server counts is not as was reported")
+
+
+async def _tell_doors(office: Office) -> None:
+    """The same by door: found in the roster by tag, and in their colours on the boards of the two buildings."""
+    grid = await office.area(GRID)
+    found = {
+        tag: (await office.post("/v1/reports/roster", area_id=grid, tag=tag, limit=1))["households"]
+        for tag in ("living_alone", "empty_nest")
+    }
+    buildings = (await office.get("/v1/areas", parent_id=grid))["items"]
+    boards = [await office.get("/v1/reports/board", area_id=building["id"]) for building in buildings]
+    doors = [door for board in boards for floor in board["floors"] for door in floor["doors"]]
+    coloured = {tag: sum(tag in door["tags"] for door in doors) for tag in found}
+    colours = {colour["colour"] for board in boards for colour in board["colours"]}
+    say(f"  七色信息牌 board: {len(doors)} doors in {len(colours)} colours, as the roster has them: {coloured}")
+    if len(colours) != SEVEN or found != coloured or any(NOTEBOOK[tag] != many for tag, many in found.items()):
+        raise Untrue("The roster, the boards and the notebook of the first grid disagree")
 
 
 def _counted(whole: Any) -> dict[str, int]:
