@@ -91,7 +91,9 @@ def digests_are_read_beside_the_lock() -> list[Patch]:
 
 
 def numbers_are_taken_before() -> list[Patch]:
-    """A feed's numbers are taken in a transaction of their own, as a sequence would give them."""
+    """A feed's numbers are taken in a transaction of their own, as a sequence would give them; but for feeds that
+    somebody holds already, who may be this very push.
+    """
     insert = """
         INSERT INTO feed_entry (home, feed_id, seq, collection, record_id, rev, hash, live, body)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -99,15 +101,18 @@ def numbers_are_taken_before() -> list[Patch]:
         SET seq = excluded.seq, rev = excluded.rev, hash = excluded.hash, live = excluded.live, body = excluded.body
     """
 
-    async def before(transaction: Any, home: Any, entries: Any, steps: Any, now: Any) -> None:
+    async def before(transaction: Any, home: Any, entries: Any, steps: Any, now: Any) -> Any:
         async with transaction.connection.engine.connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
             other = postgres_transaction.PostgresTransaction(connection, driver)
             ids = [step.feed_id for step in steps]
-            heads = "SELECT id, head FROM feed WHERE home = $1 AND id = ANY($2) ORDER BY id FOR UPDATE"
+            heads = "SELECT id, head FROM feed WHERE home = $1 AND id = ANY($2) ORDER BY id FOR UPDATE SKIP LOCKED"
             try:
                 await other.say("BEGIN")
                 found = {row.id: row.head for row in await other.drive(heads, home, ids)}
+                if len(found) < len(ids):
+                    await other.say("ROLLBACK")
+                    return await original(transaction, home, entries, steps, now)
                 await original(other, home, [], steps, now)
                 await other.say("COMMIT")
             except BaseException:
