@@ -28,6 +28,10 @@ _GRANT: sa.Table = Grant.__table__  # type: ignore[attr-defined]
 _FOLLOW: sa.Table = Follow.__table__  # type: ignore[attr-defined]
 _FEED: sa.Table = Feed.__table__  # type: ignore[attr-defined]
 _AREA = COLLECTIONS["areas"].table
+_STAFF_FEED = sa.and_(
+    _FEED.c.home == _AREA.c.home, _FEED.c.owner_id == _AREA.c.feed_area_id, _FEED.c.audience == "staff"
+)
+"""Of an area: where what staff records there is listed."""
 
 Verdict = Literal["yes", "grace", "no"]
 
@@ -184,9 +188,8 @@ def staff_areas(person: UUID, path: str, now: datetime) -> sa.Select[Any]:
 
     None of those that they see masked, or of which they only know that there are such places.
     """
-    owner = sa.and_(_FEED.c.home == _AREA.c.home, _FEED.c.owner_id == _AREA.c.feed_area_id, _FEED.c.audience == "staff")
     theirs = sa.and_(_FOLLOW.c.home == _FEED.c.home, _FOLLOW.c.feed_id == _FEED.c.id, _FOLLOW.c.person_id == person)
-    places = sa.select(_AREA.c.home, _AREA.c.id).join(_FEED, owner).join(_FOLLOW, theirs).distinct()
+    places = sa.select(_AREA.c.home, _AREA.c.id).join(_FEED, _STAFF_FEED).join(_FOLLOW, theirs).distinct()
     return places.where(_AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None), _in_force(now))
 
 
@@ -198,7 +201,6 @@ async def reads_from_above(snapshot: Transaction, person: UUID, path: str, now: 
     by = _GRANT.join(granted, of_grant).join(_FOLLOW, _FOLLOW.c.grant_id == _GRANT.c.id)
     theirs = sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id).select_from(by).where(_FOLLOW.c.person_id == person)
     only = theirs.where(_in_force(now)).group_by(*theirs.selected_columns).having(sa.func.min(above) == 1).subquery()
-    owner = sa.and_(_FEED.c.home == _AREA.c.home, _FEED.c.owner_id == _AREA.c.feed_area_id, _FEED.c.audience == "staff")
-    feeds = sa.select(1).select_from(_AREA.join(_FEED, owner).join(only, only.c.feed_id == _FEED.c.id))
+    feeds = sa.select(1).select_from(_AREA.join(_FEED, _STAFF_FEED).join(only, only.c.feed_id == _FEED.c.id))
     found = feeds.where(only.c.home == _FEED.c.home, _AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None))
     return await snapshot.first(found.limit(1)) is not None

@@ -16,7 +16,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.problems import Problem, wrong_field
-from app.reports.parts import areas_around, ids_along, seen_whole
+from app.reports.parts import areas_around, codes_at, seen_whole
 from sync.walk import place_on_walk, way_to
 from sync.wire import Fields
 
@@ -56,11 +56,7 @@ async def board_of(context: Context, person: UUID, area: UUID) -> Fields:
 
 async def _colours(snapshot: Transaction, place: Any) -> Mapping[str, Fields]:
     """Tag → its colour, in the order of the list. Of a tag holds what the nearest area says."""
-    above = ids_along(place.path)
-    listed = (_CODE.c.list == "colour", _CODE.c.area_id.in_(above), _CODE.c.deleted_at.is_(None))
-    columns = (_CODE.c.area_id, _CODE.c.code, _CODE.c.name, _CODE.c.name_en, _CODE.c.sort, _CODE.c.retired)
-    codes = await snapshot.rows(sa.select(*columns, _CODE.c.id).where(_CODE.c.home.in_({place.home, *above}), *listed))
-    nearest = {code.code: code for code in sorted(codes, key=lambda code: (above.index(code.area_id), code.id))}
+    nearest = {code.code: code for code in await codes_at(snapshot, place, _CODE.c.list == "colour")}
     shown = sorted((code for code in nearest.values() if not code.retired), key=lambda code: (code.sort, code.code))
     return {code.code: {"colour": code.name, "colour_en": code.name_en} for code in shown}
 

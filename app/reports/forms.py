@@ -4,22 +4,19 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import sqlalchemy as sa
 from fastapi import Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.answers import as_answer
-from app.collections import COLLECTIONS
 from app.context import Context
 from app.contract import Responses, succeeds
 from app.reports.page import POLICY, as_page
-from app.reports.parts import ids_along, known_area
+from app.reports.parts import codes_at, known_area
 from app.reports.sheets import Told, asked_lines, sheets_of
 from app.reports.spreadsheet import MEDIA, as_workbook
 from sync.wire import Fields
 
-_CODE = COLLECTIONS["codes"].table
 LONGEST = 64 << 20
 """Characters, or bytes of a workbook: far more than the reports of any community come to."""
 TEXT: dict[str, Any] = {"type": "string", "maxLength": LONGEST}
@@ -67,9 +64,5 @@ async def _names(context: Context, person: UUID, area: UUID) -> tuple[str, Mappi
     """What the area is called, and the codes of the lists that hold there: as the nearest area calls them."""
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
         place = await known_area(snapshot, context, person, area)
-        above = ids_along(place.path)
-        listed = (_CODE.c.home.in_({place.home, *above}), _CODE.c.area_id.in_(above), _CODE.c.deleted_at.is_(None))
-        columns = (_CODE.c.list, _CODE.c.code, _CODE.c.name, _CODE.c.area_id, _CODE.c.id)
-        codes = await snapshot.rows(sa.select(*columns).where(*listed))
-    order = sorted(codes, key=lambda code: (above.index(code.area_id), code.id))
-    return str(place.name), {(code.list, code.code): code.name for code in order}
+        codes = await codes_at(snapshot, place)
+    return str(place.name), {(code.list, code.code): code.name for code in codes}

@@ -16,7 +16,7 @@ from app.records import get_record
 from app.reports.blurring import HIDDEN_BELOW, blurred
 from sync.wire import Fields
 
-_AREA, _HOUSEHOLD = COLLECTIONS["areas"].table, COLLECTIONS["households"].table
+_AREA, _CODE, _HOUSEHOLD = (COLLECTIONS[name].table for name in ("areas", "codes", "households"))
 
 
 class Named(NamedTuple):
@@ -65,6 +65,15 @@ async def areas_around(snapshot: Transaction, place: Any) -> dict[str, Fields]:
         str(row.id): {"parent_id": str(row.parent_id), "name": row.name, "sort": row.sort}
         for row in await snapshot.rows(tree)
     }
+
+
+async def codes_at(snapshot: Transaction, place: Any, *which: sa.ColumnElement[bool]) -> Sequence[Any]:
+    """The codes that hold at an area, those of the areas furthest up first: what is said last is the nearest's."""
+    above = ids_along(place.path)
+    # An area above communities is a home of its own.
+    holding = (_CODE.c.home.in_({place.home, *above}), _CODE.c.area_id.in_(above), _CODE.c.deleted_at.is_(None))
+    codes = await snapshot.rows(sa.select(_CODE).where(*holding, *which))
+    return sorted(codes, key=lambda code: (above.index(code.area_id), code.id))
 
 
 async def seen_whole(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> tuple[Any, sa.Select[Any]]:

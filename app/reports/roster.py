@@ -50,9 +50,8 @@ async def roster_of(context: Context, person: UUID, sought: Sought) -> Fields:
         page, following = _page(doors, sought)
         living = await snapshot.rows(_living(fitting, sa.func.count().label("many")).group_by(_HOUSEHOLD.c.id))
         behind = await _people_behind(snapshot, place.home, page)
-        shown = await snapshot.rows(
-            sa.select(_HOUSEHOLD).where(_HOUSEHOLD.c.home == place.home, _HOUSEHOLD.c.id.in_(page))
-        )
+        listed = (_HOUSEHOLD.c.home == place.home, _HOUSEHOLD.c.id.in_(page))
+        shown = await snapshot.rows(sa.select(*(_HOUSEHOLD.c[name] for name in _DOOR)).where(*listed))
     of, ids = {row.id: row for row in shown}, {door.id for door in doors}
     return {
         "area_id": str(place.id),

@@ -59,7 +59,9 @@ def sheets_of(model: type[BaseModel], said: Fields, told: Told, about: Iterable[
     """
     fields = model.model_fields
     lists = {name: inner for name, field in fields.items() if (inner := _listed(field)) is not None}
-    alone = {name: f for name, f in fields.items() if name not in lists and not _is_model(f) and not _is_id(f)}
+    alone = {
+        name: f for name, f in fields.items() if name not in lists and not _model_of(f.annotation) and not _is_id(f)
+    }
     own = [(_heading(field), _cell(said.get(name), _column(name, field), told)) for name, field in alone.items()]
     lines = [[heading, value] for heading, value in (*about, *own)]
     found = [Sheet("about", "概况 · About", ["项目 · Item", "内容 · Value"], lines)]
@@ -123,8 +125,8 @@ def _with_wholes(sheet: Sheet, many: int) -> Sheet:
 def _columns(name: str, field: FieldInfo, rows: Sequence[Fields], told: Told) -> list[_Column]:
     """What the field becomes: a model a column for each of its fields, a dictionary one for each of its keys."""
     zh, lists = _heading(field).partition(" · ")[0], _lists_of(field)
-    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-        inner = field.annotation.model_fields
+    if model := _model_of(field.annotation):
+        inner = model.model_fields
         return [_Column((name, one), f"{zh}：{_heading(of)}", of, _lists_of(of)) for one, of in inner.items()]
     if get_origin(field.annotation) is dict:
         keys = {key for row in rows if isinstance(held := row.get(name), dict) for key in held}
@@ -142,12 +144,11 @@ def _lists_of(field: FieldInfo) -> OfList:
 
 def _listed(field: FieldInfo) -> type[BaseModel] | None:
     """The model of which the field holds a list."""
-    inner = get_args(field.annotation)[:1] if get_origin(field.annotation) is list else ()
-    return inner[0] if inner and isinstance(inner[0], type) and issubclass(inner[0], BaseModel) else None
+    return _model_of(get_args(field.annotation)[0]) if get_origin(field.annotation) is list else None
 
 
-def _is_model(field: FieldInfo) -> bool:
-    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 def _is_id(field: FieldInfo) -> bool:
