@@ -146,6 +146,10 @@ class Transaction(Reader):
         """The members of the set in a JSON column, as rows of `value`."""
 
     @abc.abstractmethod
+    def as_id(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[UUID]:
+        """A UUID that was kept as text, such as a member of a set, to be compared with a column of ids."""
+
+    @abc.abstractmethod
     async def plan_afresh(self) -> None:
         """Statements after this are planned for the very values they are asked with, where plans are kept."""
 

@@ -8,8 +8,8 @@ from pydantic import JsonValue
 
 from app.areas import placed
 from app.bench import Bench, Refused
-from app.collections.base import DayOf
 from app.fields import as_uuid
+from app.rules import DayOf
 from app.working import AREAS, CONFLICTS, PARENTS, Record
 from sync import conflict as conflicts
 from sync.decide import DELETED, Contest, Decision, Edit, Held, Sent, Written

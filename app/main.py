@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
 from app import (
+    campaign_routes,
     enclave_routes,
     grant_routes,
     handover_routes,
@@ -37,7 +38,7 @@ from app.logs import LibraryLogs, Log, RequestLog, configure_logs
 from app.opening import open_context
 from app.origins import CORS_OPTIONS
 from app.rebuild import rebuild_views
-from app.reports import doors_routes
+from app.reports import doors_routes, rounds_routes
 from app.reports import routes as reports
 from app.settings import Settings, settings
 from app.waiting import Waiting
@@ -55,8 +56,10 @@ ROUTERS = (
     people_routes.router,
     grant_routes.router,
     record_routes.router,
+    campaign_routes.router,
     reports.router,
     doors_routes.router,
+    rounds_routes.router,
     health.router,
 )
 

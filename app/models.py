@@ -53,7 +53,8 @@ def _model(
             annotation = Annotated[str, PydanticField(max_length=DEFAULT_TEXT)] | None  # a mask fits no pattern
         if partial and spec.kind is set:
             members = list[get_args(info.annotation)[0]]  # type: ignore[misc, valid-type]
-            annotation = Annotated[members, PydanticField(max_length=MOST_MEMBERS)]
+            most = spec.longest if spec.longest > 0 else MOST_MEMBERS
+            annotation = Annotated[members, PydanticField(max_length=most)]
         described: dict[str, Any] = {"description": info.description, "json_schema_extra": info.json_schema_extra}
         if optional:
             fields[name] = (annotation | MISSING, PydanticField(MISSING, **described))

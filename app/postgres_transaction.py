@@ -109,6 +109,9 @@ class PostgresTransaction(PostgresReader, Transaction):
     def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:
         return sa.type_coerce(column, JSONB).contains([member])
 
+    def as_id(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[UUID]:
+        return sa.cast(text, sa.Uuid())
+
     async def plan_afresh(self) -> None:
         await self.drive("SET LOCAL plan_cache_mode = force_custom_plan")
 

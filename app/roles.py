@@ -55,6 +55,12 @@ ROLES = {
 }
 APART = frozenset({"system", "security", "audit"})
 """三员: the three administrators of GB/T 22239 level 3. Nobody is two of them at a time."""
+WORKERS = frozenset({"worker", "secretary", "first_secretary", "admin"})
+HELPERS = WORKERS | {"helper"}
+ADMINS = frozenset({"admin", "system"})
+OFFICE = ADMINS | {"secretary", "first_secretary"}
+MEDIATORS = frozenset({"mediator"})
+"""Who writes what: beside each collection stands one of these."""
 READ_STAFF, READ_MASKED, READ_TEAM = (
     frozenset(name for name, role in ROLES.items() if audience in role.reads)
     for audience in ("staff", "helper", "team")

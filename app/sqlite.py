@@ -42,6 +42,9 @@ class SqliteTransaction(Transaction):
         members = self.members_of(column)
         return sa.exists(sa.select(1).select_from(members).where(members.c.value == member))
 
+    def as_id(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[UUID]:
+        return sa.type_coerce(sa.func.replace(text, "-", ""), sa.Uuid())
+
     async def plan_afresh(self) -> None:
         pass
 

@@ -22,17 +22,10 @@ from app.operator import add_area
 from app.people import add_person
 from tests.contract import Answer, client_of, operation_named, path_of
 from tests.phones import Time
-from tests.records_of_a_morning import CHANGES, PLACES, RECORDS, REPORTS, TREE
+from tests.records_of_a_morning import CAMPAIGN, CHANGES, PEOPLE, PLACES, RECORDS, REPORTS, TREE
 
 FILE = Path(__file__).parent.parent / "app" / "examples.json"
 PASSWORD = "三次敲门 knock thrice"
-PEOPLE = {
-    "secretary": [("420107005008", "admin"), ("420107005008-tj", "mediator")],
-    "li": [("420107005008001", "worker")],
-    "city": [("420107", "admin"), ("420106", "admin")],
-    "system": [("420107", "system")],
-    "security": [("420107", "security")],
-}
 SECRET = {"access_token", "refresh_token", "password"}
 
 
@@ -110,6 +103,7 @@ async def play(context: Context) -> dict[str, list[Answer]]:
         named |= {"<household>": str(door)} | await organisations(morning)
         for name in RECORDS:
             await keep(morning, name, named)
+        await campaign(morning, named)
         for name, (summary, asked) in REPORTS.items():
             where = "body" if path_of(name)[0] == "post" else "query"
             await morning.say(name, summary, who="secretary", **{where: _filled(asked, named)})
@@ -177,6 +171,15 @@ async def organisations(morning: Morning) -> dict[str, str]:
     return made
 
 
+async def campaign(morning: Morning, named: dict[str, str]) -> None:
+    """One that is asked about, with its targets."""
+    fields = _filled(RECORDS["campaigns"], named)
+    await morning.say("campaigns_create", "", {"id": CAMPAIGN, **fields}, who="secretary", status=201)
+    morning.recorded["campaigns_create"].pop()
+    part = {"area_id": named["<grid>"]}
+    await morning.say("freeze_campaign", "一个网格 · One grid of it", part, who="secretary", id=CAMPAIGN)
+
+
 async def keep(morning: Morning, name: str, named: dict[str, str]) -> None:
     """One record of a collection, from its making to its end."""
     fields, change = (_filled(said[name], named) for said in (RECORDS, CHANGES))
@@ -213,11 +216,8 @@ async def merge(morning: Morning, name: str, fields: Answer) -> None:
 
 async def settle(morning: Morning, door: UUID) -> None:
     """Two people changed one door; a person decides."""
-    await morning.http.patch(
-        f"/v1/households/{door}",
-        json={"door": "101室"},
-        headers={"Authorization": f"Bearer {morning.tokens['secretary']}"},
-    )
+    signed = {"Authorization": f"Bearer {morning.tokens['secretary']}"}
+    await morning.http.patch(f"/v1/households/{door}", json={"door": "101室"}, headers=signed)
     home = str(morning.areas["420107005008"])
     late = morning.mutation("households", door, "update", 1, {"door": "101A"})
     push = {"protocol": 1, "home": home, "received": 4, "mutations": [late]}

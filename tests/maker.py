@@ -25,6 +25,7 @@ SAMPLES: list[JsonValue] = [
     *("11420107MB1A2B3C47", "51420107MJX000001F", ["door"], ["phone"]),
     *(1, 2, 3, False, True, "1990-01-01", "1991-02-02", "2026-01-01T08:00:00.000000Z", "2026-01-02T08:00:00.000000Z"),
     *(str(NEW_ID()), str(NEW_ID()), ["alpha"], ["beta"], *([str(NEW_ID())] for _ in range(3)), None),
+    *({}, {"1": '{"type":"object","properties":{"fever":{"type":"boolean"}}}'}, {"fever": True}),
 ]
 """Something for every kind of field; what a field doesn't allow isn't tried on it. Add here what is missing."""
 

@@ -69,7 +69,7 @@ WRITERS = {
     "staff": STAFF - {"reader"},
     "reference": {"admin", "system"},
     "team": {"mediator"},
-    "members": {"admin", "system", "secretary", "first_secretary"},
+    **{name: {"admin", "system", "secretary", "first_secretary"} for name in ("campaigns", "members", "preferences")},
 }
 """Of an audience, or of a collection that is an exception."""
 

@@ -14,6 +14,7 @@ from tests.stage import OVERRIDE, Stage
 from tests.two_people import contested
 from tests.world import NEW_ID
 
+FREEZE = "freeze_campaign"
 Provocation = Callable[[Stage], Coroutine[Any, Any, httpx.Response]]
 
 
@@ -47,7 +48,7 @@ async def not_found(stage: Stage) -> httpx.Response:
 
 async def not_permitted(stage: Stage) -> httpx.Response:
     reader = who_only_reads(stage.collection) if stage.collection else {"role": "reader"}
-    if "/reports/" in stage.path:
+    if "/reports/" in stage.path or stage.name == FREEZE:
         reader = {"role": "helper"}
     headers = (await stage.another(**({"role": "secretary"} if stage.name == "delete_grant" else reader))).headers
     if stage.method == "PUT":
@@ -104,6 +105,8 @@ NAMES_ANOTHER = {"post_roster": "after", "hand_over_person": "to", "hand_area_ov
 
 
 async def reference_not_found(stage: Stage) -> httpx.Response:
+    if stage.name == FREEZE:
+        return await stage.ask_with(area_id=str(stage.world.areas["building_2"]))
     if name := NAMES_ANOTHER.get(stage.name, NAMES_ANOTHER.get(stage.name.rpartition("_")[2])):
         return await stage.ask_with(**{name: str(NEW_ID())})
     if stage.collection is None:
@@ -160,7 +163,7 @@ async def text_too_long(stage: Stage) -> httpx.Response:
 
 
 async def invalid(stage: Stage) -> httpx.Response:
-    if "/reports/" in stage.path:
+    if "/reports/" in stage.path or stage.name == FREEZE:
         return await stage.ask_with(area_id=str(stage.world.areas["district"]))
     assert stage.collection
     if stage.collection.name == "conflicts":

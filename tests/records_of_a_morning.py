@@ -14,6 +14,13 @@ TREE = [
     ("420106002021", "420106", "community", "欧景苑社区"),
     ("420106002021-xx", "420106002021", "estate", "新湘小区"),
 ]
+PEOPLE = {
+    "secretary": [("420107005008", "admin"), ("420107005008-tj", "mediator")],
+    "li": [("420107005008001", "worker")],
+    "city": [("420107", "admin"), ("420106", "admin")],
+    "system": [("420107", "system")],
+    "security": [("420107", "security")],
+}
 PLACES = {
     "community": "420107005008",
     "grid": "420107005008001",
@@ -22,6 +29,8 @@ PLACES = {
     "team": "420107005008-tj",
 }
 """What the records name."""
+CAMPAIGN = "019cad90-0000-7000-8000-000000000004"
+QUESTIONS = '{"type":"object","properties":{"fever":{"type":"boolean"},"living_here":{"type":"integer","minimum":0}}}'
 RECORDS: dict[str, dict[str, Any]] = {
     "households": {
         "area_id": "<unit>",
@@ -84,6 +93,56 @@ RECORDS: dict[str, dict[str, Any]] = {
         "leads": True,
         "since": "2026-03-01",
     },
+    "campaigns": {
+        "area_id": "<community>",
+        "name": "三天拉网式大排查",
+        "approval": "青防指〔2026〕7号",
+        "since": "2026-03-02",
+        "until": "2026-03-04",
+        "keep_until": "2026-09-04",
+        "questions": {"1": QUESTIONS},
+    },
+    "blocks": {
+        "area_id": "<unit>",
+        "campaign_id": CAMPAIGN,
+        "households": ["019cad90-0000-7000-8000-000000000001"],
+        "registered": 1,
+    },
+    "answers": {
+        "household_id": "<household>",
+        "campaign_id": CAMPAIGN,
+        "version": 1,
+        "said": {"fever": False, "living_here": 2},
+    },
+    "follow_ups": {
+        "household_id": "<household>",
+        "campaign_id": CAMPAIGN,
+        "kind": "medicine",
+        "since": "2026-03-02",
+        "due": "2026-03-04",
+        "note": "降压药每月一盒。",
+    },
+    "deliveries": {
+        "household_id": "<household>",
+        "delivered_at": "2026-03-02T12:30:00Z",
+        "items": ["大米5公斤", "食用油"],
+        "receipt": "QS-0302-014",
+    },
+    "preferences": {
+        "area_id": "<community>",
+        "name": "小陈",
+        "places": ["019cad90-0000-7000-8000-000000000005"],
+        "times": ["weekend"],
+        "skills": ["plumbing"],
+        "since": "2026-03-01",
+    },
+    "sponsorships": {"area_id": "<building>", "name": "小陈", "since": "2026-03-01", "note": "每周六上午来看看。"},
+    "patrol_logs": {
+        "area_id": "<building>",
+        "person_id": "019cad90-0000-7000-8000-000000000003",
+        "day": "2026-03-02",
+        "note": "楼道堆物已清理。",
+    },
     "organisations": {
         "area_id": "<community>",
         "name": "青和居社区综合行政执法队",
@@ -110,6 +169,14 @@ CHANGES: dict[str, dict[str, Any]] = {
     "care_plans": {"every_days": 3, "risk": 3},
     "tag_grounds": {"until": "2027-03-01"},
     "members": {"per_day": 12},
+    "campaigns": {"until": "2026-03-05"},
+    "blocks": {"claimed_by": "019cad90-0000-7000-8000-000000000003"},
+    "answers": {"said": {"fever": False, "living_here": 3}},
+    "follow_ups": {"closed": "done", "until": "2026-03-03"},
+    "deliveries": {"note": "女儿代收。"},
+    "preferences": {"skills": ["plumbing", "calligraphy"]},
+    "sponsorships": {"until": "2027-02-28"},
+    "patrol_logs": {"note": "楼道堆物已清理。三单元路灯不亮。"},
     "organisations": {"name": "青和居社区综合行政执法中队"},
     "affiliations": {"until": "2027-02-28"},
     "areas": {"name": "2单元（东）"},
@@ -124,6 +191,9 @@ REPORTS: dict[str, tuple[str, dict[str, Any]]] = {
         "按拼音首字母找周桂兰 · By the first letters z, g, l",
         {"area_id": "<grid>", "text": "zgl", "limit": 10},
     ),
+    "get_sweep": ("一次行动的进展 · Of a campaign", {"area_id": "<community>", "campaign_id": CAMPAIGN}),
+    "get_patrol": ("本人当日的日志 · One's own log of a day", {"area_id": "<grid>", "day": "2026-03-02"}),
+    "get_follow_ups": ("一个社区的跟进事项 · Of a community", {"area_id": "<community>"}),
     "get_board": ("一栋楼 · Of a building", {"area_id": "<building>"}),
 }
 """Operation → what is asked of it, and how that is called."""

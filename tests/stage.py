@@ -76,6 +76,8 @@ async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: s
         if path.startswith("/v1/reports"):
             days = {"since": "2026-03-02", "until": "2026-03-06"} if name == "get_coverage" else {}
             area = {"area_id": str(world.areas["building_1" if name == "get_board" else "grid"]), **days}
+            if name == "get_sweep":
+                area["campaign_id"] = (await make.create(COLLECTIONS["campaigns"]))["id"]
             stage.good = {"json": area} if method == "post" else {"params": area}
         if path.startswith("/v1/enclaves"):
             await _with_another_community(stage)
@@ -140,6 +142,8 @@ async def _good(stage: Stage, collection: Collection, route: str, record: Answer
         grid = await stage.make.create(collection, {"parent_id": str(stage.world.home), "level": "grid", "name": "two"})
         stage.id = stage.world.areas["building_1"]
         return {"json": {"to": grid["id"], "dry_run": False}}
+    if stage.name == "freeze_campaign":
+        return {"json": {}}
     if route == "merge":
         return {"json": {"into": (await stage.make.create(collection))["id"]}}
     if route in ("create", "put"):

@@ -24,7 +24,7 @@ from tests.world import NEW_ID, World, household, new_world
 FEED: Any = Feed.__table__  # type: ignore[attr-defined]
 ENTRY: Any = FeedEntry.__table__  # type: ignore[attr-defined]
 PEOPLE = 7
-PINNED = (5, "bc197aceff1d3047")
+PINNED = (6, "5abf055fbd060652")
 
 
 class Killed(Exception):

@@ -19,7 +19,7 @@ from app.document import operations
 from app.tables import Grant, History, Replica
 from tests.contract import document, path_of
 from tests.maker import INHERITED
-from tests.matrix import AREAS, DOORS, PLACES, Caller, Matrix, Right, ancestry, matrix_for_a_module
+from tests.matrix import AREAS, DOORS, PLACES, WRITERS, Caller, Matrix, Right, ancestry, matrix_for_a_module
 from tests.raw_phone import Answer
 from tests.scene import url_for_a_module
 from tests.stage import OVERRIDE
@@ -56,7 +56,7 @@ def verbs_of(collection: Collection) -> list[str]:
 
 MATRIX = {f"{name}_{verb}": (c, verb) for name, c in COLLECTIONS.items() for verb in verbs_of(c)}
 OTHERS = {
-    *("hand_area_over", "hand_over_person", "list_phones", "delete_enclave"),
+    *("hand_area_over", "hand_over_person", "list_phones", "freeze_campaign", "delete_enclave"),
     *("delete_grant", "delete_person", "delete_replica"),
 }
 BY_ID = {o["operationId"] for o in operations(document()) if "{" in path_of(o["operationId"])[1]}
@@ -170,6 +170,18 @@ async def of_handover(matrix: Matrix, caller: Caller, place: str) -> Asked:
     return Asked(id, "yes" if may else "seen" if seen else "no", {"json": body})
 
 
+async def of_freezing(matrix: Matrix, caller: Caller, place: str) -> Asked:
+    """Whoever writes what is recorded where the campaign is held; of one above communities, in what is their own."""
+    if place == "nonexistent":
+        return Asked(NEW_ID(), "no", {"json": {}})
+    campaigns, area = COLLECTIONS["campaigns"], "building_0" if place == "parent" else AREAS[place]
+    id = await matrix.target(campaigns, place)
+    seen = caller.right_to(campaigns, place) != "no"
+    # Who only reads there has done nothing, where nothing is left to do.
+    may: Right = "yes" if caller.has(WRITERS["staff"], area) else "some" if caller.has({"reader"}, area) else "seen"
+    return Asked(id, may if seen else "no", {"json": {"area_id": str(matrix.world.areas[area])}})
+
+
 async def of_phones(matrix: Matrix, caller: Caller, place: str) -> Asked:
     """Of an area that one administers."""
     area = AREAS.get(place)
@@ -228,6 +240,7 @@ async def of_replica(matrix: Matrix, caller: Caller, place: str) -> Asked:
 OF_OTHERS: Any = {
     "hand_area_over": of_handover,
     "hand_over_person": of_person_handover,
+    "freeze_campaign": of_freezing,
     "list_phones": of_phones,
     "delete_enclave": of_enclave,
     "delete_grant": of_grant,

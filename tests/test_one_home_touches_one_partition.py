@@ -33,7 +33,10 @@ from tests.raw_phone import RawPhone, phone_of
 from tests.world import NEW_ID, World, household, mutation, new_world
 
 PARTS = 16
-QUIET = {"affiliations", "care_plans", "cases", "codes", "members", "organisations", "residents", "tag_grounds"}
+QUIET = {
+    "affiliations", "answers", "blocks", "campaigns", "care_plans", "cases", "codes", "deliveries", "follow_ups",
+    "members", "organisations", "patrol_logs", "preferences", "residents", "sponsorships", "tag_grounds",
+}  # fmt: skip
 """Collections that nobody asks about here; what is asked of them is what is asked of the others."""
 TOLD = {
     "session_preload_libraries": "auto_explain", "auto_explain.log_min_duration": "0", "auto_explain.log_analyze": "on",

@@ -114,7 +114,9 @@ def test_whatever_a_record_refers_to_comes_before_it(community: Community) -> No
         for name, collection in refers_to.items():
             if (target := item["fields"].get(name)) is not None:
                 assert seen[str(target)] == collection
-        assert item["home"] == (None if item["collection"] == "areas" else community.community_id)
+        # Codes are of the root; an area's home follows from its place.
+        homes = {"areas": None, "codes": community.root_id}
+        assert item["home"] == homes.get(item["collection"], community.community_id)
         seen[item["record"]] = item["collection"]
     assert [a["record"] for a in community.areas if a["fields"]["parent_id"] is None] == [community.root_id]
 

@@ -78,7 +78,7 @@ async def lay_ground(context: Context, buildings: int, doors: int) -> Ground:
         for number, id in enumerate(ids, 1)
         for flat in islice((flat for flat in flats if flat.building == number), doors)
     ]
-    await create_all(context, cast(Iterable[Item], [*areas, *list_codes(dice, district, community), *households]))
+    await create_all(context, cast(Iterable[Item], [*areas, *list_codes(dice, district), *households]))
     doors_of = {id: [h["record"] for h in households if h["fields"]["area_id"] == id] for id in ids}
     async with context.database.snapshot("server") as snapshot:
         feeds = {f.owner_id: f.id for f in await snapshot.rows(sa.select(_FEED).where(_FEED.c.audience == "staff"))}

@@ -12,7 +12,6 @@ for ids, codes and choices, never for what names a person, since addresses are w
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
@@ -42,6 +41,8 @@ from app.fields import (
 )
 from app.filters import query_model
 from app.models import create_model_of, patch_model_of, put_model_of, read_model_of
+from app.roles import ADMINS, HELPERS, MEDIATORS, OFFICE, WORKERS
+from app.rules import Given, day_told, forwards
 from app.views import HELPER, Mask, SeenByHelpers, masked_name, masked_number, masked_phone, whole
 from sync import merge
 from sync.canonical import spelled
@@ -50,25 +51,16 @@ from sync.merge import Policy
 from sync.wire import Fields, Moment
 
 __all__ = [
-    "ADMINS", "HELPERS", "MEDIATORS", "REGISTRY", "WORKERS", "Code", "Collection", "DayOf", "Error", "Moment",
-    "ask", "collection", "fault", "forwards", "given", "latest", "masked_name", "masked_number", "masked_phone",
-    "maximum", "once", "text", "total", "union", "whole",
+    "ADMINS", "HELPERS", "MEDIATORS", "OFFICE", "REGISTRY", "WORKERS", "Code", "Collection", "Error", "Moment",
+    "ask", "collection", "day_told", "fault", "forwards", "given", "latest", "masked_name", "masked_number",
+    "masked_phone", "maximum", "once", "text", "total", "union", "whole",
 ]  # fmt: skip
 
 MOST_FAULTS = 10
 """Faults told of one mutation: whoever sends a thousand learns enough from ten."""
-WORKERS = frozenset({"worker", "secretary", "first_secretary", "admin"})
-ADMINS = frozenset({"admin", "system"})
-HELPERS = WORKERS | {"helper"}
-MEDIATORS = frozenset({"mediator"})
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$", max_length=64)]
 """A code of a versioned list. One that this server doesn't know is kept."""
-
-DayOf = Callable[[JsonValue], date]
-"""To which day of work a time belongs that a phone's clock told; without one, the time at which the edit was made."""
-Given = Callable[[Fields, DayOf, date], Fields]
-"""What the server fills in of a new record. Where a restore lost it, its fields may hold what somebody had seen."""
 
 Model = TypeVar("Model", bound=type[SQLModel])
 
@@ -186,13 +178,6 @@ class Collection:
 
 
 REGISTRY: dict[str, Collection] = {}
-
-
-def forwards(fields: Fields) -> list[Error]:
-    """A rule: what has a first and a last day, `since` and `until`, doesn't end before it begins."""
-    since, until = fields.get("since"), fields.get("until")
-    # Days of four digits, which compare as text.
-    return [fault("until")] if isinstance(since, str) and isinstance(until, str) and until < since else []
 
 
 def _declared(policy: Policy) -> Callable[..., Any]:

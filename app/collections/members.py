@@ -5,9 +5,7 @@ from uuid import UUID
 
 from sqlmodel import SQLModel
 
-from app.collections.base import ADMINS, Code, ask, collection, forwards, latest, once
-
-OFFICE = ADMINS | {"secretary", "first_secretary"}
+from app.collections.base import OFFICE, Code, ask, collection, forwards, latest, once
 
 
 @collection(

@@ -7,18 +7,15 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from app.collections.base import HELPERS, Code, DayOf, Moment, collection, given, once, text, whole
-from sync.wire import Fields
+from app.collections.base import HELPERS, Code, Moment, collection, day_told, given, once, text, whole
 
 
-def _day(fields: Fields, day_of: DayOf, today: date) -> Fields:
-    seen = fields.get("day")
-    # Days of four digits, which compare as text.
-    return {"day": min(str(seen or day_of(fields.get("visited_at"))), str(today))}
-
-
-def _by_day() -> list[sa.schema.SchemaItem]:
-    return [sa.Index("visits_day_index", "home", "day")]
+def _indexes() -> list[sa.schema.SchemaItem]:
+    for_one = sa.text("campaign_id IS NOT NULL")
+    return [
+        sa.Index("visits_day_index", "home", "day"),
+        sa.Index("visits_campaign_index", "home", "campaign_id", postgresql_where=for_one, sqlite_where=for_one),
+    ]
 
 
 @collection(
@@ -27,8 +24,8 @@ def _by_day() -> list[sa.schema.SchemaItem]:
     about="每敲一次门，记一条 · One knock on one door, written once",
     lists_in="household_id",
     writers=HELPERS,
-    gives=_day,
-    columns=_by_day,
+    gives=day_told("visited_at"),
+    columns=_indexes,
 )
 class Visit(SQLModel):
     """One knock on one door 一次敲门."""
@@ -56,5 +53,8 @@ class Visit(SQLModel):
         filter=True, helper=whole, description="结果 · What happened"
     )
     persons_met: set[UUID] = once(default_factory=set, filter=True, description="见到的居民 · Residents who were met")
+    campaign_id: UUID | None = once(
+        None, filter=True, helper=whole, description="专项行动 · The campaign it was made for, if one"
+    )
     needs: set[Code] = once(default_factory=set, filter=True, description="需求代码 · Codes of the list `need`")
     note: str = text("", max_length=4000, description="记录 · What was said")

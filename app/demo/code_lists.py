@@ -104,6 +104,66 @@ BASES: tuple[Entry, ...] = (
 )
 """Why something may be kept: grounds of article 13 of the Personal Information Protection Law 个人信息保护法."""
 
+CARE: tuple[Entry, ...] = (
+    ("elderly", "老年人", "Elderly"),
+    ("special_family", "特殊家庭", "A family that lost its only child, or the like"),
+    ("isolation", "居家隔离", "In isolation at home"),
+    ("ill", "病后随访", "After an illness"),
+    ("other", "其他", "Other"),
+)
+
+CAMPAIGNS: tuple[Entry, ...] = (
+    ("sweep", "拉网式大排查", "House-to-house sweep"),
+    ("vaccination", "疫苗接种摸排", "Who is to be vaccinated"),
+    ("safety", "消防安全检查", "Fire safety"),
+)
+
+FOLLOW_UPS: tuple[Entry, ...] = (
+    ("medicine_buyer", "购药人员", "Bought medicine for a fever"),
+    ("escorted", "护送就医", "Escorted to hospital"),
+    ("returner", "返汉人员", "Came back to Wuhan"),
+    ("returner_abroad", "境外返回", "Came back from abroad"),
+    ("four_kinds", "四类人员", "Of the four kinds to be isolated"),
+    ("other", "其他", "Other"),
+)
+"""What the winter of 2020 asked to be followed up."""
+
+CLOSED: tuple[Entry, ...] = (
+    ("done", "已办结", "Done"),
+    ("recovered", "已康复", "Recovered"),
+    ("moved", "已搬离", "Moved away"),
+    ("handed_on", "已转交", "Handed on"),
+    ("declined", "本人谢绝", "They declined"),
+    ("mistaken", "登记有误", "Written down by mistake"),
+)
+"""Why a follow-up, or a care plan, has ended."""
+
+DELIVERIES: tuple[Entry, ...] = (
+    ("supplies", "生活物资", "Groceries"),
+    ("medicine", "药品", "Medicine"),
+    ("condolence", "慰问品", "A gift of condolence"),
+)
+
+TIMES: tuple[Entry, ...] = (
+    ("weekday", "工作日白天", "Working days"),
+    ("evening", "晚上", "Evenings"),
+    ("weekend", "周末", "Weekends"),
+)
+
+SKILLS: tuple[Entry, ...] = (
+    ("plumbing", "水电维修", "Plumbing and wiring"),
+    ("medical", "医护", "Nursing"),
+    ("driving", "驾驶", "Driving"),
+    ("teaching", "辅导", "Teaching"),
+    ("talk", "陪聊", "Company"),
+)
+
+SPONSORSHIPS: tuple[Entry, ...] = (
+    ("party_member", "党员结对", "A party member's"),
+    ("branch", "支部包楼", "A branch's, of a building"),
+    ("neighbour", "邻里互助", "A neighbour's"),
+)
+
 LISTS: dict[str, tuple[Entry, ...]] = {
     "method": methods(),
     "tag": TAGS,
@@ -113,4 +173,12 @@ LISTS: dict[str, tuple[Entry, ...]] = {
     "colour": COLOURS,
     "source": SOURCES,
     "basis": BASES,
+    "care": CARE,
+    "campaign": CAMPAIGNS,
+    "follow_up": FOLLOW_UPS,
+    "closed": CLOSED,
+    "delivery": DELIVERIES,
+    "time": TIMES,
+    "skill": SKILLS,
+    "sponsorship": SPONSORSHIPS,
 }

@@ -54,7 +54,7 @@ def invent_community(seed: int, today: date) -> Community:
     dice = seeded(seed)
     areas, unit_ids = plant_areas(dice)
     root_id, community_id = areas[0]["record"], areas[2]["record"]
-    codes = tuple(list_codes(dice, root_id, community_id))
+    codes = tuple(list_codes(dice, root_id))
     registry = Registry()
     households: list[Item] = []
     residents: list[Item] = []
@@ -93,8 +93,8 @@ def plant_areas(dice: Dice) -> tuple[list[Item], dict[tuple[int, int], str]]:
     return areas, units
 
 
-def list_codes(dice: Dice, root_id: str, community_id: str) -> Iterator[Item]:
-    """Every list the community starts with, in version 1."""
+def list_codes(dice: Dice, root_id: str) -> Iterator[Item]:
+    """Every list that the whole tree starts with, in version 1."""
     for name, entries in LISTS.items():
         for sort, (code, zh, en) in enumerate(entries, start=1):
             fields: dict[str, object] = {
@@ -106,7 +106,7 @@ def list_codes(dice: Dice, root_id: str, community_id: str) -> Iterator[Item]:
                 "version": 1,
                 "sort": sort,
             }
-            yield Item(collection="codes", record=next_id(dice), home=community_id, fields=fields)
+            yield Item(collection="codes", record=next_id(dice), home=root_id, fields=fields)
 
 
 def as_household(dice: Dice, flat: Flat, unit_id: str, community_id: str) -> Item:

@@ -42,7 +42,7 @@ def invent_interleaved(seed: int, today: date, qingshan: str, *, most: int = RES
         residents += met
         if len(residents) == most:
             break
-    codes = tuple(list_codes(dice, ids["420106"], ids[COMMUNITY]))
+    codes = tuple(list_codes(dice, ids["420106"]))
     return Community(ids["420106"], ids[COMMUNITY], tuple(areas), codes, tuple(households), tuple(residents))
 
 

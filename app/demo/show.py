@@ -19,6 +19,7 @@ from app.demo.figures import tell_figures
 from app.demo.interleaved import A_FEW, RESIDENTS, invent_interleaved
 from app.demo.lossy import LossyNetwork
 from app.demo.processes import HOST, NotServing, is_free, serving
+from app.demo.rounds import make_the_rounds
 from app.demo.script import Untrue
 from app.demo.stage import (
     GRID,
@@ -91,6 +92,7 @@ async def _show(options: Options) -> None:
                 await tell(story)
                 await share_land(story, A_FEW if options.small else RESIDENTS)
                 await look_after(story)
+                await make_the_rounds(story, small=options.small)
             say(f"\n■ 完成 · Done in {world.monotonic() - began:.1f} s. {directory}")
             _say_people(people)
             if not options.once:

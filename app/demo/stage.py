@@ -34,6 +34,7 @@ CAST = (
     ("zhao", "worker", GRID),
     ("zhou", "worker", "420106002021-xx"),
     ("chen", "worker", ON_PAPER["420106002021-xx"]),
+    ("guo", "secretary", "420106002021"),
     ("city", "admin", " ".join(DISTRICTS)),
 )
 """Login, role and the code of the area, or several. A grid's workers share its doors; Zhou and Chen an estate."""

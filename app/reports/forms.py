@@ -28,9 +28,16 @@ Form = Annotated[
     Literal["json", "xlsx", "page"],
     Field(description="形式：JSON、Excel 表格或可打印的网页 · As JSON, as an Excel workbook, or as a page to print"),
 ]
-
-
-SEXES = {("sex", "male"): "男", ("sex", "female"): "女"}
+_WORDS = {
+    "sex": {"male": "男", "female": "女"},
+    "channel": {"door": "上门", "phone": "电话", "street": "路遇", "window": "隔窗"},
+    "outcome": {
+        **{"opened": "开门", "nobody_home": "无人", "refused": "拒访"},
+        **{"moved_away": "已搬走", "not_found": "找不到"},
+    },
+}
+WORDS = {(name, word): zh for name, words in _WORDS.items() for word, zh in words.items()}
+"""What stands in no list of codes, since nobody adds to it."""
 
 
 class Asked(BaseModel):
@@ -50,7 +57,7 @@ async def as_form(
         return as_answer(said, {})
     area, names = await _names(context, person, asked.area_id)
     hidden = said.get("hidden_below")
-    told = Told({**SEXES, **names}, f"<{hidden}" if hidden else None)
+    told = Told({**WORDS, **names}, f"<{hidden}" if hidden else None)
     about = [("报表 · Report", title), ("区域 · Area", area), *asked_lines(asked, report)]
     sheets = sheets_of(report, said, told, about)
     # Thousands of doors take a second: others are answered meanwhile.

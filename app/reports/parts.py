@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import Field
 
 from app.access import reads_from_above, staff_areas
 from app.collections import COLLECTIONS
@@ -17,6 +18,17 @@ from app.reports.blurring import HIDDEN_BELOW, blurred
 from sync.wire import Fields
 
 _AREA, _CODE, _HOUSEHOLD = (COLLECTIONS[name].table for name in ("areas", "codes", "households"))
+
+
+Few = Annotated[int, Field(ge=0)] | None
+HiddenBelow = Annotated[
+    int | None,
+    Field(
+        description="不显示的小数：少于此数不显示，其余取其整倍数；本社区内为 null · Counts too small to be told: to "
+        "who looks from above communities, counts below it are null, others rounded to a multiple of it; null: every "
+        "count is told as it is"
+    ),
+]
 
 
 class Named(NamedTuple):
@@ -33,8 +45,10 @@ class Ground:
 
     area: Named
     parts: Sequence[Named]
+    places: sa.CTE
+    """(home, id, part) of the areas: the part is null where it is the area itself, or in none of its parts."""
     doors: sa.Join
-    """Households, each once, from `places` (home, id, part): the part is null where the area itself holds them."""
+    """The households in these places, each once."""
     part: sa.ColumnElement[UUID]
     hidden_below: int | None
     """Below which number nothing is told, since the person looks at it from above communities."""
@@ -110,6 +124,7 @@ async def ground_of(snapshot: Transaction, context: Context, person: UUID, area:
     return Ground(
         Named(row.id, row.name, row.level),
         [Named(one.id, one.name, one.level) for one in parts],
+        where,
         doors,
         where.c.part,
         HIDDEN_BELOW if outside else None,

@@ -16,6 +16,7 @@ from app.problems import wrong_field
 from app.reports.coverage import coverage_of
 from app.reports.duties import duties_of
 from app.reports.forms import SHOWN, Asked, as_form
+from app.reports.parts import Few, HiddenBelow
 from app.reports.sheets import OfList
 from app.reports.totals import totals_of
 from sync.days import day_of
@@ -38,15 +39,6 @@ class TotalsAsked(Asked):
     area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
 
 
-Few = Annotated[int, Field(ge=0)] | None
-HiddenBelow = Annotated[
-    int | None,
-    Field(
-        description="不显示的小数：少于此数不显示，其余取其整倍数；本社区内为 null · Counts too small to be told: to "
-        "who looks from above communities, counts below it are null, others rounded to a multiple of it; null: every "
-        "count is told as it is"
-    ),
-]
 Tagged = Annotated[dict[str, Few], Field(max_length=1000), OfList(("tag",))]
 
 

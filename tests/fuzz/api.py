@@ -60,6 +60,8 @@ WITH_A_DATE_INSIDE = {"/fields/id_number"}
 """No pattern says which of its digits make a day that there is."""
 NEVER_NOBODY, IN_ONE_COMMUNITY = {"/fields/responsible"}, {"/area_id"}
 """A plan is somebody's, also after two have each taken one person off it; a duty list is of one community."""
+OF_ONE_CAMPAIGN = {"/fields/approval", "/fields/keep_until", "/fields/questions", "/fields/until"}
+"""An approval that says something, days in their order, and questions in JSON Schema: some of it, or all at once."""
 RULES = (THAT_MUST_AGREE, THAT_MUST_DIFFER, THAT_MUST_FOLLOW, WITH_A_DATE_INSIDE, NEVER_NOBODY, IN_ONE_COMMUNITY)
 TOLERANT = ("/v1/sync", "/v1/sync/push")
 """One bad mutation must not sink its neighbours: the answer is 200, and the mutation's own outcome `refused`."""
@@ -152,7 +154,7 @@ def _has_a_reason(problem: dict[str, Any], case: Any) -> bool:
         # Which value a resolution may have, its contested field says; which fields must agree, a collection's rule;
         # which days there are, the calendar.
         pointed = {error["pointer"] for error in problem["errors"]}
-        return case.path == "/v1/conflicts/{id}/resolution" or pointed in RULES
+        return case.path == "/v1/conflicts/{id}/resolution" or pointed in RULES or pointed <= OF_ONE_CAMPAIGN
     if code == "bad_request":
         # Which characters can be seen, in a login that others must recognise.
         return case.path == "/v1/people" and {error["pointer"] for error in problem["errors"]} == {"/login"}

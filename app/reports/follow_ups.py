@@ -1,0 +1,61 @@
+"""Follow-ups by kind: how many are open, how many of these are overdue, and why the others were closed."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.collections import COLLECTIONS
+from app.context import Context
+from app.reports.parts import Ground, ground_of
+from sync.wire import Fields
+
+_FOLLOW_UP, _HOUSEHOLD = COLLECTIONS["follow_ups"].table, COLLECTIONS["households"].table
+
+
+async def follow_ups_of(context: Context, person: UUID, area: UUID, campaign: UUID | None, day: date) -> Fields:
+    """Of an area, and of one campaign where that is asked for: `{day, area_id, name, hidden_below, kinds}`.
+
+    Raises not_found, and not_permitted for a masked view.
+    """
+    # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
+    async with context.database.snapshot("server") as snapshot:
+        ground = await ground_of(snapshot, context, person, area)
+        rows = await snapshot.rows(_by_kind(ground, campaign, day))
+    return {
+        "day": str(day),
+        "area_id": str(ground.area.id),
+        "name": ground.area.name,
+        "hidden_below": ground.hidden_below,
+        "kinds": [_told(ground, kind, [row for row in rows if row.kind == kind]) for kind in _kinds(rows)],
+    }
+
+
+def _by_kind(ground: Ground, campaign: UUID | None, day: date) -> sa.Select[Any]:
+    """By kind and closing reason, which is null of those that are open: how many, and how many are overdue."""
+    there = sa.and_(_FOLLOW_UP.c.home == _HOUSEHOLD.c.home, _FOLLOW_UP.c.household_id == _HOUSEHOLD.c.id)
+    overdue = sa.func.sum(sa.case((_FOLLOW_UP.c.due < day, 1), else_=0)).label("overdue")
+    columns = (_FOLLOW_UP.c.kind, _FOLLOW_UP.c.closed)
+    counted = sa.select(*columns, sa.func.count().label("many"), overdue).select_from(
+        ground.doors.join(_FOLLOW_UP, there)
+    )
+    living = counted.where(_FOLLOW_UP.c.deleted_at.is_(None)).group_by(*columns)
+    return living if campaign is None else living.where(_FOLLOW_UP.c.campaign_id == campaign)
+
+
+def _kinds(rows: Sequence[Any]) -> list[str]:
+    return sorted({row.kind for row in rows})
+
+
+def _told(ground: Ground, kind: str, rows: Sequence[Any]) -> Fields:
+    closed = {row.closed: row.many for row in rows if row.closed is not None}
+    still = [row for row in rows if row.closed is None]
+    return {
+        "kind": kind,
+        "open": ground.shown(sum(row.many for row in still)),
+        "overdue": ground.shown(sum(row.overdue for row in still)),
+        "closed": ground.shown(sum(closed.values())),
+        "reasons": {reason: ground.shown(closed[reason]) for reason in sorted(closed)},
+    }
