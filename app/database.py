@@ -146,6 +146,10 @@ class Transaction(Reader):
         """The members of the set in a JSON column, as rows of `value`."""
 
     @abc.abstractmethod
+    def hours_to(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+        """Whole hours from the beginning of 1970, in UTC, to a moment in a column."""
+
+    @abc.abstractmethod
     async def plan_afresh(self) -> None:
         """Statements after this are planned for the very values they are asked with, where plans are kept."""
 

@@ -37,7 +37,7 @@ from app.logs import LibraryLogs, Log, RequestLog, configure_logs
 from app.opening import open_context
 from app.origins import CORS_OPTIONS
 from app.rebuild import rebuild_views
-from app.reports import doors_routes
+from app.reports import activity_routes, doors_routes
 from app.reports import routes as reports
 from app.settings import Settings, settings
 from app.waiting import Waiting
@@ -57,6 +57,7 @@ ROUTERS = (
     record_routes.router,
     reports.router,
     doors_routes.router,
+    activity_routes.router,
     health.router,
 )
 

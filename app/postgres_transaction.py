@@ -109,6 +109,9 @@ class PostgresTransaction(PostgresReader, Transaction):
     def holds(self, column: sa.ColumnElement[Any], member: str) -> sa.ColumnElement[bool]:
         return sa.type_coerce(column, JSONB).contains([member])
 
+    def hours_to(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+        return sa.cast(sa.func.floor(sa.extract("epoch", moment) / 3600), sa.BigInteger)
+
     async def plan_afresh(self) -> None:
         await self.drive("SET LOCAL plan_cache_mode = force_custom_plan")
 

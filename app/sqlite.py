@@ -42,6 +42,11 @@ class SqliteTransaction(Transaction):
         members = self.members_of(column)
         return sa.exists(sa.select(1).select_from(members).where(members.c.value == member))
 
+    def hours_to(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+        # Stored as text: without its minutes and seconds nothing is rounded up.
+        hour = sa.func.substr(sa.type_coerce(moment, sa.Text), 1, 13) + ":00"
+        return sa.cast(sa.func.strftime("%s", hour), sa.BigInteger) // 3600
+
     async def plan_afresh(self) -> None:
         pass
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.answers import as_answer
 from app.context import Context
 from app.contract import Responses, succeeds
+from app.problems import CATALOGUE
 from app.reports.page import POLICY, as_page
 from app.reports.parts import codes_at, known_area
 from app.reports.sheets import Told, asked_lines, sheets_of
@@ -31,6 +32,7 @@ Form = Annotated[
 
 
 SEXES = {("sex", "male"): "男", ("sex", "female"): "女"}
+PROBLEMS = {("problem", code): entry.zh for code, entry in CATALOGUE.items()}
 
 
 class Asked(BaseModel):
@@ -50,7 +52,7 @@ async def as_form(
         return as_answer(said, {})
     area, names = await _names(context, person, asked.area_id)
     hidden = said.get("hidden_below")
-    told = Told({**SEXES, **names}, f"<{hidden}" if hidden else None)
+    told = Told({**SEXES, **PROBLEMS, **names}, f"<{hidden}" if hidden else None)
     about = [("报表 · Report", title), ("区域 · Area", area), *asked_lines(asked, report)]
     sheets = sheets_of(report, said, told, about)
     # Thousands of doors take a second: others are answered meanwhile.

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from app.reports.charts import charts_of
 from app.reports.sheets import Cell, Sheet
 from sync.wire import Fields
 
@@ -33,7 +34,13 @@ def as_page(title: str, of: str, sheets: Sequence[Sheet], said: Fields) -> bytes
     """The whole document. Pictures show what the tables below them say."""
     board = _board(said)
     shown = [
-        {**asdict(sheet), "bars": _bars(sheet), "board": board if sheet.name == "floors" else None} for sheet in sheets
+        {
+            **asdict(sheet),
+            "bars": _bars(sheet),
+            "charts": charts_of(sheet),
+            "board": board if sheet.name == "floors" else None,
+        }
+        for sheet in sheets
     ]
     page = _TEMPLATES.get_template("page.html").render(title=title, of=of, sheets=shown, style=_STYLE)
     return page.encode()

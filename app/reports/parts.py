@@ -32,7 +32,11 @@ class Ground:
     """What a report is about: the area, its parts, and statements over what of it the person sees in full."""
 
     area: Named
+    path: str
+    """Of the area, down the tree."""
     parts: Sequence[Named]
+    places: sa.CTE
+    """(home, id, part) of each area at or below it."""
     doors: sa.Join
     """Households, each once, from `places` (home, id, part): the part is null where the area itself holds them."""
     part: sa.ColumnElement[UUID]
@@ -109,7 +113,9 @@ async def ground_of(snapshot: Transaction, context: Context, person: UUID, area:
     outside = await reads_from_above(snapshot, person, row.path, context.seams.now())
     return Ground(
         Named(row.id, row.name, row.level),
+        row.path,
         [Named(one.id, one.name, one.level) for one in parts],
+        where,
         doors,
         where.c.part,
         HIDDEN_BELOW if outside else None,

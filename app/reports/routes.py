@@ -13,6 +13,7 @@ from app.contract import SIGNED_IN, STORED, answers
 from app.identity.caller import CallerDep
 from app.paging import each_once
 from app.problems import wrong_field
+from app.reports.counts import ByChannel, Few, HiddenBelow
 from app.reports.coverage import coverage_of
 from app.reports.duties import duties_of
 from app.reports.forms import SHOWN, Asked, as_form
@@ -38,15 +39,6 @@ class TotalsAsked(Asked):
     area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
 
 
-Few = Annotated[int, Field(ge=0)] | None
-HiddenBelow = Annotated[
-    int | None,
-    Field(
-        description="不显示的小数：少于此数不显示，其余取其整倍数；本社区内为 null · Counts too small to be told: to "
-        "who looks from above communities, counts below it are null, others rounded to a multiple of it; null: every "
-        "count is told as it is"
-    ),
-]
 Tagged = Annotated[dict[str, Few], Field(max_length=1000), OfList(("tag",))]
 
 
@@ -79,15 +71,6 @@ class CoverageAsked(Asked):
     area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
     since: date = Field(description="起始日期 · The first day")
     until: date = Field(description="截止日期 · The last day")
-
-
-class ByChannel(BaseModel):
-    """Visits by where they met."""
-
-    door: Few = Field(description="上门 · At the door")
-    phone: Few = Field(description="电话 · By telephone")
-    street: Few = Field(description="路遇 · In the street")
-    window: Few = Field(description="隔窗 · Through a window")
 
 
 class AreaCoverage(BaseModel):
