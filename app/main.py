@@ -34,6 +34,7 @@ from app.identity import routes as identity
 from app.identity.budget import Budget
 from app.identity.guesses import Guesses
 from app.logs import LibraryLogs, Log, RequestLog, configure_logs
+from app.office import routes as office
 from app.opening import open_context
 from app.origins import CORS_OPTIONS
 from app.rebuild import rebuild_views
@@ -59,6 +60,7 @@ ROUTERS = (
     doors_routes.router,
     activity_routes.router,
     health.router,
+    office.router,
 )
 
 COLLECTED_AFTER = (20_000, 20, 20)

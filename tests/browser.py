@@ -17,7 +17,7 @@ Answer = dict[str, Any]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REQUIRED = os.environ.get("QIAOMEN_REQUIRE_CHROMIUM") == "1"
 ALONE = ("--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-PIPES = "exec 3<&{0} 4>&{1}; exec \"$@\""
+PIPES = 'exec 3<&{0} 4>&{1}; exec "$@"'
 """Chromium reads its commands from 3 and answers on 4, wherever the pipes were."""
 LONGEST_MESSAGE = 64 << 20
 PATIENCE_SECONDS, END_SECONDS, A_MOMENT_SECONDS = 60, 10, 0.05

@@ -107,9 +107,7 @@ async def test_conflicts_are_counted_where_they_lie_on_the_days_they_were_opened
         {"opened": 0, "decided": 0, "open": 0},
         {"opened": 2, "decided": 0, "open": 2},
     ]
-    resolved = await world.http.post(
-        f"/v1/conflicts/{first}/resolution", json={"value": "103"}, headers=li.headers
-    )
+    resolved = await world.http.post(f"/v1/conflicts/{first}/resolution", json={"value": "103"}, headers=li.headers)
     assert resolved.status_code == 200, resolved.text
     said = await activity(li, "grid")
     assert said["days"][-1]["conflicts"] == {"opened": 2, "decided": 1, "open": 1}

@@ -33,9 +33,7 @@ class ActivityAsked(Asked):
 class HourOfDay(BaseModel):
     """Visits in one hour of all these days."""
 
-    hour: int = Field(
-        ge=0, le=23, description="时段（手机时钟，北京时间） · The hour (as phones told it, in China's time)"
-    )
+    hour: int = Field(ge=0, le=23, description="手机所说的时段，北京时间 · Hour as phones told it: in China's time")
     visits: Few = Field(description="敲门次数 · Visits")
     opened: Few = Field(description="开门次数 · Visits to which the door opened")
     by_channel: ByChannel = Field(description="各方式次数 · Visits by channel")
@@ -87,7 +85,9 @@ class ActivityReport(BaseModel):
     visits: Few = Field(description="敲门次数 · Visits in all")
     untimed: Few = Field(description="未说明时间的次数 · Visits of which no phone told the hour")
     hours: list[HourOfDay] = Field(max_length=24, description="各时段 · By hour of day: all 24")
-    days: list[DayOfWork] = Field(max_length=MOST_DAYS, description="各日 · By day of work: every day, one after another")
+    days: list[DayOfWork] = Field(
+        max_length=MOST_DAYS, description="各日 · By day of work: every day, one after another"
+    )
     refused: Annotated[list[RefusedOn], Field(max_length=MOST_DAYS)] | None = Field(
         description="被拒的修改；仅限整个社区及以上，其余为 null · Mutations refused; null where not a whole community or "
         "more is asked for and seen, since what was refused lies in no area"

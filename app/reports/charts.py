@@ -54,7 +54,10 @@ def _drawn(sheet: Sheet, chart: Chart) -> dict[str, Any] | None:
     width = (WIDTH - LEFT) / len(rows)
     drawn = {"title": chart.title, "width": WIDTH, "height": TOP + HEIGHT + BOTTOM, "left": LEFT}
     drawn |= {"ticks": [{"y": _y(tick, top), "text": tick} for tick in ticks]}
-    drawn |= {"labels": _labels([str(row[0]) for row in sheet.rows], width), "names": [_name(sheet, n) for n in numbers]}
+    drawn |= {
+        "labels": _labels([str(row[0]) for row in sheet.rows], width),
+        "names": [_name(sheet, n) for n in numbers],
+    }
     if chart.way == "line":
         points = [(round(LEFT + (at + 0.5) * width, 1), _y(row[0], top)) for at, row in enumerate(rows)]
         return {**drawn, "line": points, "dots": points if len(points) <= MOST_DOTS else [], "rects": []}

@@ -19,7 +19,9 @@ _TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, unde
 # Ours, and to the letter what its hash is of.
 _STYLE = Markup((_FOLDER / "page.css").read_text("utf-8"))
 _HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+STYLE_SOURCE = f"'sha256-{_HASH}'"
+"""The style of these pages, as a policy lets it in."""
+POLICY = f"default-src 'none'; style-src {STYLE_SOURCE}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 PICTURED = {"parts", "members"}
 """Tables whose rows are counted side by side: areas, and who shares a list."""
 MOST_BARS = 60

@@ -67,7 +67,7 @@ def sheets_of(model: type[BaseModel], said: Fields, told: Told, about: Iterable[
         name: f for name, f in fields.items() if name not in lists and not _model_of(f.annotation) and not _is_id(f)
     }
     own = [(_heading(field), _cell(said.get(name), _column(name, field), told)) for name, field in alone.items()]
-    lines = [[heading, value] for heading, value in (*about, *own)]
+    lines = [[heading, value] for heading, value in (*about, *own) if value is not None]
     found = [Sheet("about", "概况 · About", ["项目 · Item", "内容 · Value"], lines)]
     for name, inner in lists.items():
         if said.get(name) is None:
