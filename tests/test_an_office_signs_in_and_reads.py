@@ -1,4 +1,4 @@
-"""The office page in a real browser that reaches this server and nothing else: sign in, choose, look, print, download."""
+"""The office page in a real browser that reaches this server alone: sign in, choose, look, print, download."""
 
 import hashlib
 import re

@@ -89,8 +89,8 @@ class ActivityReport(BaseModel):
         max_length=MOST_DAYS, description="各日 · By day of work: every day, one after another"
     )
     refused: Annotated[list[RefusedOn], Field(max_length=MOST_DAYS)] | None = Field(
-        description="被拒的修改；仅限整个社区及以上，其余为 null · Mutations refused; null where not a whole community or "
-        "more is asked for and seen, since what was refused lies in no area"
+        description="被拒的修改；仅限整个社区及以上，其余为 null · Mutations refused; null where less than a whole "
+        "community is asked for or seen: what was refused lies in no area"
     )
 
 
