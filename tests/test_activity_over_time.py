@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 
 from app.collections.care_plans import Channel
+from app.reports.charts import HEIGHT, charts_of
+from app.reports.sheets import Sheet
 from sync.days import CHINA, day_of
 from tests.maker import Maker, boss, make
 from tests.raw_phone import RawPhone, phone_of, second_community
@@ -190,3 +192,21 @@ async def test_days_go_forward_and_a_leap_year_is_the_most(li: RawPhone) -> None
         asked = {"area_id": str(li.world.areas["grid"]), "since": days[0], "until": days[1]}
         answer = await li.world.http.get("/v1/reports/activity", params=asked, headers=li.headers)
         assert [day["day"] for day in answer.json()["days"]] == [*days]
+
+
+def test_a_picture_over_time_is_as_high_as_what_the_table_says_and_hidden_counts_are_not_drawn() -> None:
+    paths = [("day",), ("by_outcome", "opened"), ("by_outcome", "refused"), ("conflicts", "open")]
+    rows = [["2026-03-02", 6, 2, 0], ["2026-03-03", 0, "<5", 3], ["2026-03-04", 4, 0, 3]]
+    sheet = Sheet("days", "各日", ["日期", "结果：开门", "结果：拒访", "冲突：待处理"], rows, paths, 0)
+    stacked, line = charts_of(sheet)
+    assert [tick["text"] for tick in stacked["ticks"]] == [0, 2, 4, 6, 8]
+    assert [(rect["of"], rect["height"]) for rect in stacked["rects"]] == [
+        (0, HEIGHT * 6 / 8),
+        (1, HEIGHT * 2 / 8),
+        (0, HEIGHT * 4 / 8),
+    ]
+    assert stacked["names"] == ["开门", "拒访"]
+    assert [label["text"] for label in stacked["labels"]] == ["03-02", "03-03", "03-04"]
+    assert len(line["line"]) == len(line["dots"]) == 3
+    nothing = [[day, 0, 0, 0] for day, *_ in rows]
+    assert charts_of(Sheet("days", "各日", sheet.headings, nothing, paths, 0)) == []
