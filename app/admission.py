@@ -28,7 +28,7 @@ COUNTED_ON_PER_SECOND = 10
 """Requests that a place surely serves: those turned away are spread over the time that takes."""
 PLACES_OF_THEIR_OWN = {"/v1/auth/token": 4, "/readyz": 2}
 """So that no crowd signs a phone out, or takes the server for dead; few, for anybody may ask."""
-FREE = ("/livez", "/docs", "/static-offline-docs", "/openapi.json")
+FREE = ("/livez", "/office", "/docs", "/static-offline-docs", "/openapi.json")
 PULL = "/v1/sync/pull"
 
 Turn = asyncio.Future[None]

@@ -150,6 +150,10 @@ class Transaction(Reader):
         """A UUID that was kept as text, such as a member of a set, to be compared with a column of ids."""
 
     @abc.abstractmethod
+    def hours_to(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+        """Whole hours from the beginning of 1970, in UTC, to a moment in a column."""
+
+    @abc.abstractmethod
     async def plan_afresh(self) -> None:
         """Statements after this are planned for the very values they are asked with, where plans are kept."""
 
@@ -242,9 +246,7 @@ _SQLITE_STATES = {
     "SQLITE_CONSTRAINT_NOTNULL": "23502",
     "SQLITE_CONSTRAINT_FOREIGNKEY": "23503",
     "SQLITE_CONSTRAINT_TRIGGER": "23514",
-    "SQLITE_BUSY": "40001",
-    "SQLITE_BUSY_SNAPSHOT": "40001",
-    "SQLITE_LOCKED": "40001",
+    **{f"SQLITE_{busy}": "40001" for busy in ("BUSY", "BUSY_SNAPSHOT", "LOCKED")},
     "SQLITE_TOOBIG": "22001",
     "SQLITE_MISMATCH": "22000",
 }

@@ -35,10 +35,11 @@ from app.identity import routes as identity
 from app.identity.budget import Budget
 from app.identity.guesses import Guesses
 from app.logs import LibraryLogs, Log, RequestLog, configure_logs
+from app.office import routes as office
 from app.opening import open_context
 from app.origins import CORS_OPTIONS
 from app.rebuild import rebuild_views
-from app.reports import doors_routes, rounds_routes
+from app.reports import activity_routes, doors_routes, rounds_routes
 from app.reports import routes as reports
 from app.settings import Settings, settings
 from app.waiting import Waiting
@@ -60,7 +61,9 @@ ROUTERS = (
     reports.router,
     doors_routes.router,
     rounds_routes.router,
+    activity_routes.router,
     health.router,
+    office.router,
 )
 
 COLLECTED_AFTER = (20_000, 20, 20)

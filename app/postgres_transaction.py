@@ -112,6 +112,9 @@ class PostgresTransaction(PostgresReader, Transaction):
     def as_id(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[UUID]:
         return sa.cast(text, sa.Uuid())
 
+    def hours_to(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+        return sa.cast(sa.func.floor(sa.extract("epoch", moment) / 3600), sa.BigInteger)
+
     async def plan_afresh(self) -> None:
         await self.drive("SET LOCAL plan_cache_mode = force_custom_plan")
 

@@ -45,6 +45,11 @@ class SqliteTransaction(Transaction):
     def as_id(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[UUID]:
         return sa.type_coerce(sa.func.replace(text, "-", ""), sa.Uuid())
 
+    def hours_to(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+        # Stored as text: without its minutes and seconds nothing is rounded up.
+        hour = sa.func.substr(sa.type_coerce(moment, sa.Text), 1, 13) + ":00"
+        return sa.cast(sa.func.strftime("%s", hour), sa.BigInteger) // 3600
+
     async def plan_afresh(self) -> None:
         pass
 

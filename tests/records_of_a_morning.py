@@ -187,6 +187,7 @@ REPORTS: dict[str, tuple[str, dict[str, Any]]] = {
     "get_duties": ("星期二该敲的门 · The doors of a Tuesday", {"area_id": "<grid>", "day": "2026-03-10"}),
     "get_totals": ("一个网格的统计 · Of a grid", {"area_id": "<grid>"}),
     "get_coverage": ("一周的覆盖 · Of a week", {"area_id": "<grid>", **WEEK}),
+    "get_activity": ("一天的动态 · Of a day", {"area_id": "<community>", "since": "2026-03-02", "until": "2026-03-02"}),
     "post_roster": (
         "按拼音首字母找周桂兰 · By the first letters z, g, l",
         {"area_id": "<grid>", "text": "zgl", "limit": 10},

@@ -74,7 +74,7 @@ async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: s
         if name in ROLES:
             await _with_somebody(stage)
         if path.startswith("/v1/reports"):
-            days = {"since": "2026-03-02", "until": "2026-03-06"} if name == "get_coverage" else {}
+            days = {"since": "2026-03-02", "until": "2026-03-06"} if name in ("get_coverage", "get_activity") else {}
             area = {"area_id": str(world.areas["building_1" if name == "get_board" else "grid"]), **days}
             if name == "get_sweep":
                 area["campaign_id"] = (await make.create(COLLECTIONS["campaigns"]))["id"]

@@ -22,6 +22,7 @@ ANSWERS = [
     (200, "GET", "/v1/households", {}),
     (200, "POST", "/v1/sync/push", {"json": {"mutations": []}}),
     (200, "GET", "/docs", {}),
+    (200, "GET", "/office", {}),
     (200, "GET", "/openapi.json", {}),
     (200, "GET", "/static-offline-docs/swagger-ui.css", {}),
     (400, "POST", "/v1/auth/token", {"data": {}}),

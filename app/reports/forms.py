@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.answers import as_answer
 from app.context import Context
 from app.contract import Responses, succeeds
+from app.problems import CATALOGUE
 from app.reports.page import POLICY, as_page
 from app.reports.parts import codes_at, known_area
 from app.reports.sheets import Told, asked_lines, sheets_of
@@ -35,6 +36,7 @@ _WORDS = {
         **{"opened": "开门", "nobody_home": "无人", "refused": "拒访"},
         **{"moved_away": "已搬走", "not_found": "找不到"},
     },
+    "problem": {code: entry.zh for code, entry in CATALOGUE.items()},
 }
 WORDS = {(name, word): zh for name, words in _WORDS.items() for word, zh in words.items()}
 """What stands in no list of codes, since nobody adds to it."""

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from app.reports.charts import charts_of
 from app.reports.sheets import Cell, Sheet
 from sync.wire import Fields
 
@@ -18,7 +19,9 @@ _TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, unde
 # Ours, and to the letter what its hash is of.
 _STYLE = Markup((_FOLDER / "page.css").read_text("utf-8"))
 _HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+STYLE_SOURCE = f"'sha256-{_HASH}'"
+"""The style of these pages, as a policy lets it in."""
+POLICY = f"default-src 'none'; style-src {STYLE_SOURCE}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 PICTURED = {"parts", "members"}
 """Tables whose rows are counted side by side: areas, and who shares a list."""
 MOST_BARS = 60
@@ -33,7 +36,13 @@ def as_page(title: str, of: str, sheets: Sequence[Sheet], said: Fields) -> bytes
     """The whole document. Pictures show what the tables below them say."""
     board = _board(said)
     shown = [
-        {**asdict(sheet), "bars": _bars(sheet), "board": board if sheet.name == "floors" else None} for sheet in sheets
+        {
+            **asdict(sheet),
+            "bars": _bars(sheet),
+            "charts": charts_of(sheet),
+            "board": board if sheet.name == "floors" else None,
+        }
+        for sheet in sheets
     ]
     page = _TEMPLATES.get_template("page.html").render(title=title, of=of, sheets=shown, style=_STYLE)
     return page.encode()

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import Field
 
 from app.access import reads_from_above, staff_areas
 from app.collections import COLLECTIONS
@@ -18,17 +17,6 @@ from app.reports.blurring import HIDDEN_BELOW, blurred
 from sync.wire import Fields
 
 _AREA, _CODE, _HOUSEHOLD = (COLLECTIONS[name].table for name in ("areas", "codes", "households"))
-
-
-Few = Annotated[int, Field(ge=0)] | None
-HiddenBelow = Annotated[
-    int | None,
-    Field(
-        description="不显示的小数：少于此数不显示，其余取其整倍数；本社区内为 null · Counts too small to be told: to "
-        "who looks from above communities, counts below it are null, others rounded to a multiple of it; null: every "
-        "count is told as it is"
-    ),
-]
 
 
 class Named(NamedTuple):
@@ -44,6 +32,8 @@ class Ground:
     """What a report is about: the area, its parts, and statements over what of it the person sees in full."""
 
     area: Named
+    path: str
+    """Of the area, down the tree."""
     parts: Sequence[Named]
     places: sa.CTE
     """(home, id, part) of the areas: the part is null where it is the area itself, or in none of its parts."""
@@ -123,6 +113,7 @@ async def ground_of(snapshot: Transaction, context: Context, person: UUID, area:
     outside = await reads_from_above(snapshot, person, row.path, context.seams.now())
     return Ground(
         Named(row.id, row.name, row.level),
+        row.path,
         [Named(one.id, one.name, one.level) for one in parts],
         where,
         doors,

@@ -12,9 +12,9 @@ from app.context import ContextDep
 from app.contract import SIGNED_IN, STORED, answers
 from app.identity.caller import CallerDep
 from app.paging import each_once
+from app.reports.counts import Few, HiddenBelow
 from app.reports.follow_ups import follow_ups_of
 from app.reports.forms import SHOWN, Asked, as_form
-from app.reports.parts import Few, HiddenBelow
 from app.reports.patrol import patrol_of
 from app.reports.sheets import OfList
 from app.reports.sweep import sweep_of

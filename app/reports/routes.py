@@ -13,10 +13,10 @@ from app.contract import SIGNED_IN, STORED, answers
 from app.identity.caller import CallerDep
 from app.paging import each_once
 from app.problems import wrong_field
+from app.reports.counts import ByChannel, Few, HiddenBelow
 from app.reports.coverage import coverage_of
 from app.reports.duties import duties_of
 from app.reports.forms import SHOWN, Asked, as_form
-from app.reports.parts import Few, HiddenBelow
 from app.reports.sheets import OfList
 from app.reports.totals import totals_of
 from sync.days import day_of
@@ -71,15 +71,6 @@ class CoverageAsked(Asked):
     area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
     since: date = Field(description="起始日期 · The first day")
     until: date = Field(description="截止日期 · The last day")
-
-
-class ByChannel(BaseModel):
-    """Visits by where they met."""
-
-    door: Few = Field(description="上门 · At the door")
-    phone: Few = Field(description="电话 · By telephone")
-    street: Few = Field(description="路遇 · In the street")
-    window: Few = Field(description="隔窗 · Through a window")
 
 
 class AreaCoverage(BaseModel):

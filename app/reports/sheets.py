@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -14,6 +14,8 @@ from sync.wire import Fields
 Cell = str | int | None
 Line = tuple[str, Cell]
 YES, NO = "是", "否"
+NAMING = ("name", "hour", "day")
+"""Fields that name a row."""
 
 
 class OfList(tuple[str, ...]):
@@ -40,6 +42,8 @@ class Sheet:
     title: str
     headings: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    paths: Sequence[tuple[str, ...]] = ()
+    """Of each column, where in a row of the report it stands; of what is of the row around it, nothing."""
     label: int | None = None
     """The column that names a row, where there is one."""
     wholes: int = 0
@@ -63,9 +67,11 @@ def sheets_of(model: type[BaseModel], said: Fields, told: Told, about: Iterable[
         name: f for name, f in fields.items() if name not in lists and not _model_of(f.annotation) and not _is_id(f)
     }
     own = [(_heading(field), _cell(said.get(name), _column(name, field), told)) for name, field in alone.items()]
-    lines = [[heading, value] for heading, value in (*about, *own)]
+    lines = [[heading, value] for heading, value in (*about, *own) if value is not None]
     found = [Sheet("about", "概况 · About", ["项目 · Item", "内容 · Value"], lines)]
     for name, inner in lists.items():
+        if said.get(name) is None:
+            continue  # not told, which is more than that there is none
         # A row of the whole, where the report has one of the same kind, ends the list of its parts.
         whole = [value for one, value in said.items() if one in fields and fields[one].annotation is inner]
         rows = [*_rows(said.get(name)), *_rows(whole)]
@@ -101,8 +107,8 @@ def _of_list(
     filled = [[*start, *line] for start, line in zip(begun or [[] for _ in rows], own, strict=True)]
     headings = [*before, *(column.heading for column in columns)]
     paths = [column.path for column in columns]
-    label = len(before) + paths.index(("name",)) if ("name",) in paths else None
-    sheets = [Sheet(name, title, headings, filled, label)]
+    label = next((len(before) + paths.index((one,)) for one in NAMING if (one,) in paths), None)
+    sheets = [Sheet(name, title, headings, filled, [*[()] * len(before), *paths], label)]
     naming = [n for n, path in enumerate(paths) if path[0] not in inner]
     for one, of in inner.items():
         below = [each for row in rows for each in _rows(row.get(one))]
@@ -143,8 +149,14 @@ def _lists_of(field: FieldInfo) -> OfList:
 
 
 def _listed(field: FieldInfo) -> type[BaseModel] | None:
-    """The model of which the field holds a list."""
-    return _model_of(get_args(field.annotation)[0]) if get_origin(field.annotation) is list else None
+    """The model of which the field holds a list, or may."""
+    lists = [one for one in (field.annotation, *get_args(field.annotation)) if get_origin(_plain(one)) is list]
+    return _model_of(get_args(_plain(lists[0]))[0]) if lists else None
+
+
+def _plain(annotation: Any) -> Any:
+    """Without what is said beside it."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:

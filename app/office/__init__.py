@@ -1,0 +1,1 @@
+"""The page on which an office signs in and reads reports."""

@@ -1,0 +1,284 @@
+// Who signed in here is known to this page alone: its tokens are in memory, and closing it ends them.
+
+const MOST_LISTED = 300;
+const WEEK_DAYS = 6;
+const at = (id) => document.getElementById(id);
+const title = () => at("report").selectedOptions[0].text;
+
+let tokens = null;
+let areas = []; // {id, way}, along the tree
+let shown = null; // what the report on the page was asked by
+let turn = 0; // answers to what was asked before are let go
+
+class Refused extends Error {
+  constructor(problem) {
+    super(problem.code);
+    this.problem = problem;
+  }
+}
+
+// Requests
+
+async function ask(path, options = {}) {
+  const answer = await send(path, options);
+  if (answer.status !== 401 || !tokens) return checked(answer);
+  const problem = await problemOf(answer);
+  if (problem.code !== "token_expired") throw new Refused(problem);
+  await signInBy({ grant_type: "refresh_token", refresh_token: tokens.refresh_token });
+  return checked(await send(path, options));
+}
+
+async function send(path, { headers = {}, ...options } = {}) {
+  const signed = tokens ? { Authorization: `Bearer ${tokens.access_token}` } : {};
+  const sent = { ...options, headers: { ...headers, ...signed }, credentials: "omit", redirect: "error" };
+  try {
+    return await fetch(path, sent);
+  } catch {
+    throw new Refused({ code: "offline", titles: { zh: "连不上服务器，请检查网络", en: "The server can't be reached" } });
+  }
+}
+
+async function checked(answer) {
+  if (!answer.ok) throw new Refused(await problemOf(answer));
+  return answer;
+}
+
+async function problemOf(answer) {
+  try {
+    const said = await answer.json();
+    if (said.titles) return said;
+  } catch {
+    // Something in between answered in words of its own.
+  }
+  return { code: String(answer.status), titles: { zh: "服务器暂时不能答复", en: "The server can't answer now" } };
+}
+
+async function signInBy(form) {
+  const before = tokens;
+  const answer = await checked(await send("/v1/auth/token", { method: "POST", body: new URLSearchParams(form) }));
+  const fresh = await answer.json();
+  // Unless they signed out meanwhile.
+  if (tokens === before) tokens = fresh;
+}
+
+// Telling
+
+function tell(text) {
+  at("told").textContent = text;
+}
+
+function news(text) {
+  at("news").textContent = text;
+}
+
+function explain(error) {
+  news("");
+  if (!(error instanceof Refused)) {
+    tell("本页出错，请重新打开 · Something broke on this page: open it again");
+    throw error;
+  }
+  const { code, titles, errors = [], details = {} } = error.problem;
+  const labels = errors.map((one) => labelOf(one.pointer)).filter(Boolean);
+  const where = labels.length ? `（${labels.join("、")}）` : "";
+  const wait = details.retry_after;
+  const later = wait ? ` ${wait} 秒后可再试 · Try again in ${wait} s.` : "";
+  const request = details.request_id ? ` [${details.request_id}]` : "";
+  tell(`${titles.zh}${where} · ${titles.en}${later}${request}`);
+  at("told").dataset.code = code;
+}
+
+function labelOf(pointer = "") {
+  const field = at({ "/area_id": "area" }[pointer] ?? pointer.slice(1));
+  return field?.labels?.[0]?.textContent.trim();
+}
+
+// One thing at a time: what is asked for while something is under way replaces it.
+async function doing(what, text) {
+  const mine = ++turn;
+  const current = () => mine === turn;
+  tell("");
+  news(text);
+  try {
+    await what(current);
+  } catch (error) {
+    if (current()) {
+      if (tokens && error instanceof Refused && error.problem.status === 401) leave();
+      explain(error);
+    }
+  }
+}
+
+// Signing in and out
+
+async function enter(current) {
+  const login = at("login").value;
+  try {
+    await signInBy({ grant_type: "password", username: login, password: at("password").value });
+  } finally {
+    at("password").value = "";
+  }
+  areas = alongTheTree(await listAreas(current));
+  if (!current()) return;
+  at("name").textContent = login;
+  at("who").hidden = at("choose").hidden = false;
+  at("sign-in").hidden = true;
+  listFound();
+  news("");
+  at("choosing").focus();
+}
+
+function leave() {
+  turn += 1;
+  tokens = shown = null;
+  areas = [];
+  at("choose").reset();
+  at("area").replaceChildren();
+  at("name").textContent = at("found").textContent = "";
+  at("sign-in").reset();
+  clear();
+  at("who").hidden = at("choose").hidden = true;
+  at("sign-in").hidden = false;
+  tell("");
+  news("");
+  chooseDays();
+  chooseReport();
+  at("login").focus();
+}
+
+// Areas
+
+async function listAreas(current) {
+  const found = [];
+  let after = null;
+  do {
+    const query = new URLSearchParams({ limit: 1000, ...(after && { after }) });
+    const page = await (await ask(`/v1/areas?${query}`)).json();
+    found.push(...page.items);
+    after = page.next;
+  } while (after && current());
+  return found;
+}
+
+function alongTheTree(found) {
+  const known = new Set(found.map((area) => area.id));
+  const below = new Map(found.map((area) => [area.id, []]));
+  for (const area of found) below.get(area.parent_id)?.push(area);
+  const order = new Intl.Collator("zh", { numeric: true });
+  const sorted = (some) => [...some].sort((a, b) => a.sort - b.sort || order.compare(a.name, b.name));
+  const listed = [];
+  const list = (some, before) => {
+    for (const area of sorted(some)) {
+      const way = [...before, area.name];
+      listed.push({ id: area.id, way: way.join(" › ") });
+      list(below.get(area.id), way);
+    }
+  };
+  let top = found.filter((area) => !known.has(area.parent_id));
+  // As long as there is one way down alone, it needn't be told again of all that lies there.
+  for (; top.length === 1; top = below.get(top[0].id)) listed.push({ id: top[0].id, way: top[0].name });
+  list(top, []);
+  return listed;
+}
+
+function listFound() {
+  const words = at("find").value.trim().toLowerCase();
+  const fitting = areas.filter((area) => area.way.toLowerCase().includes(words));
+  const options = fitting.slice(0, MOST_LISTED).map((area) => new Option(area.way, area.id));
+  const chosen = at("area").value;
+  at("area").replaceChildren(...options);
+  at("area").value = fitting.some((area) => area.id === chosen) ? chosen : (options[0]?.value ?? "");
+  const more = fitting.length > options.length ? `，先列出 ${MOST_LISTED} 个 · the first ${MOST_LISTED} are listed` : "";
+  at("found").textContent = `共 ${fitting.length} 个 · ${fitting.length} areas${more}`;
+}
+
+// Reports
+
+function chooseReport() {
+  for (const field of document.querySelectorAll("[data-of]")) {
+    field.hidden = !field.dataset.of.split(" ").includes(at("report").value);
+    for (const input of field.querySelectorAll("input")) input.disabled = field.hidden;
+  }
+}
+
+function chooseDays() {
+  const days = (back) => {
+    const day = new Date();
+    day.setDate(day.getDate() - back);
+    return [day.getFullYear(), day.getMonth() + 1, day.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
+  };
+  at("day").value = at("until").value = days(0);
+  at("since").value = days(WEEK_DAYS);
+}
+
+function asked() {
+  const said = { area_id: at("area").value };
+  for (const input of document.querySelectorAll("[data-of] input:enabled")) {
+    if (input.value) said[input.id] = input.value;
+  }
+  const name = `${title().split(" · ")[0]} ${at("area").selectedOptions[0].text}`;
+  return { report: at("report").value, title: title(), name, said };
+}
+
+function fetched({ report, said }, form) {
+  const body = { ...said, form };
+  if (report !== "roster") return ask(`/v1/reports/${report}?${new URLSearchParams(body)}`);
+  const headers = { "Content-Type": "application/json" };
+  return ask(`/v1/reports/${report}`, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function show(current) {
+  const wanted = asked();
+  clear();
+  const text = await (await fetched(wanted, "page")).text();
+  if (!current()) return;
+  at("page").srcdoc = text;
+  at("showing").textContent = wanted.name;
+  shown = wanted;
+  at("shown").hidden = at("print").disabled = at("download").disabled = false;
+  news("已显示 · Shown");
+  at("showing").focus();
+}
+
+// As high as what it shows: nobody should have to scroll within what scrolls.
+function fit() {
+  at("page").style.height = 0;
+  at("page").style.height = `${at("page").contentDocument.documentElement.scrollHeight + 8}px`;
+}
+
+function clear() {
+  shown = null;
+  at("page").removeAttribute("srcdoc");
+  at("shown").hidden = at("print").disabled = at("download").disabled = true;
+}
+
+async function download(current) {
+  const { name } = shown;
+  const workbook = await (await fetched(shown, "xlsx")).blob();
+  if (!current()) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(workbook);
+  link.download = `${name.replace(/[\\/:*?"<>|›\s]+/g, " ")}.xlsx`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  news("已下载 · Downloaded");
+}
+
+// What is done by hand
+
+at("sign-in").addEventListener("submit", (event) => {
+  event.preventDefault();
+  doing(enter, "正在登录 · Signing in");
+});
+at("choose").addEventListener("submit", (event) => {
+  event.preventDefault();
+  doing(show, "正在载入 · Loading");
+});
+at("page").addEventListener("load", fit);
+addEventListener("resize", fit);
+at("find").addEventListener("input", listFound);
+at("report").addEventListener("change", chooseReport);
+at("download").addEventListener("click", () => doing(download, "正在下载 · Downloading"));
+at("print").addEventListener("click", () => at("page").contentWindow.print());
+at("leave").addEventListener("click", leave);
+chooseDays();
+chooseReport();
