@@ -33,6 +33,7 @@ from app.headers import SecurityHeaders
 from app.identity import routes as identity
 from app.identity.budget import Budget
 from app.identity.guesses import Guesses
+from app.imports import routes as imports
 from app.logs import LibraryLogs, Log, RequestLog, configure_logs
 from app.opening import open_context
 from app.origins import CORS_OPTIONS
@@ -57,6 +58,7 @@ ROUTERS = (
     record_routes.router,
     reports.router,
     doors_routes.router,
+    imports.router,
     health.router,
 )
 
