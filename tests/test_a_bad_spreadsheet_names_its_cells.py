@@ -119,7 +119,7 @@ async def test_65000_empty_rows_cost_little_and_are_counted(li: RawPhone) -> Non
 
 
 async def test_the_same_number_twice_is_refused_the_second_time(li: RawPhone) -> None:
-    other = [*LI[:6], ZHOU[6], *LI[7:]]
+    other = [*LI[:5], "", ZHOU[6], *LI[7:]]
     report = await bring(li, csv_of(ZHOU, other, ZHOU))
     assert fates(report) == ["created", "refused", "refused"]
     assert told(report)[1:] == [[("G3", "row_twice")], [("G4", "row_twice")]]
@@ -144,9 +144,9 @@ async def test_what_a_spreadsheet_did_to_a_value_is_told(li: RawPhone) -> None:
         day = book.add_format({"num_format": "yyyy-mm-dd"})
         page.write_row(1, 0, ["unit_1", 101, "周桂兰", 13800000000, 110105194912310020])
         page.write_row(2, 0, ["unit_1", "", "李建国"])
-        page.write_datetime(2, 1, datetime(2026, 3, 2), day)  # noqa: DTZ001 - a spreadsheet knows no zone
+        page.write_datetime(2, 1, datetime(2026, 3, 2), day)
         page.write_row(3, 0, ["unit_1", 102, "陈小红", 13800000001])
-        page.write_datetime(3, 5, datetime(1958, 3, 2), day)  # noqa: DTZ001
+        page.write_datetime(3, 5, datetime(1958, 3, 2), day)
         page.write_row(4, 0, ["unit_1", 103])
         page.write_formula(4, 2, "=VLOOKUP(1,A1,1)", None, "#N/A")
 
@@ -177,7 +177,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("name", UNREADABLE)
 async def test_what_is_no_spreadsheet_is_refused(li: RawPhone, name: str) -> None:
     answer = await send(li, UNREADABLE[name])
-    assert (answer.status_code, answer.json()["code"]) in ((422, "sheet_unreadable"), (422, "columns_missing")), name
+    assert (answer.status_code, answer.json()["code"]) == (422, "sheet_unreadable")
 
 
 TOO_LARGE = {

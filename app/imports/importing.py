@@ -63,6 +63,8 @@ class Import:
         self._reader: Reader
         self._lines: Iterator[Line] = iter(())
         self._next: Line | None = None
+        self._at = 0
+        """The row up to which the file was looked at."""
         self._seen: set[int] = set()
         """Of whom earlier rows spoke."""
 
@@ -86,21 +88,24 @@ class Import:
         self.columns = find_columns(self.order.kind, first, self.order.mapping)
         self._reader = Reader(self.order.kind, self.columns, ground.names, ground.job.places)
         after = (line for line in first if line.number > self.columns.row)
-        self._lines = chain(after, lines)
+        self._lines, self._at = chain(after, lines), self.columns.row
         self._advance()
         while self._next is not None and self._next.number < self.order.from_row:
             self._read(self._next)
+            self.counts.clear()
             self._advance()
-        self.counts.clear()
 
     def _advance(self) -> None:
         """To the next row that says anything."""
+        last = self._at
         for line in self._lines:
+            last = line.number
             if any(column in line.cells for column in self.columns.of.values()):
-                self._next = line
+                self.counts["skipped"] += last - self._at - 1
+                self._next, self._at = line, last
                 return
-            self.counts["skipped"] += 1
-        self._next = None
+        self.counts["skipped"] += last - self._at
+        self._next, self._at = None, last
 
     async def next_batch(self, size: int = BATCH) -> list[RowFate]:
         """What became of the next rows, in a transaction of their own; empty at the end."""

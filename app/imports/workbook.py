@@ -49,9 +49,9 @@ class Workbook:
             self._archive = ZipFile(file)
             _weigh(self._archive, _length_of(file))
             self.name, self._part, beside, old_dates = self._find(sheet)
-            self._texts = _Texts(self._events(beside["sharedStrings"]) if "sharedStrings" in beside else iter(()))
             self._dated = _dated_styles(self._events(beside["styles"])) if "styles" in beside else frozenset()
             self._day_0 = _DAY_0_OF_1904 if old_dates else _DAY_0
+            self._texts = _Texts(self._events(beside["sharedStrings"]) if "sharedStrings" in beside else iter(()))
 
     def lines(self) -> Iterator[Line]:
         """Row by row, as they come out of the archive."""
@@ -172,6 +172,14 @@ class _Texts:
     def __init__(self, events: Iterator[Event]) -> None:
         self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by `close`
         self._begins = array("Q", [0])
+        self._read: Callable[[int], str] = lru_cache(maxsize=4096)(self._read_at)
+        try:
+            self._keep(events)
+        except BaseException:
+            self.close()
+            raise
+
+    def _keep(self, events: Iterator[Event]) -> None:
         text: list[str] = []
         reading, skipping, room = False, False, LONGEST_CELL
         for name, said in events:
@@ -187,7 +195,6 @@ class _Texts:
             elif name == "si" and said is None:
                 self._begins.append(self._begins[-1] + self._file.write("".join(text).encode()))
                 text, room = [], LONGEST_CELL
-        self._read: Callable[[int], str] = lru_cache(maxsize=4096)(self._read_at)
 
     def close(self) -> None:
         self._file.close()
