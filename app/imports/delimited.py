@@ -1,9 +1,12 @@
-"""Separated values: as UTF-8, with or without a mark before it, or as GB18030, which Excel writes in China."""
+"""Separated values: as UTF-8, with or without a mark before it, or as GB18030, which Excel writes in China.
+
+Texts that a spreadsheet would take for formulas have an apostrophe before them, which is no part of them.
+"""
 
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from app.imports.cells import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Cell, Line
@@ -12,6 +15,7 @@ from app.problems import Problem, wrong_field
 _CHUNK = 1 << 16
 _SEPARATORS = ",\t;"
 _FIRST_BYTES = 1 << 14
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Delimited:
@@ -34,7 +38,9 @@ class Delimited:
         text = io.TextIOWrapper(self._file, self.name, "replace", newline="")
         try:
             for number, values in enumerate(csv.reader(text, delimiter=self._separator), start=1):
-                cells = {n: Cell(value[: LONGEST_CELL + 1]) for n, value in enumerate(values) if value.strip()}
+                cells = {
+                    n: Cell(_unescaped(value[: LONGEST_CELL + 1])) for n, value in enumerate(values) if value.strip()
+                }
                 if number > MOST_ROWS:
                     raise Problem("sheet_too_large", most_rows=MOST_ROWS)
                 if cells and max(cells) >= MOST_COLUMNS:
@@ -48,6 +54,21 @@ class Delimited:
 
     def close(self) -> None:
         """There is nothing to forget."""
+
+
+def as_csv(rows: Iterable[Iterable[str | int | None]]) -> bytes:
+    """With a mark before it, by which Excel knows UTF-8."""
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows([_escaped(c) if isinstance(c, str) else c for c in row] for row in rows)
+    return file.getvalue().encode("utf-8-sig")
+
+
+def _escaped(text: str) -> str:
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA_BEGINS) else text
+
+
+def _unescaped(text: str) -> str:
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA_BEGINS) else text
 
 
 def _is_utf8(file: BinaryIO) -> bool:

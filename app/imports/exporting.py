@@ -1,9 +1,7 @@
 """A roster as a table under somebody else's headings, so that one set of notes fills every office's form."""
 
-import csv
-import io
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +15,7 @@ from app.fields import as_wire
 from app.imports.importing import names_of
 from app.imports.places import Places
 from app.imports.rows import HOUSEHOLDS, RESIDENTS
-from app.imports.values import FORMULA_BEGINS, LISTS, Names
+from app.imports.values import LISTS, Names
 from app.problems import Problem
 from app.reports.parts import areas_around, codes_at, seen_whole
 from app.reports.sheets import NO, YES, Cell, Sheet
@@ -127,15 +125,3 @@ class _Told:
         """Its name, where that leads back to it."""
         called = self.called.get((LISTS[name], code), code)
         return called if self.names.get((LISTS[name], called.casefold())) == code else code
-
-
-def as_csv(table: Sheet) -> bytes:
-    """With a mark before it, by which Excel knows UTF-8; an apostrophe keeps a text from being a formula."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerows(_escaped(row) for row in (table.headings, *table.rows))
-    return file.getvalue().encode("utf-8-sig")
-
-
-def _escaped(row: Iterable[Cell]) -> list[Cell]:
-    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_BEGINS) else cell for cell in row]

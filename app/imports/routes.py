@@ -13,7 +13,8 @@ from app.contract import PARSED_BODY, REFUSALS, SIGNED_IN, STORED, Codes, Respon
 from app.identity.caller import CallerDep
 from app.imports.cells import MOST_COLUMNS, MOST_ROWS
 from app.imports.columns import FIELDS, Columns, Kind, Mapped
-from app.imports.exporting import DEFAULT_HEADINGS, as_csv, roster_table
+from app.imports.delimited import as_csv
+from app.imports.exporting import DEFAULT_HEADINGS, roster_table
 from app.imports.fates import RowFate
 from app.imports.importing import BATCH, MOST_AREAS, Order, import_piece
 from app.imports.planning import Fate
@@ -107,7 +108,12 @@ class ImportReport(BaseModel):
 async def post_import(
     caller: CallerDep,
     context: ContextDep,
-    file: Annotated[UploadFile, File(description="xlsx 或 CSV 文件（UTF-8、GBK） · An xlsx or CSV file")],
+    file: Annotated[
+        UploadFile,
+        File(
+            description="xlsx 或 CSV 文件（UTF-8、GBK） · An xlsx or CSV file", json_schema_extra={"format": "binary"}
+        ),
+    ],
     area_id: Annotated[
         UUID, Form(description="社区或其中一部分 · The community whose rows these are, or a part of it")
     ],
@@ -223,5 +229,5 @@ async def post_export(body: Export, caller: CallerDep, context: ContextDep) -> A
     said = {"Content-Disposition": f'attachment; filename="roster.{body.form}"'}
     # Thousands of rows take a second: others are answered meanwhile.
     if body.form == "csv":
-        return Response(await run_in_threadpool(as_csv, table), headers=said, media_type=CSV)
+        return Response(await run_in_threadpool(as_csv, [table.headings, *table.rows]), headers=said, media_type=CSV)
     return Response(await run_in_threadpool(as_workbook, [table]), headers=said, media_type=MEDIA)

@@ -15,8 +15,6 @@ Names = Mapping[tuple[str, str], str]
 
 LISTS = {"use": "use", "relation": "relation", "tags": "tag"}
 """Field → the list its codes are of."""
-FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula: written with an apostrophe before it, which is no part of the text."""
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
 _BETWEEN = re.compile(r"[、，,;；/]")
 _DATE = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[ T]0?0:00(?::00(?:\.0+)?)?)?")
@@ -59,7 +57,7 @@ def value_of(cell: Cell, name: str, spec: FieldSpec, names: Names) -> JsonValue:
 
 
 def text_of(cell: Cell) -> str:
-    """What it says, without an apostrophe that keeps it from being a formula. Raises Unreadable."""
+    """What it says. Raises Unreadable."""
     text = cell.text.strip()
     if cell.kind == "error":
         raise Unreadable("formula_error")
@@ -67,9 +65,7 @@ def text_of(cell: Cell) -> str:
         raise Unreadable("text_garbled")
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise Unreadable("nul_in_text" if "\0" in text else "lone_surrogate")
-    if cell.kind == "number":
-        return _number(text)
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_BEGINS) else text
+    return _number(text) if cell.kind == "number" else text
 
 
 def narrow(text: str) -> str:
