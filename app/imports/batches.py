@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 from uuid import UUID
 
-import sqlalchemy as sa
 from pydantic import JsonValue
 
 from app.access import staff_areas
 from app.batch import Actor, Incoming
-from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.imports.fates import Decided, RowFate, Spoken
@@ -20,7 +18,6 @@ from app.imports.matching import (
     find_area,
     find_household,
     find_resident,
-    having,
     new_id,
     read_by_id,
     read_known,
@@ -34,8 +31,6 @@ from app.writes import Write, as_arrived
 from sync.conflict import candidates_of
 from sync.wire import Fields
 
-_HOUSEHOLD, _AREA = COLLECTIONS[HOUSEHOLDS].table, COLLECTIONS[AREAS].table
-
 
 @dataclass(frozen=True)
 class Job:
@@ -47,9 +42,14 @@ class Job:
     home_path: str
     places: Places
 
+    @cached_property
+    def key(self) -> bytes:
+        """What the ids of new records are made with."""
+        return self.context.subkey("import")
+
     def new_id(self, collection: str, *parts: JsonValue | UUID) -> UUID:
         """The id of what a row creates: the same whenever it comes."""
-        return new_id(self.context, str(self.home), collection, *map(str, parts))
+        return new_id(self.key, str(self.home), collection, *map(str, parts))
 
     def area_id(self, row: Row) -> UUID:
         """Of the area that a row would create."""
@@ -69,11 +69,12 @@ class Job:
         key = [single, said[single]] if single else [said["name"], said.get("birth_date")]
         return self.new_id(RESIDENTS, household, *key)
 
-    def seen(self) -> sa.Select[Any]:
-        """(home, id) of the areas of which the person sees all records."""
+    async def seen(self, transaction: Transaction) -> list[UUID]:
+        """The areas of which the person sees all records."""
         if self.person is None:
-            return sa.select(_AREA.c.home, _AREA.c.id).where(_AREA.c.home == self.home)
-        return staff_areas(self.person, self.home_path, self.context.seams.now())
+            return [*self.places.by_id]
+        theirs = staff_areas(self.person, self.home_path, self.context.seams.now())
+        return [row.id for row in await transaction.rows(theirs)]
 
 
 async def import_rows(transaction: Transaction, job: Job, rows: Sequence[Row]) -> list[RowFate]:
@@ -99,33 +100,28 @@ async def import_rows(transaction: Transaction, job: Job, rows: Sequence[Row]) -
 
 async def _known_areas(transaction: Transaction, job: Job, spoken: Sequence[Spoken]) -> Known:
     known = Known(AREAS)
-    for row in await read_known(transaction, AREAS, job.home, None, _AREA.c.id.in_(job.places.by_id)):
-        known.take(row)
-    await read_by_id(transaction, known, job.home, {job.area_id(one.row) for one in spoken})
+    ids = {*job.places.by_id, *(job.area_id(one.row) for one in spoken)}
+    await read_by_id(transaction, known, job.home, None, ids)
     return known
 
 
 async def _known_doors(transaction: Transaction, job: Job, spoken: Sequence[Spoken]) -> dict[str, Known]:
     """The households that the rows may mean, and who lives behind these or has the rows' numbers."""
-    households, residents = Known(HOUSEHOLDS), Known(RESIDENTS)
-    said = [one.row.said[HOUSEHOLDS] for one in spoken]
+    households, residents, home = Known(HOUSEHOLDS), Known(RESIDENTS), job.home
+    seen = await job.seen(transaction)
     paths = {job.places.by_id[one.row.area].path for one in spoken if one.row.area}
-    near = [place.id for place in job.places.by_id.values() if any(place.path.startswith(path) for path in paths)]
-    doors = having(HOUSEHOLDS, "door", [one["door"] for one in said])
-    which = having(HOUSEHOLDS, "external_id", [one.get("external_id") for one in said])
-    which += [sa.and_(_HOUSEHOLD.c.area_id.in_(near), *doors)] if doors else []
-    for row in await read_known(transaction, HOUSEHOLDS, job.home, job.seen(), *which):
-        households.take(row)
-    await read_by_id(transaction, households, job.home, {job.household_id(one.row) for one in spoken})
+    known = [(id, job.places.by_id[id].path) for id in seen if id in job.places.by_id]
+    near = [id for id, path in known if any(path.startswith(above) for above in paths)]
+    said = [one.row.said[HOUSEHOLDS] for one in spoken]
+    await read_known(transaction, households, home, seen, "external_id", [one.get("external_id") for one in said])
+    await read_known(transaction, households, home, near, "door", [one["door"] for one in said])
+    await read_by_id(transaction, households, home, seen, {job.household_id(one.row) for one in spoken})
     behind = {one.row.number: door for one in spoken if (door := _door_of(job, households, one.row))}
     people = [one.row for one in spoken if RESIDENTS in one.row.said and one.row.number in behind]
-    which = having(RESIDENTS, "household_id", behind.values())
+    await read_known(transaction, residents, home, seen, "household_id", behind.values())
     for name in ("external_id", "id_number"):
-        which += having(RESIDENTS, name, [row.said[RESIDENTS].get(name) for row in people])
-    for row in await read_known(transaction, RESIDENTS, job.home, job.seen(), *which):
-        residents.take(row)
-    ids = {job.resident_id(row, behind[row.number]) for row in people}
-    await read_by_id(transaction, residents, job.home, ids)
+        await read_known(transaction, residents, home, seen, name, [row.said[RESIDENTS].get(name) for row in people])
+    await read_by_id(transaction, residents, home, seen, {job.resident_id(row, behind[row.number]) for row in people})
     return {HOUSEHOLDS: households, RESIDENTS: residents}
 
 

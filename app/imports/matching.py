@@ -8,6 +8,7 @@ import hmac
 from collections import defaultdict
 from collections.abc import Collection as Some
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +16,13 @@ import sqlalchemy as sa
 from pydantic import JsonValue
 
 from app.collections import COLLECTIONS
-from app.context import Context
 from app.database import Transaction
 from app.fields import MERGED_INTO
 from app.imports.places import Places
 from app.imports.planning import Plan
 from app.imports.rows import AREAS, HOUSEHOLDS, RESIDENTS, Row
 from app.imports.values import Unreadable
+from app.prepared import among
 from sync.wire import Fields
 
 _SINGLE = {HOUSEHOLDS: ("external_id",), RESIDENTS: ("external_id", "id_number"), AREAS: ("code",)}
@@ -125,41 +126,49 @@ def _only(found: Sequence[Plan]) -> Plan:
     return found[0]
 
 
-def new_id(context: Context, *parts: JsonValue) -> UUID:
+@lru_cache(maxsize=4096)
+def new_id(key: bytes, *parts: JsonValue) -> UUID:
     """The same for the same words. Keyed, since from the id of a person nobody may guess their ID number."""
     said = "\x1f".join(str(part) for part in parts)
-    return UUID(bytes=hmac.digest(context.subkey("import"), said.encode(), hashlib.sha256)[:16], version=4)
+    return UUID(bytes=hmac.digest(key, said.encode(), hashlib.sha256)[:16], version=4)
+
+
+@cache
+def _living(name: str, field: str) -> sa.Select[Any]:
+    """Records of a home that have one of these values, in these areas."""
+    table = COLLECTIONS[name].table
+    where = (table.c.home == sa.bindparam("home"), table.c.deleted_at.is_(None), among(table.c[field], "values"))
+    return sa.select(table).where(*where, among(table.c.area_id, "areas"))
 
 
 async def read_known(
-    transaction: Transaction, name: str, home: UUID, seen: sa.Select[Any] | None, *which: sa.ColumnElement[bool]
-) -> list[Any]:
-    """Living records of this home of which one of `which` is so; `seen` selects (home, id) of the areas looked at."""
+    transaction: Transaction, known: Known, home: UUID, areas: Sequence[UUID], field: str, values: Iterable[Any]
+) -> None:
+    """Living records of these areas that have one of the values."""
+    wanted = [*{value for value in values if value is not None}]
+    if wanted and areas:
+        statement = _living(known.collection.name, field)
+        for row in await transaction.fetch(statement, home=home, areas=areas, values=wanted):
+            known.take(row)
+
+
+@cache
+def _by_id(name: str) -> sa.Select[Any]:
     table = COLLECTIONS[name].table
-    found: list[Any] = []
-    for one in which:
-        statement = sa.select(table).where(table.c.home == home, one, table.c.deleted_at.is_(None))
-        if seen is not None:
-            statement = statement.where(table.c.area_id.in_(sa.select(seen.subquery().c.id)))
-        found += await transaction.rows(statement)
-    return found
+    return sa.select(table).where(table.c.home == sa.bindparam("home"), among(table.c.id, "ids"))
 
 
-async def read_by_id(transaction: Transaction, known: Known, home: UUID, ids: Some[UUID]) -> None:
-    """What earlier imports made, whatever became of it; of what was merged, also what stayed."""
-    table = known.collection.table
+async def read_by_id(
+    transaction: Transaction, known: Known, home: UUID, areas: Some[UUID] | None, ids: Some[UUID]
+) -> None:
+    """What earlier imports made in these areas, whatever became of it; of what was merged, also what stayed."""
     wanted = {*ids} - known.plans.keys()
     while wanted:
-        rows = await transaction.rows(sa.select(table).where(table.c.home == home, table.c.id.in_(wanted)))
+        rows = await transaction.fetch(_by_id(known.collection.name), home=home, ids=[*wanted])
+        rows = [row for row in rows if areas is None or row.area_id in areas]
         for row in rows:
             known.take(row)
         wanted = {into for row in rows if (into := row._mapping.get(MERGED_INTO))} - known.plans.keys()
-
-
-def having(name: str, field: str, values: Iterable[Any]) -> list[sa.ColumnElement[bool]]:
-    """A condition, where there is anything to look for."""
-    wanted = {value for value in values if value is not None}
-    return [COLLECTIONS[name].table.c[field].in_(wanted)] if wanted else []
 
 
 async def asked_before(
