@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,23 +21,32 @@ _MAPPING = TypeAdapter(dict[str, str | None])
 Say = Callable[[str], None]
 
 
-def bring(
-    file: Path, area_code: str, order: tuple[Kind, Path | None, bool, int], sheet: str | None, say: Say, progress: Say
-) -> Counter[str]:
-    """How many rows came to what. `say` is told of every row that isn't plainly fine, `progress` of every batch.
+@dataclass(frozen=True)
+class Asked:
+    """What `qiaomen import` was asked for, beside the file."""
 
-    `order` is (kind, file of the mapping, dry run, first row).
+    area_code: str
+    kind: Kind = "roster"
+    mapping: Path | None = None
+    sheet: str | None = None
+    from_row: int = 1
+    write: bool = False
+
+
+def bring(file: Path, asked: Asked, say: Say, progress: Say) -> Counter[str]:
+    """How many rows came to what. `say` is told of every row that isn't plainly fine, `progress` up to which row all is
+    done, so that whoever is cut off can go on from there.
     """
-    kind, mapping, dry_run, from_row = order
-    mapped = _mapped(kind, mapping)
+    mapped = _mapped(asked.kind, asked.mapping)
 
     async def work(context: Context) -> Counter[str]:
         async with context.database.snapshot("server") as snapshot:
-            area = await find_area(snapshot, area_code)
+            area = await find_area(snapshot, asked.area_code)
         if area is None:
-            refuse(f"There is no area with code {area_code}. See: qiaomen area list")
+            refuse(f"There is no area with code {asked.area_code}. See: qiaomen area list")
+        order = Order(area.id, asked.kind, mapped, not asked.write, asked.from_row)
         with file.open("rb") as opened:
-            return await _bring(context, Order(area.id, kind, mapped, dry_run, from_row), opened, sheet, say, progress)
+            return await _bring(context, order, opened, asked.sheet, say, progress)
 
     return with_context(work)
 
@@ -55,7 +65,7 @@ async def _bring(
             for fate in batch:
                 if fate.faults or fate.fate in ("refused", "to_decide"):
                     say(as_line(fate))
-            progress(f"{batch[-1].row}")
+            progress(f"… {batch[-1].row}")
         return coming.counts
     finally:
         table.close()
