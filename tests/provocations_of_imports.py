@@ -13,8 +13,8 @@ def file(content: bytes) -> Provocation:
 
 
 async def body_too_large(stage: Stage) -> httpx.Response:
-    most = bounds.MOST_BODY_BYTES_AT.get(stage.path, bounds.MOST_BODY_BYTES)
-    return await stage.ask(content=b" " * (max(most, bounds.MOST_BODY_BYTES) + 1))
+    most = bounds.MOST_FILE_BYTES_AT.get(stage.path, bounds.MOST_BODY_BYTES)
+    return await stage.ask(content=b" " * (most + 1))
 
 
 async def unknown_field(stage: Stage) -> httpx.Response:

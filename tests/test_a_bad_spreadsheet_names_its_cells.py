@@ -90,6 +90,17 @@ async def test_a_title_above_the_headings_is_no_heading(li: RawPhone) -> None:
     assert (report["heading_row"], fates(report)) == (3, ["created"])
 
 
+async def test_the_sheet_that_is_named_is_read(li: RawPhone) -> None:
+    def fill(book: Any, page: Any) -> None:
+        other = book.add_worksheet("二号")
+        other.write_row(0, 0, PLAIN)
+        other.write_row(1, 0, ["unit_1", "101", "周桂兰"])
+
+    assert not (await bring(li, sheet_of(fill)))["rows"]
+    assert fates(await bring(li, sheet_of(fill), sheet="二号")) == ["created"]
+    assert (await send(li, sheet_of(fill), sheet="三号")).json()["code"] == "sheet_not_found"
+
+
 async def test_an_unknown_heading_is_told_and_its_column_left_out(li: RawPhone) -> None:
     file = csv_of(["unit_1", "101", "甲", "乙"], headings=["单元", "房号", "密级", "房号"])
     report = await bring(li, file)

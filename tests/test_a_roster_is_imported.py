@@ -1,10 +1,15 @@
 """An office's roster comes in as it is kept: tried first, told row by row, and again as often as anybody likes."""
 
+import asyncio
 import json
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from app.bounds import MOST_BODY_BYTES
+from app.imports import importing
+from app.imports.batches import import_rows
 from tests.maker import boss
 from tests.raw_phone import RawPhone, phone_of
 from tests.rosters import CHEN, EMPTY, LI, ZHOU, bring, counts, csv_of, doors_of, fates, people_of, secretary, send
@@ -153,6 +158,34 @@ async def test_a_request_takes_so_many_rows_and_says_where_the_next_begins(
     assert len(await doors_of(li, limit="500")) == 205
 
 
+async def test_a_cut_costs_at_most_one_batch_and_the_same_file_goes_on(
+    li: RawPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = csv_of(*(["building_1", "unit_1", n, f"居民{n}", *[""] * 7] for n in range(250)))
+    done = 0
+
+    async def dies(*said: Any) -> Any:
+        nonlocal done
+        done += 1
+        if done == 3:
+            raise RuntimeError
+        return await import_rows(*said)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(importing, "import_rows", dies)
+        assert (await send(li, file, dry_run=False)).json()["code"] == "internal"
+    assert len(await doors_of(li, limit="500")) == 200
+    assert counts(await bring(li, file)) == {"unchanged": 200, "created": 50}
+
+
+async def test_the_same_file_twice_at_once_is_imported_once(li: RawPhone) -> None:
+    file = csv_of(ZHOU, LI, CHEN, EMPTY)
+    other = await phone_of(li.world, "wang", role="secretary")
+    reports = await asyncio.gather(bring(li, file), bring(other, file), bring(li, file))
+    assert all("refused" not in fates(report) and "to_decide" not in fates(report) for report in reports)
+    assert (len(await doors_of(li)), len(await people_of(li))) == (3, 3)
+
+
 async def test_a_mapping_lets_another_offices_form_in(li: RawPhone) -> None:
     mapping = {"户主": "resident.name", "住址": "household.door", "单元": "place.unit", "密级": None}
     file = csv_of(["unit_1", "101", "周桂兰", "内部"], headings=["单元", "住址", "户主", "密级"])
@@ -185,3 +218,11 @@ async def test_areas_come_in_with_what_lies_in_them(li: RawPhone, boss: RawPhone
     assert set(fates(await bring(li, csv_of(["", "网格", "第9网格", ""], headings=headings), kind="areas"))) == {
         "refused"
     }
+
+
+async def test_a_large_file_is_only_taken_from_who_is_signed_in(li: RawPhone) -> None:
+    file = csv_of(ZHOU) + b"\r\n," * (MOST_BODY_BYTES // 3)
+    assert (await send(li, file)).status_code == 200
+    li.headers = {"Authorization": "Bearer x"}
+    assert (await send(li, file)).json()["code"] == "body_too_large"
+    assert (await send(li, csv_of(ZHOU))).json()["code"] == "token_foreign"
