@@ -1,7 +1,6 @@
 """Assembles the application, nothing else."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -25,6 +24,7 @@ from app import (
 )
 from app.admission import Admission
 from app.bounds import Bounds
+from app.collecting import collect_seldom
 from app.context import Context
 from app.docs import documented_app
 from app.handlers import LastResort, add_handlers
@@ -62,8 +62,6 @@ ROUTERS = (
     health.router,
 )
 
-COLLECTED_AFTER = (20_000, 20, 20)
-"""Objects that come and go before the collector looks: a push makes tens of thousands, and no cycles among them."""
 REBUILT_AGAIN_SECONDS = 60
 PLACES_PER_CONNECTION = 2
 """Requests that work at once: while one waits for the store, another reads its body or writes its answer."""
@@ -114,10 +112,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         return
     LibraryLogs.take_over()
     context = app.state.context = await open_context(settings(), seams.real())
-    # What was loaded to serve lives as long as the process: the collector need not look at it again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTED_AFTER)
+    collect_seldom()
     rebuilding = asyncio.create_task(_rebuild(context))
     try:
         yield state

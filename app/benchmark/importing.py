@@ -12,6 +12,7 @@ from app.benchmark.figures import Figure, Timed, beside
 from app.benchmark.ground import Building
 from app.benchmark.preload import PUSH as BATCH
 from app.benchmark.session import Session
+from app.collecting import collect_seldom
 from app.collections import COLLECTIONS
 from app.commands.importing import BATCH as ROWS
 from app.imports.importing import Import, Order
@@ -28,6 +29,7 @@ async def import_roster(session: Session) -> list[Figure]:
     The limit is what `push` is held against: the same records into copies of their tables, one statement a hundred,
     each on disk when it returns.
     """
+    collect_seldom()
     for kind in KINDS:
         await session.bare.copy(COLLECTIONS[kind].table)
     ours, limit = [], []

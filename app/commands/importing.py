@@ -9,6 +9,7 @@ from typing import BinaryIO
 from pydantic import TypeAdapter, ValidationError
 
 from app.areas import find_area
+from app.collecting import collect_seldom
 from app.commands.session import refuse, with_context
 from app.context import Context
 from app.imports.columns import FIELDS, Kind, Mapped
@@ -54,6 +55,7 @@ def bring(file: Path, asked: Asked, say: Say, progress: Say) -> Counter[str]:
 async def _bring(
     context: Context, order: Order, opened: BinaryIO, sheet: str | None, say: Say, progress: Say
 ) -> Counter[str]:
+    collect_seldom()
     table = open_table(opened, sheet)
     try:
         coming = Import(context, None, order, table)

@@ -82,6 +82,8 @@ async def import_rows(transaction: Transaction, job: Job, rows: Sequence[Row]) -
     # 1. Told anew whenever the transaction is begun again.
     spoken = [Spoken(Row(row.number, row.columns, row.said, row.area, [*row.faults])) for row in rows]
     good = [one for one in spoken if not one.row.faults]
+    for one in good:
+        one.id = job.area_id(one.row) if AREAS in one.row.said else job.household_id(one.row)
     # 2. Match: all that the rows may speak of, then row by row, for an earlier one may create what a later one means.
     if any(AREAS in one.row.said for one in good):
         known = {AREAS: await _known_areas(transaction, job, good)}
@@ -100,7 +102,7 @@ async def import_rows(transaction: Transaction, job: Job, rows: Sequence[Row]) -
 
 async def _known_areas(transaction: Transaction, job: Job, spoken: Sequence[Spoken]) -> Known:
     known = Known(AREAS)
-    ids = {*job.places.by_id, *(job.area_id(one.row) for one in spoken)}
+    ids = {*job.places.by_id, *(one.id for one in spoken)}
     await read_by_id(transaction, known, job.home, None, ids)
     return known
 
@@ -115,8 +117,8 @@ async def _known_doors(transaction: Transaction, job: Job, spoken: Sequence[Spok
     said = [one.row.said[HOUSEHOLDS] for one in spoken]
     await read_known(transaction, households, home, seen, "external_id", [one.get("external_id") for one in said])
     await read_known(transaction, households, home, near, "door", [one["door"] for one in said])
-    await read_by_id(transaction, households, home, seen, {job.household_id(one.row) for one in spoken})
-    behind = {one.row.number: door for one in spoken if (door := _door_of(job, households, one.row))}
+    await read_by_id(transaction, households, home, seen, {one.id for one in spoken})
+    behind = {one.row.number: door for one in spoken if (door := _door_of(job, households, one))}
     people = [one.row for one in spoken if RESIDENTS in one.row.said and one.row.number in behind]
     await read_known(transaction, residents, home, seen, "household_id", behind.values())
     for name in ("external_id", "id_number"):
@@ -125,19 +127,18 @@ async def _known_doors(transaction: Transaction, job: Job, spoken: Sequence[Spok
     return {HOUSEHOLDS: households, RESIDENTS: residents}
 
 
-def _door_of(job: Job, households: Known, row: Row) -> UUID | None:
-    id = job.household_id(row)
+def _door_of(job: Job, households: Known, one: Spoken) -> UUID | None:
     try:
-        plan = find_household(households, job.places, row, id)
+        plan = find_household(households, job.places, one.row, one.id)
     except Unreadable:
         return None
-    return plan.id if plan else id
+    return plan.id if plan else one.id
 
 
 def _speak_of_area(job: Job, known: Known, one: Spoken) -> None:
     row = one.row
     try:
-        plan = find_area(known, row, job.area_id(row)) or Plan(known.collection, job.area_id(row))
+        plan = find_area(known, row, one.id) or Plan(known.collection, one.id)
     except Unreadable as problem:
         row.fault(AREAS, "name", problem.code)
         return
@@ -152,8 +153,8 @@ def _speak_of_door(job: Job, known: Mapping[str, Known], one: Spoken) -> None:
     """Of the household and of the person behind it; of neither where anything is wrong."""
     row, said = one.row, dict(one.row.said[HOUSEHOLDS])
     try:
-        id = job.household_id(row)
-        household = find_household(known[HOUSEHOLDS], job.places, row, id) or Plan(known[HOUSEHOLDS].collection, id)
+        household = find_household(known[HOUSEHOLDS], job.places, row, one.id)
+        household = household or Plan(known[HOUSEHOLDS].collection, one.id)
     except Unreadable as problem:
         row.fault(HOUSEHOLDS, "door", problem.code)
         return
@@ -181,6 +182,9 @@ def _check(row: Row, plan: Plan, said: Fields) -> None:
     """Is the record there, or still to be made, and does what the row adds leave it valid?"""
     if plan.deleted:
         row.faults.append(Fault(None, "already_deleted"))
+        return
+    if not plan.now:
+        # Of a new record the reader has seen that.
         return
     filling = {name: value for name, value in said.items() if plan.now.get(name) in (None, "")}
     for error in plan.collection.rules.faults({**plan.now, **filling}):

@@ -11,6 +11,7 @@ from app.imports.planning import Fate, Plan, Step
 from app.imports.rows import Fault, Row
 from sync.wire import Fields
 
+_NOBODY = UUID(int=0)
 _WORST: Sequence[Fate] = ("refused", "to_decide", "created", "updated", "unchanged")
 Decided = Mapping[tuple[UUID, str, str], UUID | None]
 """What was asked before: (record, field, value) → the conflict that waits, None once it was decided."""
@@ -40,6 +41,8 @@ class Spoken:
     """A row and what came of its words."""
 
     row: Row
+    id: UUID = _NOBODY
+    """Of the household, or area, that it creates where there is none yet."""
     words: list[_Word] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
 
