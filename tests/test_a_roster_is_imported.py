@@ -226,3 +226,15 @@ async def test_a_large_file_is_only_taken_from_who_is_signed_in(li: RawPhone) ->
     li.headers = {"Authorization": "Bearer x"}
     assert (await send(li, file)).json()["code"] == "body_too_large"
     assert (await send(li, csv_of(ZHOU))).json()["code"] == "token_foreign"
+
+
+async def test_nobody_learns_from_an_import_who_lives_where_they_see_nothing(li: RawPhone) -> None:
+    elsewhere = csv_of(["building_2", "unit_2", "201", *ZHOU[3:]])
+    made = (await bring(li, elsewhere))["rows"][0]
+    worker = await phone_of(li.world, "worker", area="building_1")
+    [row] = (await bring(worker, csv_of(ZHOU)))["rows"]
+    assert (row["fate"], row["conflicts"]) == ("created", [])
+    assert row["resident"] != made["resident"]
+    [hidden] = (await bring(worker, elsewhere))["rows"]
+    unknown = (await bring(worker, csv_of(["building_2", "unit_2", "999", "无此人", *[""] * 7])))["rows"][0]
+    assert [one["code"] for one in hidden["problems"]] == [one["code"] for one in unknown["problems"]]
