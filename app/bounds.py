@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.admission import stepping_aside
 from app.context import Context
+from app.identity.tokens import claims_of
 from app.languages import language_of
 from app.logs import note_problem
 from app.problems import Problem
@@ -17,9 +18,12 @@ from app.problems import Problem
 MOST_BODY_BYTES = 1024 * 1024
 MOST_BODY_BYTES_AT = {"/v1/auth/token": 16 * 1024}
 """Whoever signs in isn't known yet."""
+MOST_FILE_BYTES_AT = {"/v1/imports": 16 * 1024 * 1024}
+"""Of a body that goes to disk while it comes; it may be so large for those who show a token of ours."""
 MOST_HEAD_BYTES = 64 * 1024
 """Of the address and the headers together."""
 MOST_BODY_SECONDS = 30
+"""For a body that may be larger, as many times longer."""
 AT_ONCE_SECONDS = 0.1
 """A body that takes longer is waited for without a place among those who work."""
 
@@ -74,9 +78,10 @@ class ArrivingBody:
         self._scope, self._receive = scope, receive
         context: Context = scope["app"].state.context
         self._seams = context.seams
-        self._ends_at = self._seams.monotonic() + MOST_BODY_SECONDS
+        self.most_bytes = _most_bytes(scope, context)
+        self.most_seconds = MOST_BODY_SECONDS * max(1, self.most_bytes // MOST_BODY_BYTES)
+        self._ends_at = self._seams.monotonic() + self.most_seconds
         self._taken_bytes = 0
-        self.most_bytes = MOST_BODY_BYTES_AT.get(scope["path"], MOST_BODY_BYTES)
         self.declared_bytes = declared_bytes(scope)
         self.complete = self.declared_bytes == 0
 
@@ -110,10 +115,21 @@ class ArrivingBody:
             with suppress(TimeoutError):
                 async with stepping_aside(self._scope), self._seams.timeout(seconds_left):
                     return await self._receive()
-        raise Cut(Problem("body_too_slow", most_seconds=MOST_BODY_SECONDS))
+        raise Cut(Problem("body_too_slow", most_seconds=self.most_seconds))
 
     def _seconds_left(self) -> float:
         return self._ends_at - self._seams.monotonic()
+
+
+def _most_bytes(scope: Scope, context: Context) -> int:
+    path = scope["path"]
+    if path in MOST_FILE_BYTES_AT:
+        said = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        with suppress(Problem):
+            # Whether that sign-in still holds, the route asks; nobody's body is looked at before.
+            claims_of(context, said.removeprefix("Bearer "))
+            return MOST_FILE_BYTES_AT[path]
+    return MOST_BODY_BYTES_AT.get(path, MOST_BODY_BYTES)
 
 
 def _problem_of_head(scope: Scope, body: ArrivingBody) -> Problem | None:

@@ -4,7 +4,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,6 +22,7 @@ app.add_typer(phone, name="phone")
 
 
 Code = Annotated[str, typer.Option("--area", metavar="CODE", help="The area's code")]
+Kind = Literal["roster", "areas"]
 RoleOption = Annotated[RoleName, typer.Option("--role")]
 
 
@@ -67,6 +68,30 @@ def doctor() -> None:
     from app.commands import checking
 
     if not checking.doctor(typer.echo):
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_roster(
+    file: Annotated[Path, typer.Argument(help="An xlsx or CSV file", exists=True, dir_okay=False)],
+    area_code: Code,
+    *,
+    write: Annotated[bool, typer.Option("--write", help="Do it; without this every row's fate is only told")] = False,
+    kind: Annotated[Kind, typer.Option(help="Doors and the people behind them, or areas")] = "roster",
+    mapping: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON: heading → field")] = None,
+    sheet: Annotated[str | None, typer.Option(metavar="NAME", help="Which sheet; without it the first")] = None,
+    from_row: Annotated[int, typer.Option(min=1, help="Where to go on")] = 1,
+) -> None:
+    """Bring in a roster: one row a door, or one person behind it. First only tried; see POST /v1/imports.
+
+    Prints what isn't plainly fine: row, fate, cells with what is wrong in them. Exit code 1 where a row was refused.
+    """
+    from app.commands import importing
+
+    order = importing.Asked(area_code, kind, mapping, sheet, from_row, write)
+    counts = importing.bring(file, order, typer.echo, lambda line: typer.echo(line, err=True))
+    typer.echo("\t".join(f"{fate} {many}" for fate, many in sorted(counts.items()) if many))
+    if counts["refused"]:
         raise typer.Exit(1)
 
 

@@ -27,6 +27,11 @@ _TAGS_AFTER = [
         "报表 · Reports",
         "由走访记录推算，不另填报 · What follows from what was written at the door; nobody fills it in",
     ),
+    (
+        "imports",
+        "导入导出 · Imports",
+        "名册以 Excel 或 CSV 导入、导出，先试算 · Rosters in and out as Excel or CSV, tried first",
+    ),
     ("people", "人员 · People", "系统管理员建立和停用账号 · System administrators make and disable accounts"),
     (
         "grants",

@@ -1,7 +1,6 @@
 """Assembles the application, nothing else."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -26,6 +25,7 @@ from app import (
 )
 from app.admission import Admission
 from app.bounds import Bounds
+from app.collecting import collect_seldom
 from app.context import Context
 from app.docs import documented_app
 from app.handlers import LastResort, add_handlers
@@ -34,6 +34,7 @@ from app.headers import SecurityHeaders
 from app.identity import routes as identity
 from app.identity.budget import Budget
 from app.identity.guesses import Guesses
+from app.imports import routes as imports
 from app.logs import LibraryLogs, Log, RequestLog, configure_logs
 from app.office import routes as office
 from app.opening import open_context
@@ -62,12 +63,11 @@ ROUTERS = (
     doors_routes.router,
     rounds_routes.router,
     activity_routes.router,
+    imports.router,
     health.router,
     office.router,
 )
 
-COLLECTED_AFTER = (20_000, 20, 20)
-"""Objects that come and go before the collector looks: a push makes tens of thousands, and no cycles among them."""
 REBUILT_AGAIN_SECONDS = 60
 PLACES_PER_CONNECTION = 2
 """Requests that work at once: while one waits for the store, another reads its body or writes its answer."""
@@ -118,10 +118,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         return
     LibraryLogs.take_over()
     context = app.state.context = await open_context(settings(), seams.real())
-    # What was loaded to serve lives as long as the process: the collector need not look at it again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTED_AFTER)
+    collect_seldom()
     rebuilding = asyncio.create_task(_rebuild(context))
     try:
         yield state

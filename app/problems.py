@@ -106,6 +106,28 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "pull_only": Entry(422, "该类记录不能由手机修改", "Phones can't write this collection"),
     "not_storable": Entry(422, "该修改无法保存", "This mutation can't be stored"),
     "erased": Entry(410, "该记录已依法清除", "This record has been erased"),
+    # a file that is imported
+    "sheet_unreadable": Entry(
+        422, "文件无法读取，请另存为 xlsx 或 CSV", "This is no xlsx or CSV file that can be read"
+    ),
+    "sheet_too_large": Entry(413, "表格过大，请分成几个文件", "The sheet is too large; cut it into several files"),
+    "sheet_not_found": Entry(422, "没有这个名称的工作表", "There is no sheet of this name"),
+    "columns_missing": Entry(422, "缺少必需的列，请检查表头", "A column that is needed has no heading here"),
+    # one row or cell of it
+    "heading_unknown": Entry(422, "无法识别的表头，该列未导入", "No field is called so; this column is left out"),
+    "heading_twice": Entry(422, "重复的表头，该列未导入", "Another column says this already; this one is left out"),
+    "cell_merged": Entry(422, "合并的单元格，请拆分并逐格填写", "A merged cell; split it and fill in each part"),
+    "date_unreadable": Entry(422, "日期无法识别", "No date can be read here"),
+    "became_date": Entry(422, "内容被表格软件变成了日期", "A spreadsheet has made a date of this"),
+    "number_cut": Entry(422, "号码被存为数字，末几位已丢失", "Kept as a number, it has lost its last digits"),
+    "text_garbled": Entry(422, "文字编码有误", "Some letters can't be decoded"),
+    "formula_error": Entry(422, "公式出错", "A formula failed here"),
+    "code_unknown": Entry(422, "代码表中没有这个名称", "No code is called so here"),
+    "area_unknown": Entry(422, "没有这个区域", "No area is called so here"),
+    "area_ambiguous": Entry(422, "有几个区域同名", "Several areas are called so"),
+    "match_ambiguous": Entry(422, "有几条记录相符，请补充编号", "Several records fit; add an id"),
+    "row_twice": Entry(422, "同一编号在前面已出现", "An earlier row has the same id or number"),
+    "value_kept": Entry(422, "与现有内容不同，保留现有内容", "The record says otherwise and keeps it"),
 }
 
 

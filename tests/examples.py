@@ -21,6 +21,7 @@ from app.main import create_app
 from app.operator import add_area
 from app.people import add_person
 from tests.contract import Answer, client_of, operation_named, path_of
+from tests.offices_of_a_morning import exchange, share
 from tests.phones import Time
 from tests.records_of_a_morning import CAMPAIGN, CHANGES, PEOPLE, PLACES, RECORDS, REPORTS, TREE
 
@@ -61,6 +62,7 @@ class Morning:
         who: str = "phone",
         status: int = 200,
         form: Answer | None = None,
+        file: str | None = None,
         query: Answer | None = None,
         headers: Answer | None = None,
         **path: Any,
@@ -68,13 +70,20 @@ class Morning:
         """One request as somebody, recorded with its answer, which is given back."""
         method, template = path_of(operation)
         signed = {"Authorization": f"Bearer {self.tokens[who]}"} if who in self.tokens else {}
-        sent = {"params": query, "headers": signed | (headers or {}), "data": form, "json": body}
+        files = {"file": ("roster.csv", file.encode())} if file else None
+        sent = {"params": query, "headers": signed | (headers or {}), "data": form, "json": body, "files": files}
         answer = await self.http.request(method, template.format(**path), **{k: v for k, v in sent.items() if v})
         assert answer.status_code == status, (operation, answer.status_code, answer.text)
-        said = answer.json() if answer.content else None
+        in_json = "json" in answer.headers.get("content-type", "")
+        said = (answer.json() if in_json else answer.content.decode("utf-8-sig")) if answer.content else None
         for name in SECRET & (said.keys() if isinstance(said, dict) else set()):
             self.secrets[said[name]] = f"<{name}>"
-        parts = {"path": path, "query": query, "headers": headers, "body": form or body}
+        parts = {
+            "path": path,
+            "query": query,
+            "headers": headers,
+            "body": {"file": file, **form} if file and form else form or body,
+        }
         asked = {name: part for name, part in parts.items() if part}
         kept = {"summary": summary, "request": asked, "status": status, "answer": said}
         self.recorded.setdefault(operation, []).append(self._without_secrets(kept))
@@ -107,6 +116,7 @@ async def play(context: Context) -> dict[str, list[Answer]]:
         for name, (summary, asked) in REPORTS.items():
             where = "body" if path_of(name)[0] == "post" else "query"
             await morning.say(name, summary, who="secretary", **{where: _filled(asked, named)})
+        await exchange(morning)
         await settle(morning, door)
         await welcome(morning)
         await go_on(morning)
@@ -255,16 +265,6 @@ async def welcome(morning: Morning) -> None:
     await morning.say("hand_over_person", summary, there, who="security", person_id=made["id"])
     await morning.say("delete_grant", "立即结束 · It ends now", who="security", status=204, grant_id=given["id"])
     await morning.say("delete_person", "停用账号 · The account too", who="system", status=204, person_id=made["id"])
-
-
-async def share(morning: Morning) -> None:
-    """An estate that is served from one district and lies on paper in the other."""
-    served = {"area_id": str(morning.areas["420106002021-xx"]), "reason": "插花地共管协议 2026-1"}
-    served["administrative_id"] = str(morning.areas["420107005008"])
-    summary = "武昌服务、青山管辖 · Served from one district, on paper in the other"
-    enclave = await morning.say("post_enclave", summary, served, who="city", status=201)
-    await morning.say("list_enclaves", "所辖的插花地 · Of one's areas", who="secretary")
-    await morning.say("delete_enclave", "立即结束 · It ends now", who="secretary", status=204, enclave_id=enclave["id"])
 
 
 async def go_on(morning: Morning) -> None:

@@ -17,6 +17,7 @@ from app.tables import Person
 from sync import cursor as cursors
 from sync.cursor import Positions
 from tests.contract import Answer, client_of
+from tests.provocations_of_imports import OF_IMPORTS
 from tests.provocations_of_merges import OF_MERGES
 from tests.provocations_of_records import OF_RECORDS, Provocation, said
 from tests.stage import OTHERS, Stage
@@ -130,6 +131,8 @@ async def bad_request(stage: Stage) -> httpx.Response:
         return await stage.ask(path=re.sub(r"\{\w+\}", "x", stage.path))
     if stage.method == "GET":
         return await stage.ask(params={"limit": "x"})
+    if "files" in stage.good:
+        return await stage.ask_with(area_id="x")
     if stage.collection:
         return await stage.ask(headers={"Idempotency-Key": "x"})
     return await stage.ask(json={"protocol": "x"})
@@ -245,6 +248,7 @@ async def roles_kept_apart(stage: Stage) -> httpx.Response:
 PROVOCATIONS: dict[str, Provocation] = {
     **OF_RECORDS,
     **OF_MERGES,
+    **OF_IMPORTS,
     **{
         made.__name__: made
         for made in (
@@ -259,7 +263,6 @@ PROVOCATIONS: dict[str, Provocation] = {
     "internal": broken(RuntimeError()),
     "unavailable": broken(OSError()),
     "head_too_large": said(headers={"X-Long": "x" * 70_000}),
-    "body_too_large": said(content=b" " * (1024 * 1024 + 1)),
     "bad_json": said(content=b"{"),
     "too_deep": said(content=b"[" * 17),
     "bad_gzip": said(content=b"x", headers={"Content-Encoding": "gzip"}),

@@ -33,7 +33,7 @@ def field(value: bytes, name: str = "note") -> Provocation:
 
 
 async def not_found(stage: Stage) -> httpx.Response:
-    if "/reports/" in stage.path:
+    if stage.is_of_an_area:
         return await stage.ask_with(area_id=str(NEW_ID()))
     other = str(NEW_ID())
     there = {"path": re.sub(r"\{\w+\}", other, stage.path)}
@@ -48,7 +48,7 @@ async def not_found(stage: Stage) -> httpx.Response:
 
 async def not_permitted(stage: Stage) -> httpx.Response:
     reader = who_only_reads(stage.collection) if stage.collection else {"role": "reader"}
-    if "/reports/" in stage.path or stage.name == FREEZE:
+    if stage.is_of_an_area:
         reader = {"role": "helper"}
     headers = (await stage.another(**({"role": "secretary"} if stage.name == "delete_grant" else reader))).headers
     if stage.method == "PUT":
@@ -163,7 +163,7 @@ async def text_too_long(stage: Stage) -> httpx.Response:
 
 
 async def invalid(stage: Stage) -> httpx.Response:
-    if "/reports/" in stage.path or stage.name == FREEZE:
+    if stage.is_of_an_area:
         return await stage.ask_with(area_id=str(stage.world.areas["district"]))
     assert stage.collection
     if stage.collection.name == "conflicts":
@@ -200,7 +200,6 @@ OF_RECORDS: dict[str, Provocation] = {
             *(check_digit, server_gives),
         )
     },
-    "unknown_field": said(json={"zebra": 1}),
     "stale": said(headers={"If-Match": '"77"'}),
     "already_there": said(headers={"If-None-Match": "*"}),
     "number_not_finite": field(b"NaN"),

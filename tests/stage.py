@@ -17,6 +17,7 @@ from tests.raw_phone import RawPhone, phone_of
 from tests.two_people import contested
 from tests.world import NEW_ID, PASSWORD, World
 
+ROSTER = "单元,房号,姓名\nunit_1,101,周桂兰\n".encode()
 OVERRIDE = "X-HTTP-Method-Override"
 JSON = "application/json"
 
@@ -47,19 +48,24 @@ class Stage:
         headers = {**self.make.phone.headers, **self.good.get("headers", {}), **changes.get("headers", {})}
         said["headers"] = {name: value for name, value in headers.items() if value is not None}
         if "content" in changes:
-            said = {name: part for name, part in said.items() if name not in ("json", "data")}
+            said = {name: part for name, part in said.items() if name not in ("json", "data", "files")}
             said["headers"].setdefault("Content-Type", JSON)
         address = re.sub(r"\{\w+\}", str(self.id), self.path)
         return await (http or self.world.http).request(self.method, said.pop("path", address), **said)
 
     async def ask_with(self, **fields: Any) -> httpx.Response:
-        """The good body, or query, with other fields."""
-        said = "params" if "params" in self.good else "json"
+        """The good body, form or query, with other fields."""
+        said = next((said for said in ("params", "data") if said in self.good), "json")
         return await self.ask(**{said: {**self.good[said], **fields}})
 
     @property
     def is_form(self) -> bool:
         return self.name == "post_token"
+
+    @property
+    def is_of_an_area(self) -> bool:
+        """Does it say in its body, or query, about which area it is?"""
+        return "/reports/" in self.path or self.name in ("post_import", "post_export", "freeze_campaign")
 
 
 async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: str, path: str) -> Stage:
@@ -79,6 +85,10 @@ async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: s
             if name == "get_sweep":
                 area["campaign_id"] = (await make.create(COLLECTIONS["campaigns"]))["id"]
             stage.good = {"json": area} if method == "post" else {"params": area}
+        if name in ("post_import", "post_export"):
+            area = {"area_id": str(world.areas["grid"])}
+            stage.good = {"data": area, "files": {"file": ("roster.csv", ROSTER)}} if name == "post_import" else {}
+            stage.good = stage.good or {"json": area}
         if path.startswith("/v1/enclaves"):
             await _with_another_community(stage)
     elif collection.name == "conflicts":

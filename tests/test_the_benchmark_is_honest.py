@@ -133,7 +133,7 @@ async def test_the_limit_of_a_push_writes_the_same_rows_under_the_same_indexes(
     visits = knocks.visits(7, ground.buildings[0].households)
     rows = [as_row(visit, ground.home, ground.buildings[0].id, phone.person, visit.made_at) for visit in visits]
     async with bare_connection(Settings(database_url=database_url, key=KEY), tmp_path / "bare.db") as bare:
-        await bare.copy_visits()
+        await bare.copy()
         await bare.insert(bare.as_batch(rows))
         async with context.database.transaction() as transaction:
             await transaction.insert(VISITS.table, rows)

@@ -6,20 +6,23 @@ Whatever keeps rows in this database costs at least this much, so a ratio to it 
 import abc
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.benchmark.visits import VISITS
 from app.settings import Settings
 
 COPY = "bench_visits"
-Rows = Sequence[dict[str, Any]]
+Rows = Sequence[Mapping[str, Any]]
+Batch = tuple[str, Any]
+"""A statement, and what goes into it."""
 
 
 class Bare(abc.ABC):
@@ -30,15 +33,15 @@ class Bare(abc.ABC):
         """What autovacuum would have done by tomorrow, where there is such a thing."""
 
     @abc.abstractmethod
-    async def copy_visits(self) -> None:
-        """A second table of visits with the same columns, rows and indexes."""
+    async def copy(self, table: sa.Table = VISITS.table) -> None:
+        """A second table with the same columns, rows and indexes."""
 
     @abc.abstractmethod
-    def as_batch(self, rows: Rows) -> Any:
+    def as_batch(self, rows: Rows, table: sa.Table = VISITS.table) -> Batch:
         """Rows as the driver wants them, made before the clock starts."""
 
     @abc.abstractmethod
-    async def insert(self, batch: Any) -> None:
+    async def insert(self, batch: Batch) -> None:
         """One statement into the copy, committed, and on disk when this returns."""
 
     @abc.abstractmethod
@@ -69,27 +72,29 @@ class BarePostgres(Bare):
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.names: tuple[str, ...] = tuple(column.name for column in VISITS.table.columns)
-        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-        kinds = [column.type.compile(dialect=dialect) for column in VISITS.table.columns]
-        arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 1))
-        columns = ", ".join(f'"{name}"' for name in self.names)
-        self.statement = f"INSERT INTO {COPY} ({columns}) SELECT * FROM unnest({arrays})"
 
     async def settle(self) -> None:
         await self.connection.execute("VACUUM ANALYZE")
 
-    async def copy_visits(self) -> None:
+    async def copy(self, table: sa.Table = VISITS.table) -> None:
+        copy, of = f"bench_{table.name}", table.name
         await self.connection.execute(
-            f"CREATE TABLE {COPY} (LIKE visits INCLUDING ALL); INSERT INTO {COPY} SELECT * FROM visits"
+            f"CREATE TABLE {copy} (LIKE {of} INCLUDING ALL); INSERT INTO {copy} SELECT * FROM {of}"
         )
-        await self.connection.execute(f"VACUUM ANALYZE {COPY}")
+        await self.connection.execute(f"VACUUM ANALYZE {copy}")
 
-    def as_batch(self, rows: Rows) -> Any:
-        return [[_as_json(row[name]) for row in rows] for name in self.names]
+    def as_batch(self, rows: Rows, table: sa.Table = VISITS.table) -> Batch:
+        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+        kinds = [column.type.compile(dialect=dialect) for column in table.columns]
+        arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 1))
+        names = [column.name for column in table.columns]
+        columns = ", ".join(f'"{name}"' for name in names)
+        statement = f"INSERT INTO bench_{table.name} ({columns}) SELECT * FROM unnest({arrays})"
+        return statement, [[_as_json(row[name]) for row in rows] for name in names]
 
-    async def insert(self, batch: Any) -> None:
-        await self.connection.execute(self.statement, *batch)
+    async def insert(self, batch: Batch) -> None:
+        statement, values = batch
+        await self.connection.execute(statement, *values)
 
     async def stored_bodies(self, home: UUID, feed: int, above: int, limit: int) -> list[tuple[int, int, bytes]]:
         statement = (
@@ -109,36 +114,33 @@ class BareSqlite(Bare):
         self.writing = sqlite3.connect(copy, isolation_level=None)
         self.writing.execute("PRAGMA journal_mode=WAL")
         self.writing.execute("PRAGMA synchronous=FULL")
-        columns = list(VISITS.table.columns)
-        self.names = [column.name for column in columns]
-        dialect = sqlite.dialect()
-        self.binds = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
-        names = ", ".join(f'"{name}"' for name in self.names)
-        self.statement = f"INSERT INTO visits ({names}) VALUES ({', '.join('?' * len(columns))})"
 
     async def settle(self) -> None:
         """SQLite has none, and nobody would run it."""
 
-    async def copy_visits(self) -> None:
+    async def copy(self, table: sa.Table = VISITS.table) -> None:
         made = self.connection.execute(
-            "SELECT sql FROM sqlite_master WHERE tbl_name = 'visits' AND sql IS NOT NULL ORDER BY type DESC"
+            "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type DESC", (table.name,)
         )
         for (sql,) in made.fetchall():
             self.writing.execute(sql)
-        names = ", ".join(f'"{name}"' for name in self.names)
-        self.insert_all(self.connection.execute(f"SELECT {names} FROM visits"))
+        names = ", ".join(f'"{column.name}"' for column in table.columns)
+        self.insert_all(_insert_into(table), self.connection.execute(f"SELECT {names} FROM {table.name}"))
 
-    def as_batch(self, rows: Rows) -> Any:
-        named = list(zip(self.names, self.binds, strict=True))
-        return [tuple(bind(row[name]) if bind else row[name] for name, bind in named) for row in rows]
+    def as_batch(self, rows: Rows, table: sa.Table = VISITS.table) -> Batch:
+        dialect = sqlite.dialect()
+        binds = [(column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in table.columns]
+        return _insert_into(table), [
+            tuple(bind(row[name]) if bind else row[name] for name, bind in binds) for row in rows
+        ]
 
-    async def insert(self, batch: Any) -> None:
-        self.insert_all(batch)
+    async def insert(self, batch: Batch) -> None:
+        self.insert_all(*batch)
 
-    def insert_all(self, batch: Any) -> None:
+    def insert_all(self, statement: str, rows: Iterable[Any]) -> None:
         """In one transaction."""
         self.writing.execute("BEGIN IMMEDIATE")
-        self.writing.executemany(self.statement, batch)
+        self.writing.executemany(statement, rows)
         self.writing.execute("COMMIT")
 
     async def stored_bodies(self, home: UUID, feed: int, above: int, limit: int) -> list[tuple[int, int, bytes]]:
@@ -146,6 +148,11 @@ class BareSqlite(Bare):
             "SELECT feed_id, seq, body FROM feed_entry WHERE home = ? AND feed_id = ? AND seq > ? ORDER BY seq LIMIT ?"
         )
         return self.connection.execute(statement, (home.hex, feed, above, limit)).fetchall()
+
+
+def _insert_into(table: sa.Table) -> str:
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' * len(table.columns))})"
 
 
 def _as_json(value: Any) -> Any:

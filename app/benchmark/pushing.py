@@ -25,7 +25,7 @@ async def push(session: Session) -> list[Figure]:
     also keeps history, outcome, feed entry and mark of each visit, so it can't come near 1.
     """
     [phone] = await sign_in_phones(session.ground, 1, first=1)
-    await session.bare.copy_visits()
+    await session.bare.copy()
     ours, limit = [], []
     for _ in range(session.scale.rounds + 1):
         batches = [session.visits(phone, BATCH) for _ in range(session.scale.batches)]

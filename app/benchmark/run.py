@@ -12,6 +12,7 @@ import typer
 from app.benchmark.conflicts import conflicts
 from app.benchmark.figures import Figure, table_of, write_json
 from app.benchmark.growth import growth
+from app.benchmark.importing import import_roster
 from app.benchmark.keepalive import BadAnswer
 from app.benchmark.kinto import delta_kinto
 from app.benchmark.memory import memory
@@ -29,6 +30,7 @@ MEASURES: dict[str, Callable[[Session], Awaitable[list[Figure]]]] = {
     "push": push,
     "push-eight": push_eight,
     "push-two-views": push_two_views,
+    "import": import_roster,
     "conflicts": conflicts,
     "first-pull": first_pull,
     "first-pull-gzip": first_pull_gzip,

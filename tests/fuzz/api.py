@@ -157,7 +157,12 @@ def _has_a_reason(problem: dict[str, Any], case: Any) -> bool:
         return case.path == "/v1/conflicts/{id}/resolution" or pointed in RULES or pointed <= OF_ONE_CAMPAIGN
     if code == "bad_request":
         # Which characters can be seen, in a login that others must recognise.
-        return case.path == "/v1/people" and {error["pointer"] for error in problem["errors"]} == {"/login"}
+        # And no schema says what JSON a text is, as which a form brings a mapping.
+        pointed = {error["pointer"] for error in problem["errors"]}
+        return (case.path, pointed) in (("/v1/people", {"/login"}), ("/v1/imports", {"/mapping"}))
+    if code in ("unknown_field", "sheet_unreadable", "sheet_not_found", "columns_missing"):
+        # Which sheets and headings a file has, and which fields one kind of it.
+        return case.path in ("/v1/imports", "/v1/exports")
     if code == "bad_json":
         # Around the mutations no number is taken that no JavaScript could hold, in words we don't know either.
         return case.path in (*TOLERANT, "/v1/sync/pull") and _has_huge_integer(case.body)

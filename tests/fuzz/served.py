@@ -74,7 +74,7 @@ def led_somewhere(served: Served, value: Any) -> Any:
         return value
     return {
         key: served.known(key, item)
-        if isinstance(item, str) and item[:1] in "01234567"
+        if isinstance(item, str) and item[:1] in "01234567" and len(item) == 36
         else led_somewhere(served, item)
         for key, item in value.items()
     }

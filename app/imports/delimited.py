@@ -1,0 +1,83 @@
+"""Separated values: as UTF-8, with or without a mark before it, or as GB18030, which Excel writes in China.
+
+Texts that a spreadsheet would take for formulas have an apostrophe before them, which is no part of them.
+"""
+
+import codecs
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from app.imports.cells import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Cell, Line
+from app.problems import Problem, wrong_field
+
+_CHUNK = 1 << 16
+_SEPARATORS = ",\t;"
+_FIRST_BYTES = 1 << 14
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Delimited:
+    """The one table of a file of separated values."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Raises sheet_unreadable for what is no text."""
+        self._file = file
+        self.name = "utf-8-sig" if _is_utf8(file) else "gb18030"
+        file.seek(0)
+        first = file.read(_FIRST_BYTES)
+        if b"\0" in first:
+            raise wrong_field("sheet_unreadable", "file")
+        heading = first.decode(self.name, "replace").partition("\n")[0]
+        self._separator = max(_SEPARATORS, key=heading.count)
+
+    def lines(self) -> Iterator[Line]:
+        """What can't be decoded stands as U+FFFD in its cell. Raises sheet_unreadable, sheet_too_large."""
+        self._file.seek(0)
+        text = io.TextIOWrapper(self._file, self.name, "replace", newline="")
+        try:
+            for number, values in enumerate(csv.reader(text, delimiter=self._separator), start=1):
+                cells = {
+                    n: Cell(_unescaped(value[: LONGEST_CELL + 1])) for n, value in enumerate(values) if value.strip()
+                }
+                if number > MOST_ROWS:
+                    raise Problem("sheet_too_large", most_rows=MOST_ROWS)
+                if cells and max(cells) >= MOST_COLUMNS:
+                    raise Problem("sheet_too_large", most_columns=MOST_COLUMNS)
+                yield Line(number, cells)
+        except csv.Error:
+            raise wrong_field("sheet_unreadable", "file") from None
+        finally:
+            # The file is whoever opened it's to close.
+            text.detach()
+
+    def close(self) -> None:
+        """There is nothing to forget."""
+
+
+def as_csv(rows: Iterable[Iterable[str | int | None]]) -> bytes:
+    """With a mark before it, by which Excel knows UTF-8."""
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows([_escaped(c) if isinstance(c, str) else c for c in row] for row in rows)
+    return file.getvalue().encode("utf-8-sig")
+
+
+def _escaped(text: str) -> str:
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA_BEGINS) else text
+
+
+def _unescaped(text: str) -> str:
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA_BEGINS) else text
+
+
+def _is_utf8(file: BinaryIO) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    file.seek(0)
+    try:
+        while chunk := file.read(_CHUNK):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,293 @@
+"""An Excel workbook, read as a stream: never more of it in memory than a row, whatever the file says.
+
+The libraries that are usual for this make a table of all cells between the first and the last one, or a tree of
+whatever elements there are; a file of 7 KB then ends the process. What is read here is the part of ECMA-376 that says
+what stands where: sheets, shared texts, date formats, merged cells. No entity is expanded, since none may be declared.
+"""
+
+import re
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import lru_cache
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, BinaryIO
+from xml.parsers import expat
+from zipfile import BadZipFile, ZipFile
+from zlib import error as BadDeflate
+
+from app.imports.cells import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Cell, Line
+from app.problems import Problem, wrong_field
+
+MOST_PARTS = 1000
+MOST_INFLATED_BYTES = 512 << 20
+MOST_RATIO = 100
+"""How much larger than its file a workbook may be inside. Rosters are five to twenty times as large."""
+FREE_OF_RATIO_BYTES = 4 << 20
+MOST_MERGED_ROWS = 1_000_000
+_CHUNK = 1 << 16
+_IN_MEMORY_BYTES = 1 << 20
+_MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*?ref\s*=\s*["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']""")
+_DATE_FORMATS = {*range(14, 18), 22, *range(27, 37), *range(50, 59)}
+"""Of the formats that every workbook has, those that show a date."""
+_NOT_A_DATE = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_KINDS: dict[str, Any] = {"b": "truth", "e": "error", "n": "number"}
+_DAY_0, _DAY_0_OF_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
+
+Event = tuple[str, dict[str, str] | str | None]
+"""(name, attributes) where an element begins, (name, None) where it ends, ("", text) between."""
+
+
+class Workbook:
+    """One sheet of a workbook: the first, or the one with this name."""
+
+    def __init__(self, file: BinaryIO, sheet: str | None) -> None:
+        """Raises sheet_unreadable, sheet_too_large, sheet_not_found."""
+        with _told():
+            self._archive = ZipFile(file)
+            _weigh(self._archive, _length_of(file))
+            self.name, self._part, beside, old_dates = self._find(sheet)
+            self._dated = _dated_styles(self._events(beside["styles"])) if "styles" in beside else frozenset()
+            self._day_0 = _DAY_0_OF_1904 if old_dates else _DAY_0
+            self._texts = _Texts(self._events(beside["sharedStrings"]) if "sharedStrings" in beside else iter(()))
+
+    def lines(self) -> Iterator[Line]:
+        """Row by row, as they come out of the archive."""
+        with _told():
+            merged = self._merged()
+            for number, cells in self._rows():
+                yield Line(number, cells, merged.get(number, 0))
+
+    def close(self) -> None:
+        """Forgets what was put on disk."""
+        self._texts.close()
+
+    def _events(self, part: str) -> Iterator[Event]:
+        with self._archive.open(part) as source:
+            yield from _parsed(source)
+
+    def _find(self, wanted: str | None) -> tuple[str, str, dict[str, str], bool]:
+        """The sheet's name and part, the parts beside it by kind, and are its days counted from 1904?"""
+        [book] = [part for kind, part in self._targets("_rels/.rels", "").values() if kind == "officeDocument"]
+        folder, _, name = book.rpartition("/")
+        targets = self._targets(f"{folder}/_rels/{name}.rels".lstrip("/"), folder)
+        sheets: dict[str, str] = {}
+        old_dates = False
+        for element, said in self._events(book):
+            if element == "sheet" and isinstance(said, dict):
+                kind, part = targets[said["r:id"] if "r:id" in said else said["id"]]
+                if kind == "worksheet":
+                    sheets.setdefault(said["name"], part)
+            elif element == "workbookPr" and isinstance(said, dict):
+                old_dates = said.get("date1904") in ("1", "true")
+        if wanted is not None and wanted not in sheets:
+            raise wrong_field("sheet_not_found", "sheet")
+        name = wanted if wanted is not None else min(sheets, key=[*sheets].index)
+        return name, sheets[name], dict(targets.values()), old_dates
+
+    def _targets(self, part: str, folder: str) -> dict[str, tuple[str, str]]:
+        """Id → (the last word of its type, its part)."""
+        found = {}
+        for element, said in self._events(part):
+            if element == "Relationship" and isinstance(said, dict) and said.get("TargetMode") != "External":
+                target = said["Target"]
+                path = target[1:] if target.startswith("/") else f"{folder}/{target}".lstrip("/")
+                found[said["Id"]] = (said["Type"].rpartition("/")[2], path)
+        return found
+
+    def _rows(self) -> Iterator[tuple[int, dict[int, Cell]]]:
+        row, column, kind, style = 0, -1, "n", ""
+        cells: dict[int, Cell] = {}
+        text: list[str] = []
+        reading, skipping, room = False, False, LONGEST_CELL
+        for name, said in self._events(self._part):
+            if not name:
+                if reading and not skipping and room > 0:
+                    text.append(str(said))
+                    room -= len(str(said))
+            elif isinstance(said, dict):
+                if name == "c":
+                    column = _column_of(said["r"]) if "r" in said else column + 1
+                    kind, style, text, room = said.get("t", "n"), said.get("s", ""), [], LONGEST_CELL
+                elif name == "row":
+                    row, column, cells = _next_row(row, said.get("r")), -1, {}
+                skipping = skipping or name == "rPh"
+                reading = reading or name in ("v", "t")
+            elif name in ("v", "t"):
+                reading = False
+            elif name == "rPh":
+                skipping = False
+            elif name == "c" and (cell := self._cell("".join(text), kind, style)):
+                if column >= MOST_COLUMNS:
+                    raise Problem("sheet_too_large", most_columns=MOST_COLUMNS)
+                cells[column] = cell
+            elif name == "row":
+                yield row, cells
+
+    def _cell(self, text: str, kind: str, style: str) -> Cell | None:
+        """None where nothing is in it."""
+        if kind == "s" and text:
+            text = self._texts[int(text)]
+        if kind in ("s", "str", "inlineStr"):
+            text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+        if not text.strip():
+            return None
+        if kind == "d":
+            return Cell(text[:10], "date")
+        if kind == "n" and style in self._dated:
+            return self._date(text)
+        return Cell(text, _KINDS.get(kind, "text"))
+
+    def _date(self, number: str) -> Cell:
+        try:
+            return Cell((self._day_0 + timedelta(days=float(number))).date().isoformat(), "date")
+        except (OverflowError, ValueError):
+            return Cell(number, "error")
+
+    def _merged(self) -> dict[int, int]:
+        """Row → a bit for each column that is part of a merged cell. Said after the rows, hence read before them."""
+        found: dict[int, int] = {}
+        rows = 0
+        with self._archive.open(self._part) as source:
+            before = b""
+            while chunk := source.read(_CHUNK):
+                for first, top, last, bottom in _MERGED.findall(before + chunk):
+                    left, right = (min(_column_of(part.decode()), MOST_COLUMNS) for part in (first, last))
+                    rows += int(bottom) - int(top) + 1
+                    if rows > MOST_MERGED_ROWS:
+                        raise Problem("sheet_too_large", most_merged_rows=MOST_MERGED_ROWS)
+                    bits = (1 << right + 1) - (1 << left)
+                    for row in range(int(top), int(bottom) + 1):
+                        found[row] = found.get(row, 0) | bits
+                # What is cut here is found whole the next time; what is found twice is found once.
+                before = chunk[-200:]
+        return found
+
+
+class _Texts:
+    """The texts that cells refer to by number: on disk once they are many, with where each begins in memory."""
+
+    def __init__(self, events: Iterator[Event]) -> None:
+        self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by `close`
+        self._begins = array("Q", [0])
+        self._read: Callable[[int], str] = lru_cache(maxsize=4096)(self._read_at)
+        try:
+            self._keep(events)
+        except BaseException:
+            self.close()
+            raise
+
+    def _keep(self, events: Iterator[Event]) -> None:
+        text: list[str] = []
+        reading, skipping, room = False, False, LONGEST_CELL
+        for name, said in events:
+            if not name:
+                if reading and not skipping and room > 0:
+                    text.append(str(said))
+                    room -= len(str(said))
+            elif name == "t":
+                reading = said is not None
+            elif name == "rPh":
+                # How a text is read aloud is no part of it.
+                skipping = said is not None
+            elif name == "si" and said is None:
+                self._begins.append(self._begins[-1] + self._file.write("".join(text).encode()))
+                text, room = [], LONGEST_CELL
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __getitem__(self, number: int) -> str:
+        return self._read(number)
+
+    def _read_at(self, number: int) -> str:
+        begin, end = self._begins[number], self._begins[number + 1]
+        self._file.seek(begin)
+        return self._file.read(end - begin).decode()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Whatever is wrong with a file, it is a file that can't be read."""
+    try:
+        yield
+    except (
+        *(BadZipFile, BadDeflate, expat.ExpatError, EOFError, NotImplementedError, RuntimeError),
+        *(LookupError, ValueError, OverflowError),
+    ):
+        raise wrong_field("sheet_unreadable", "file") from None
+
+
+def _length_of(file: BinaryIO) -> int:
+    return file.seek(0, 2)
+
+
+def _weigh(archive: ZipFile, packed_bytes: int) -> None:
+    """Before anything is unpacked. No part gives more than it says here: what reads it stops there."""
+    parts = archive.infolist()
+    inflated = sum(part.file_size for part in parts)
+    allowed = min(MOST_INFLATED_BYTES, max(FREE_OF_RATIO_BYTES, MOST_RATIO * packed_bytes))
+    if len(parts) > MOST_PARTS or inflated > allowed:
+        raise Problem("sheet_too_large", most_parts=MOST_PARTS, most_bytes=allowed)
+
+
+def _parsed(source: IO[bytes]) -> Iterator[Event]:
+    events: list[Event] = []
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = lambda name, said: events.append((name.rpartition(":")[2], said))
+    parser.EndElementHandler = lambda name: events.append((name.rpartition(":")[2], None))
+    parser.CharacterDataHandler = lambda text: events.append(("", text))
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    while chunk := source.read(_CHUNK):
+        parser.Parse(chunk)
+        yield from events
+        events.clear()
+    parser.Parse(b"", True)
+    yield from events
+
+
+def _refuse_doctype(*said: Any) -> None:
+    """Where entities would be declared. No spreadsheet has one."""
+    raise ValueError
+
+
+def _dated_styles(events: Iterator[Event]) -> frozenset[str]:
+    """The styles, by their number, that show a number as a date."""
+    dates = {str(number) for number in _DATE_FORMATS}
+    dated: set[str] = set()
+    within, count = False, 0
+    for name, said in events:
+        if name == "numFmt" and isinstance(said, dict):
+            shown = _NOT_A_DATE.sub("", said.get("formatCode", "")).lower()
+            dates |= {said["numFmtId"]} if "y" in shown or "d" in shown else set()
+        elif name == "cellXfs":
+            within = said is not None
+        elif name == "xf" and within and isinstance(said, dict):
+            dated |= {str(count)} if said.get("numFmtId") in dates else set()
+            count += 1
+    return frozenset(dated)
+
+
+@lru_cache(maxsize=1024)
+def _column(letters: str) -> int:
+    column = 0
+    for letter in letters:
+        column = column * 26 + ord(letter) - ord("A") + 1
+    return column - 1
+
+
+def _column_of(place: str) -> int:
+    letters = place.rstrip("0123456789")
+    if not 1 <= len(letters) <= 3 or not letters.isascii() or not letters.isupper():
+        raise ValueError
+    return _column(letters)
+
+
+def _next_row(row: int, said: str | None) -> int:
+    number = int(said) if said else row + 1
+    if not row < number <= MOST_ROWS:
+        raise ValueError
+    return number

@@ -1,0 +1,231 @@
+"""Whatever is wrong with a spreadsheet is told cell by cell, its good rows come in, and nothing is half done."""
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+import xlsxwriter  # type: ignore[import-untyped]
+
+from app.imports import workbook
+from tests.maker import boss
+from tests.raw_phone import RawPhone
+from tests.rosters import HEADINGS, LI, ZHOU, bring, csv_of, doors_of, fates, people_of, secretary, send
+
+__all__ = ["boss", "secretary"]  # the fixtures `boss` and `li`
+
+Answer = dict[str, Any]
+PLAIN = ["单元", "房号", "姓名"]
+
+
+def sheet_of(fill: Callable[[Any, Any], None], headings: Sequence[str] = PLAIN) -> bytes:
+    """A workbook; `fill` is given it and its sheet, whose first row are the headings."""
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as book:
+        page = book.add_worksheet("花名册")
+        page.write_row(0, 0, headings)
+        fill(book, page)
+    return file.getvalue()
+
+
+def zipped(parts: dict[str, bytes], of: bytes | None = None) -> bytes:
+    """A workbook with other parts."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as book:
+        with zipfile.ZipFile(io.BytesIO(of or sheet_of(lambda book, page: None))) as kept:
+            for name in kept.namelist():
+                if name not in parts:
+                    book.writestr(name, kept.read(name))
+        for name, content in parts.items():
+            book.writestr(name, content)
+    return file.getvalue()
+
+
+def told(report: Answer) -> list[list[tuple[str, str]]]:
+    """Row by row, what is wrong in which cell."""
+    return [[(one["cell"], one["code"]) for one in row["problems"]] for row in report["rows"]]
+
+
+async def test_each_rows_problem_is_named_with_its_cell_and_the_good_rows_come_in(li: RawPhone) -> None:
+    wrong = {
+        "C": "",
+        "E": "第三",
+        "F": "1949-13-31",
+        "G": "110105194912310021",
+        "H": "无",
+        "I": "房东",
+        "J": "独居、神仙",
+    }
+    rows = [ZHOU, *([*LI] for _ in wrong), LI]
+    for n, (column, text) in enumerate(wrong.items(), start=1):
+        rows[n][ord(column) - ord("A")] = text
+    report = await bring(li, csv_of(*rows))
+    assert fates(report) == ["created", *["refused"] * len(wrong), "created"]
+    codes = ["invalid", "invalid", "date_unreadable", "check_digit", "invalid", "code_unknown", "code_unknown"]
+    expected = [[(f"{column}{n}", code)] for n, (column, code) in enumerate(zip(wrong, codes, strict=True), start=3)]
+    assert told(report)[1:-1] == expected
+    assert len(await people_of(li)) == 2
+
+
+async def test_a_merged_cell_is_named_in_every_row_it_covers(li: RawPhone) -> None:
+    def fill(book: Any, page: Any) -> None:
+        page.merge_range("B2:B3", "101")
+        for n, name in enumerate(("周桂兰", "李建国", "陈小红"), start=1):
+            page.write(n, 0, "unit_1")
+            page.write(n, 2, name)
+        page.write(3, 1, "102")
+
+    report = await bring(li, sheet_of(fill))
+    assert (fates(report), told(report)[:2]) == (
+        ["refused", "refused", "created"],
+        [[("B2", "cell_merged")], [("B3", "cell_merged")]],
+    )
+
+
+async def test_a_title_above_the_headings_is_no_heading(li: RawPhone) -> None:
+    file = csv_of(["填表人：李", *[""] * 10], HEADINGS, ZHOU, headings=["青和居社区花名册", *[""] * 10])
+    report = await bring(li, file)
+    assert (report["heading_row"], fates(report)) == (3, ["created"])
+
+
+async def test_the_sheet_that_is_named_is_read(li: RawPhone) -> None:
+    def fill(book: Any, page: Any) -> None:
+        other = book.add_worksheet("二号")
+        other.write_row(0, 0, PLAIN)
+        other.write_row(1, 0, ["unit_1", "101", "周桂兰"])
+
+    assert not (await bring(li, sheet_of(fill)))["rows"]
+    assert fates(await bring(li, sheet_of(fill), sheet="二号")) == ["created"]
+    assert (await send(li, sheet_of(fill), sheet="三号")).json()["code"] == "sheet_not_found"
+
+
+async def test_an_unknown_heading_is_told_and_its_column_left_out(li: RawPhone) -> None:
+    file = csv_of(["unit_1", "101", "甲", "乙"], headings=["单元", "房号", "密级", "房号"])
+    report = await bring(li, file)
+    found = [(one["cell"], one["problem"]["code"]) for one in report["columns"] if one["problem"]]
+    assert (found, fates(report)) == ([("C1", "heading_unknown"), ("D1", "heading_twice")], ["created"])
+
+
+async def test_wrong_headings_refuse_the_file(li: RawPhone) -> None:
+    answer = (await send(li, csv_of(["甲", "乙"], headings=["名单", "地点"]))).json()
+    assert (answer["code"], answer["errors"]) == (
+        "columns_missing",
+        [{"pointer": "/columns/household.door", "code": "columns_missing"}],
+    )
+
+
+async def test_65000_empty_rows_cost_little_and_are_counted(li: RawPhone) -> None:
+    def fill(book: Any, page: Any) -> None:
+        bold = book.add_format({"bold": True})
+        page.write_row(1, 0, ["unit_1", "101", "周桂兰"])
+        for row in range(2, 65_002):
+            page.write_blank(row, 1, None, bold)
+        page.write_row(65_002, 0, ["unit_1", "102", "李建国"])
+
+    report = await bring(li, sheet_of(fill))
+    assert [row["row"] for row in report["rows"]] == [2, 65_003]
+    assert (report["counts"]["skipped"], report["counts"]["created"]) == (65_000, 2)
+
+
+async def test_the_same_number_twice_is_refused_the_second_time(li: RawPhone) -> None:
+    other = [*LI[:5], "", ZHOU[6], *LI[7:]]
+    report = await bring(li, csv_of(ZHOU, other, ZHOU))
+    assert fates(report) == ["created", "refused", "refused"]
+    assert told(report)[1:] == [[("G3", "row_twice")], [("G4", "row_twice")]]
+    again = await bring(li, csv_of(ZHOU, other), from_row=3)
+    assert told(again) == [[("G3", "row_twice")]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030"])
+async def test_the_encodings_of_excel_in_china_are_read(li: RawPhone, encoding: str) -> None:
+    await bring(li, csv_of(ZHOU).decode().encode(encoding))
+    assert [one["name"] for one in await people_of(li)] == ["周桂兰"]
+
+
+async def test_letters_that_cannot_be_decoded_are_named(li: RawPhone) -> None:
+    file = csv_of(ZHOU, LI).decode().encode("gbk").replace("李建国".encode("gbk"), b"\x81\xff\x81\xff")
+    report = await bring(li, file)
+    assert (fates(report), told(report)[1]) == (["created", "refused"], [("D3", "text_garbled")])
+
+
+async def test_what_a_spreadsheet_did_to_a_value_is_told(li: RawPhone) -> None:
+    def fill(book: Any, page: Any) -> None:
+        day = book.add_format({"num_format": "yyyy-mm-dd"})
+        page.write_row(1, 0, ["unit_1", 101, "周桂兰", 13800000000, 110105194912310020])
+        page.write_row(2, 0, ["unit_1", "", "李建国"])
+        page.write_datetime(2, 1, datetime(2026, 3, 2), day)
+        page.write_row(3, 0, ["unit_1", 102, "陈小红", 13800000001])
+        page.write_datetime(3, 5, datetime(1958, 3, 2), day)
+        page.write_row(4, 0, ["unit_1", 103])
+        page.write_formula(4, 2, "=VLOOKUP(1,A1,1)", None, "#N/A")
+
+    headings = [*PLAIN, "联系电话", "身份证号", "出生日期"]
+    report = await bring(li, sheet_of(fill, headings))
+    assert fates(report) == ["refused", "refused", "created", "refused"]
+    assert told(report) == [[("E2", "number_cut")], [("B3", "became_date")], [], [("C5", "formula_error")]]
+    [chen] = await people_of(li)
+    assert (chen["phone"], chen["birth_date"]) == ("13800000001", "1958-03-02")
+    assert [door["door"] for door in await doors_of(li)] == ["102"]
+
+
+BOMB = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "%s"><!ENTITY b "%s">]><sst><si><t>&b;</t></si></sst>'
+SHEET = b'<worksheet><sheetData><row r="1">%s</row></sheetData></worksheet>'
+UNREADABLE = {
+    "nothing": b"",
+    "an old workbook": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512),
+    "a picture": b"\x89PNG\r\n\x1a\n" + bytes(64),
+    "no archive": b"PK\x03\x04" + b"x" * 100,
+    "an archive of something else": zipped({"_rels/.rels": b"<Relationships/>"}),
+    "entities": zipped({"xl/sharedStrings.xml": BOMB % (b"ha" * 50, b"&a;" * 50)}),
+    "broken XML": zipped({"xl/worksheets/sheet1.xml": b"<worksheet><sheetData><row>"}),
+    "rows in no order": zipped({"xl/worksheets/sheet1.xml": SHEET % b'</row><row r="1">'}),
+    "a text that isn't there": zipped({"xl/worksheets/sheet1.xml": SHEET % b'<c t="s"><v>99</v></c>'}),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+async def test_what_is_no_spreadsheet_is_refused(li: RawPhone, name: str) -> None:
+    answer = await send(li, UNREADABLE[name])
+    assert (answer.status_code, answer.json()["code"]) == (422, "sheet_unreadable")
+
+
+TOO_LARGE = {
+    "a bomb": zipped({"xl/worksheets/sheet1.xml": SHEET % (b" " * 20_000_000)}),
+    "a thousand parts": zipped({f"xl/{n}.xml": b"" for n in range(1001)}),
+    "a far column": zipped({"xl/worksheets/sheet1.xml": SHEET % b'<c r="XFD1" t="inlineStr"><is><t>x</t></is></c>'}),
+    "many merged cells": zipped(
+        {"xl/worksheets/sheet1.xml": b"<worksheet>%s</worksheet>" % (b'<mergeCell ref="A1:B1048576"/>' * 2)}
+    ),
+    "many columns": csv_of([""] * 101 + ["x"]),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LARGE)
+async def test_what_is_too_large_is_refused_before_it_is_unpacked(li: RawPhone, name: str) -> None:
+    answer = await send(li, TOO_LARGE[name])
+    assert (answer.status_code, answer.json()["code"]) == (413, "sheet_too_large")
+
+
+def test_a_workbook_is_read_with_the_memory_of_a_row(tmp_path: Any) -> None:
+    """A hundred thousand texts are on disk, and where each begins in memory."""
+    import tracemalloc  # noqa: PLC0415 - slows down whatever runs meanwhile
+
+    def rows(many: int) -> int:
+        file = tmp_path / f"{many}.xlsx"
+        with xlsxwriter.Workbook(str(file), {"constant_memory": False}) as book:
+            page = book.add_worksheet()
+            for n in range(many):
+                page.write_row(n, 0, [f"姓名{n}", f"备注{n}" * 5])
+        tracemalloc.start()
+        with file.open("rb") as opened:
+            table = workbook.Workbook(opened, None)
+            read = sum(1 for _ in table.lines())
+            table.close()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert read == many
+        return peak
+
+    assert rows(20_000) < rows(2_000) + 1_500_000
