@@ -4,21 +4,23 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import sqlalchemy as sa
+from starlette.concurrency import run_in_threadpool
 
 from app.batch import Actor, Incoming
 from app.collections import COLLECTIONS
 from app.collections.blocks import MOST_DOORS
 from app.context import Context
 from app.database import Transaction
-from app.problems import require_taken, wrong_field
+from app.keyed import keyed_id
+from app.problems import Problem, require_taken, wrong_field
 from app.receive import receive
 from app.records import get_record
 from app.reports.parts import areas_around, ids_along, seen_whole
 from app.writes import Write, as_arrived
-from sync.walk import place_on_walk
+from sync.walk import Walk, whole_number
 from sync.wire import Fields
 
 CAMPAIGNS, BLOCKS = COLLECTIONS["campaigns"], COLLECTIONS["blocks"]
@@ -34,45 +36,51 @@ class Frozen:
     registered: int
 
 
-async def freeze(context: Context, person: UUID, campaign: UUID, area: UUID | None) -> Frozen:
-    """Makes the blocks of the area, or of all of the campaign's, where there are none yet; in one transaction.
+def block_id(context: Context, campaign: UUID, area: UUID, part: int) -> UUID:
+    """Of a block that a freezing makes, and nobody else can: what has another id is no target."""
+    return keyed_id(context.subkey("block"), campaign, area, part)
 
-    Raises not_found, reference_not_found where the area isn't the campaign's, and what seen_whole does.
+
+async def freeze(context: Context, person: UUID, campaign: UUID, area: UUID | None) -> Frozen:
+    """Makes the blocks of the area, or of all of the campaign's, where there never were any.
+
+    Raises not_found, reference_not_found where the area isn't the campaign's, what seen_whole does, and not_permitted
+    to who may not write there.
     """
+    home, walk, doors = await _doors_of(context, person, campaign, area)
+    blocks = await run_in_threadpool(_blocks, context, campaign, walk, doors)
 
     async def work(transaction: Transaction) -> Frozen:
-        async with transaction.seen_by(context.seen_by(person)):
-            home, blocks = await _missing(transaction, context, person, campaign, area)
-        arrived = [as_arrived(context, Write(BLOCKS, home, id, "create", 0, fields)) for id, fields in blocks.items()]
+        # Also one that was deleted: its doors were targets, and are none any more.
+        there = sa.select(_BLOCK.c.area_id).where(_BLOCK.c.home == home, _BLOCK.c.id.in_(blocks))
+        frozen = {row.area_id for row in await transaction.rows(there)}
+        new = {id: fields for id, fields in blocks.items() if UUID(str(fields["area_id"])) not in frozen}
+        arrived = [as_arrived(context, Write(BLOCKS, home, id, "create", 0, fields)) for id, fields in new.items()]
         done = await receive(transaction, context, Actor(person), Incoming(home, arrived))
+        if any(outcome.problem and outcome.problem.code == "reference_not_found" for outcome in done.outcomes):
+            raise Problem("not_permitted")
         require_taken(done.outcomes)
-        return Frozen(
-            len(blocks),
-            sum(len(_list(fields["households"])) for fields in blocks.values()),
-            sum(int(str(fields["registered"])) for fields in blocks.values()),
-        )
+        households = sum(len(_list(fields["households"])) for fields in new.values())
+        return Frozen(len(new), households, sum(whole_number(fields["registered"]) for fields in new.values()))
 
     return await context.database.run(work)
 
 
-async def _missing(
-    transaction: Transaction, context: Context, person: UUID, campaign: UUID, area: UUID | None
-) -> tuple[UUID, Mapping[UUID, Fields]]:
-    """The home, and the blocks to be made there, by id: the same doors always go into the same."""
-    known = await get_record(transaction, context, person, CAMPAIGNS, campaign)
-    whole = UUID(str(known.fields["area_id"]))
-    place, theirs = await seen_whole(transaction, context, person, area or whole)
-    if whole not in ids_along(place.path):
-        raise wrong_field("reference_not_found", "area_id")
-    there = sa.select(_BLOCK.c.area_id).where(_BLOCK.c.home == place.home, _BLOCK.c.campaign_id == campaign)
-    frozen = {row.area_id for row in await transaction.rows(there)}
-    doors = [row for row in await _doors(transaction, place.home, theirs) if row.area_id not in frozen]
-    areas = await areas_around(transaction, place)
-    doors.sort(key=lambda row: (place_on_walk(areas, {**row._mapping, "area_id": str(row.area_id)}), row.id.bytes))
-    return place.home, {uuid5(campaign, f"{of['area_id']}/{of['part']}"): of for of in _blocks(campaign, doors)}
+async def _doors_of(
+    context: Context, person: UUID, campaign: UUID, area: UUID | None
+) -> tuple[UUID, Walk, Sequence[Any]]:
+    """The home, the way through it, and its doors."""
+    async with context.database.snapshot(context.seen_by(person)) as snapshot:
+        known = await get_record(snapshot, context, person, CAMPAIGNS, campaign)
+        whole = UUID(str(known.fields["area_id"]))
+        place, theirs = await seen_whole(snapshot, context, person, area or whole)
+        if whole not in ids_along(place.path):
+            raise wrong_field("reference_not_found", "area_id")
+        walk = Walk(await areas_around(snapshot, place))
+        return place.home, walk, await _doors(snapshot, place.home, theirs)
 
 
-async def _doors(transaction: Transaction, home: UUID, theirs: sa.Select[Any]) -> Sequence[Any]:
+async def _doors(snapshot: Transaction, home: UUID, theirs: sa.Select[Any]) -> Sequence[Any]:
     """Each with how many residents are behind it."""
     behind = sa.select(_RESIDENT.c.household_id, sa.func.count().label("many"))
     people = behind.where(_RESIDENT.c.home == home, _RESIDENT.c.deleted_at.is_(None)).group_by(_RESIDENT.c.household_id)
@@ -84,22 +92,27 @@ async def _doors(transaction: Transaction, home: UUID, theirs: sa.Select[Any]) -
         _HOUSEHOLD.c.area_id.in_(sa.select(theirs.subquery().c.id)),
         _HOUSEHOLD.c.deleted_at.is_(None),
     )
-    return await transaction.rows(doors)
+    return await snapshot.rows(doors)
 
 
-def _blocks(campaign: UUID, doors: Sequence[Any]) -> Iterator[Fields]:
-    """Of doors in their order: those of one area, so many at a time."""
+def _blocks(context: Context, campaign: UUID, walk: Walk, doors: Sequence[Any]) -> Mapping[UUID, Fields]:
+    """By id: the doors of each area along the walk, so many at a time."""
     by_area = defaultdict[UUID, list[Any]](list)
-    for door in doors:
+    for door in sorted(doors, key=lambda row: (walk.place(row._mapping), row.id.bytes)):
         by_area[door.area_id].append(door)
-    for area, those in by_area.items():
-        for part, begin in enumerate(range(0, len(those), MOST_DOORS), start=1):
-            some = those[begin : begin + MOST_DOORS]
-            yield {
-                **{"area_id": str(area), "campaign_id": str(campaign), "part": part},
-                "households": [str(door.id) for door in some],
-                "registered": sum(door.many for door in some),
-            }
+    return {
+        block_id(context, campaign, area, part): {
+            **{"area_id": str(area), "campaign_id": str(campaign), "part": part},
+            "households": [str(door.id) for door in some],
+            "registered": sum(door.many for door in some),
+        }
+        for area, those in by_area.items()
+        for part, some in enumerate(_cut(those), start=1)
+    }
+
+
+def _cut(doors: list[Any]) -> Iterator[list[Any]]:
+    return (doors[begin : begin + MOST_DOORS] for begin in range(0, len(doors), MOST_DOORS))
 
 
 def _list(value: Any) -> list[Any]:

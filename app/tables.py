@@ -216,7 +216,7 @@ class History(SQLModel, table=True):
     was: dict[str, Any] = json_column()
 
 
-REFUSED_CREATE = text("op = 'create' AND outcome = 'refused'")
+REFUSED_CREATE, REFUSED = text("op = 'create' AND outcome = 'refused'"), text("outcome = 'refused'")
 """Asked for in these very words, or the planner doesn't see that the index has the answer."""
 
 
@@ -232,6 +232,12 @@ class ReceivedMutation(SQLModel, table=True):
             sqlite_where=REFUSED_CREATE,
         ),
         Index("received_mutation_refused_index", "person_id", "outcome", "received_at"),
+        Index(
+            "received_mutation_refusals_index",
+            *("home", "received_at"),
+            postgresql_where=REFUSED,
+            sqlite_where=REFUSED,
+        ),
     )
 
     home: UUID = Field(primary_key=True)

@@ -28,7 +28,10 @@ def happened_at(said: datetime, sent_at: datetime, received_at: datetime) -> dat
 
 def day_of(moment: datetime, begins: int) -> date:
     """The day of work: what is before `begins` o'clock (0 to 12) in China belongs to the day before."""
-    return (moment.astimezone(UTC) + CHINA.utcoffset(None) - timedelta(hours=begins)).date()
+    try:
+        return (moment.astimezone(UTC) + CHINA.utcoffset(None) - timedelta(hours=begins)).date()
+    except OverflowError:  # where the calendar of four digits ends, its end
+        return date.min if moment.year == date.min.year else date.max
 
 
 def shifted(day: date, by: int) -> date:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sync.calendar import Calendar, Records, calendar_of
 from sync.days import DAY_BEGINS, day_of, shifted
-from sync.walk import place_on_walk, way_to, whole_number
+from sync.walk import Walk, whole_number
 from sync.wire import Fields
 
 NEEDED = ("areas", "care_plans", "codes", "households", "members", "visits")
@@ -69,6 +69,7 @@ def duty_list(records: Records, day: date, area: str, group: str = "first") -> F
     calendar = calendar_of(records, area)
     inside = _areas_below(records, area)
     contacts, groups = _contacts(records, day), _groups(records, day, area)
+    walk = Walk(records.get("areas", {}))
     doors: dict[str, _Door] = {}
     done = 0
     for id, plan in records.get("care_plans", {}).items():
@@ -82,7 +83,7 @@ def duty_list(records: Records, day: date, area: str, group: str = "first") -> F
         if by > day or (plan.get("days") != "all_days" and not calendar.is_worked(day)):
             done += last == day
             continue
-        _add(doors, id, plan, by, _new_door(records, plan, household, area))
+        _add(doors, id, plan, by, _new_door(walk, plan, household, area))
     ranked = sorted(doors.values(), key=lambda door: door.rank(day))
     return {
         "day": str(day),
@@ -185,9 +186,8 @@ def _last_contact(plan: Fields, contacts: Contacts) -> date | None:
     return max(counted, default=None)
 
 
-def _new_door(records: Records, plan: Fields, household: Fields, area: str) -> _Door:
-    areas = records.get("areas", {})
-    way, place = way_to(areas, household.get("area_id"), area), place_on_walk(areas, household)
+def _new_door(walk: Walk, plan: Fields, household: Fields, area: str) -> _Door:
+    way, place = walk.way(household.get("area_id"), area), walk.place(household)
     return _Door(str(plan["household_id"]), str(household.get("door")), way, date.max, 0, [], set(), place)
 
 

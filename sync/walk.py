@@ -7,26 +7,45 @@ from typing import Any
 from sync.wire import Fields
 
 
-def place_on_walk(areas: Mapping[str, Fields], household: Fields) -> tuple[Any, ...]:
-    """Where a door comes on the walk: its areas from the top in their order, then the floor, then the door.
+class Walk:
+    """The areas of some place as they are walked. Many doors lie in one area: where that comes is found out once."""
 
-    Names and doors compare by their numbers: 9 comes before 10, and 10 before 10A.
-    """
-    chain = list[tuple[Any, ...]]()
-    id = str(household.get("area_id"))
-    while (one := areas.get(id)) is not None and len(chain) < len(areas):
-        chain.insert(0, (whole_number(one.get("sort")), _parts(one.get("name")), id))
-        id = str(one.get("parent_id"))
-    return chain, whole_number(household.get("floor")), _parts(household.get("door"))
+    def __init__(self, areas: Mapping[str, Fields]) -> None:
+        self._areas = areas
+        self._places: dict[str, tuple[Any, ...]] = {}
+        self._ways: dict[tuple[str, str], str] = {}
 
+    def place(self, household: Any) -> tuple[Any, ...]:
+        """Where a door (`area_id`, `floor`, `door`) comes: its areas from the top in their order, then the floor, then
+        the door.
 
-def way_to(areas: Mapping[str, Fields], area: Any, within: str) -> str:
-    """The names of the areas on the way from one to another that lies in it: 1号楼 2单元."""
-    names, one = list[str](), str(area)
-    while one in areas and one != within and len(names) < len(areas):
-        names.insert(0, str(areas[one].get("name")))
-        one = str(areas[one].get("parent_id"))
-    return " ".join(names)
+        Names and doors compare by their numbers: 9 comes before 10, and 10 before 10A.
+        """
+        area = str(household.get("area_id"))
+        if area not in self._places:
+            self._places[area] = self._place_of(area)
+        return self._places[area], whole_number(household.get("floor")), _parts(household.get("door"))
+
+    def way(self, area: Any, within: str) -> str:
+        """The names of the areas on the way from one to another that lies in it: 1号楼 2单元."""
+        key = str(area), within
+        if key not in self._ways:
+            self._ways[key] = self._way_to(*key)
+        return self._ways[key]
+
+    def _place_of(self, id: str) -> tuple[Any, ...]:
+        chain = list[tuple[Any, ...]]()
+        while (one := self._areas.get(id)) is not None and len(chain) < len(self._areas):
+            chain.insert(0, (whole_number(one.get("sort")), _parts(one.get("name")), id))
+            id = str(one.get("parent_id"))
+        return tuple(chain)
+
+    def _way_to(self, one: str, within: str) -> str:
+        names = list[str]()
+        while one in self._areas and one != within and len(names) < len(self._areas):
+            names.insert(0, str(self._areas[one].get("name")))
+            one = str(self._areas[one].get("parent_id"))
+        return " ".join(names)
 
 
 def whole_number(value: Any) -> int:

@@ -115,11 +115,14 @@ async def shown_to(matrix: Matrix, name: str) -> dict[str, int]:
         answer = await http.get(path, headers=phone.headers)
         return answer.json() if answer.is_success else {}
 
-    page = (await http.post("/v1/sync/pull", json={"protocol": 1, "limit": 2000}, headers=phone.headers)).json()
+    asked, pages = {"protocol": 1, "limit": 2000}, list[Any]()
+    while not pages or not pages[-1].get("complete"):
+        pages.append((await http.post("/v1/sync/pull", json=asked, headers=phone.headers)).json())
+        asked["cursor"] = pages[-1]["cursor"]
     grants, enclaves = [(await told(f"/v1/{many}"))[many] for many in ("grants", "enclaves")]
     return {
-        "feeds": len(page["gained"]),
-        "changes": sum(change["home"] == home for change in page["changes"]),
+        "feeds": sum(len(page["gained"]) for page in pages),
+        "changes": sum(change["home"] == home for page in pages for change in page["changes"]),
         "list": sum(item["home"] == home for item in (await told("/v1/households"))["items"]),
         "filtered": len((await told(f"/v1/visits?household_id={far}"))["items"]),
         "record": len(await told(f"/v1/households/{far}")),

@@ -1,4 +1,8 @@
-"""No operation declares a problem that it can't answer: each is provoked, on both stores."""
+"""No operation declares a problem that it can't answer: each is provoked.
+
+On both stores; but of the operations that every collection has, a problem is provoked on one of them for half of the
+collections and on the other for the rest, since they all go one way.
+"""
 
 import pytest
 
@@ -20,19 +24,28 @@ NOT_PROVOKED = {
         for route in ("put", "override")
     },
 }
+OF_EVERY_COLLECTION = {"create", "read", "history", "put", "patch", "delete", "override"}
 DECLARED = {
     operation["operationId"]: [code for said in responses_of(operation).values() for code in said.get("x-codes", ())]
     for operation in operations(document())
 }
 
 
+def codes_of(name: str, store: str) -> list[str]:
+    """Which are provoked on this store."""
+    collection, _, verb = name.rpartition("_")
+    codes = [code for code in DECLARED[name] if (name, code) not in NOT_PROVOKED]
+    if collection not in COLLECTIONS or verb not in OF_EVERY_COLLECTION:
+        return codes
+    mine = [*COLLECTIONS].index(collection) + ("sqlite", "postgres").index(store)
+    return [code for at, code in enumerate(sorted(codes)) if (mine + at) % 2]
+
+
 @pytest.mark.parametrize("name", DECLARED)
-async def test_every_code_of(name: str, context: Context) -> None:
+async def test_every_code_of(name: str, context: Context, store: str) -> None:
     world = await new_world(context)
     missing = {}
-    for code in DECLARED[name]:
-        if (name, code) in NOT_PROVOKED:
-            continue
+    for code in codes_of(name, store):
         with pytest.MonkeyPatch.context() as patch:
             stage = await stage_of(world, patch, name, *path_of(name))
             answer = await PROVOCATIONS[code](stage)

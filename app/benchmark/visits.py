@@ -60,6 +60,7 @@ class Knocks:
             "method": dice.choice(self._methods),
             "outcome": outcome,
             "persons_met": [*sorted(met)],
+            "campaign_id": None,
             "needs": [*sorted(dice.sample(self._needs, dice.randrange(3)))],
             "note": dice.choice(self._notes),
         }

@@ -21,14 +21,17 @@ Doors = Annotated[set[UUID], Field(max_length=MOST_DOORS)]
     writers=HELPERS,
 )
 class Block(SQLModel):
-    """Some doors of one area in one campaign 一片. Of two claims offline the first to arrive stands, the other asks."""
+    """Some doors of one area in one campaign 一片. Of two claims offline the first to arrive stands, the other asks.
+
+    Targets are the blocks that freezing a campaign makes; what somebody makes beside them counts for no report.
+    """
 
     area_id: UUID = once(refers_to="areas", filter=True, helper=whole, description="单元或楼栋 · Where its doors are")
     campaign_id: UUID = once(filter=True, helper=whole, description="专项行动 · The campaign")
     part: int = once(1, ge=1, le=1000, helper=whole, description="第几片 · Which of the area's blocks, along the walk")
     households: Doors = once(default_factory=set, helper=whole, description="各户 · Its doors")
     registered: int = once(
-        0, ge=0, le=1_000_000, helper=whole, description="登记人数 · Residents behind them at that time"
+        0, ge=0, le=100_000, helper=whole, description="登记人数 · Residents behind them at that time"
     )
     claimed_by: UUID | None = ask(
         None, filter=True, helper=whole, description="认领人 · Who knocks there; null: nobody yet"

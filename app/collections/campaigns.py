@@ -41,14 +41,19 @@ def _can_be_asked(questions: Any) -> bool:
 
 def _is_a_schema(text: str) -> bool:
     try:
-        schema = json.loads(text)
+        schema = json.loads(text, parse_constant=_no_json)
+        if not isinstance(schema, dict) or schema.get("type") != "object" or _names(schema) & ELSEWHERE:
+            return False
+        asked = schema.get("properties")
+        travels = isinstance(asked, dict) and all(re.fullmatch(r"[a-z0-9_]{1,64}", question) for question in asked)
+        return travels and jsonschema_rs.meta.is_valid(schema)
     except (ValueError, RecursionError):
         return False
-    if not isinstance(schema, dict) or schema.get("type") != "object" or _names(schema) & ELSEWHERE:
-        return False
-    asked = schema.get("properties")
-    travels = isinstance(asked, dict) and all(re.fullmatch(r"[a-z0-9_]{1,64}", question) for question in asked)
-    return travels and jsonschema_rs.meta.is_valid(schema)
+
+
+def _no_json(constant: str) -> None:
+    """NaN and the like, which Python reads and no phone."""
+    raise ValueError
 
 
 def _names(value: Any) -> set[str]:
@@ -78,7 +83,7 @@ class Campaign(SQLModel):
     since: date = ask(description="起始日期 · The first day")
     until: date = ask(filter=True, description="截止日期 · The last day")
     keep_until: date | None = ask(
-        None, description="信息保存至 · The last day on which what it asked may be kept; null: as any other note"
+        None, description="信息应保存至 · Until which day what it asked is to be kept; null: as any other note"
     )
     questions: Questions = ask(
         default_factory=dict,

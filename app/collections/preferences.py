@@ -19,7 +19,7 @@ from app.collections.base import OFFICE, Code, ask, collection, forwards, once, 
     rule=forwards,
 )
 class Preference(SQLModel):
-    """What one volunteer told of themselves 一位志愿者的意向. Nothing is counted of it, nobody compared by it."""
+    """What one volunteer told of themselves 一位志愿者的意向. Everybody below the area reads it."""
 
     area_id: UUID = once(refers_to="areas", filter=True, description="区域 · The area whose people may ask them")
     person_id: UUID | None = once(None, filter=True, description="人员 · Their account, where they have one")
@@ -31,4 +31,8 @@ class Preference(SQLModel):
     skills: set[Code] = union(default_factory=set, filter=True, description="特长代码 · Codes of the list `skill`")
     since: date = ask(filter=True, description="起始日期 · From which day on")
     until: date | None = ask(None, filter=True, description="终止日期 · The last day; null while it has no end")
-    note: str = text("", max_length=1000, description="备注 · What else they said")
+    note: str = text(
+        "",
+        max_length=1000,
+        description="备注 · What else everybody may know of it",
+    )

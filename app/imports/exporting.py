@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import JsonValue
 
 from app.collections import COLLECTIONS
 from app.context import Context
@@ -19,7 +18,7 @@ from app.imports.values import LISTS, Names
 from app.problems import Problem
 from app.reports.parts import areas_around, codes_at, seen_whole
 from app.reports.sheets import NO, YES, Cell, Sheet
-from sync.walk import place_on_walk
+from sync.walk import Walk
 
 MOST_DOORS = 10_000
 """Twice as many as the largest community that is known to have them has."""
@@ -56,7 +55,7 @@ async def roster_table(context: Context, person: UUID, area: UUID, mapping: Mapp
     """
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
         place, theirs = await seen_whole(snapshot, context, person, area)
-        walk = await areas_around(snapshot, place)
+        walk = Walk(await areas_around(snapshot, place))
         living = sa.select(_AREA).where(_AREA.c.home == place.home, _AREA.c.deleted_at.is_(None))
         places = Places(place.id, await snapshot.rows(living))
         names = await codes_at(snapshot, place)
@@ -68,7 +67,7 @@ async def roster_table(context: Context, person: UUID, area: UUID, mapping: Mapp
     behind: dict[UUID, list[Any]] = defaultdict(list)
     for one in people:
         behind[one.household_id].append(one)
-    doors = sorted(doors, key=lambda door: (place_on_walk(walk, _on_walk(door)), str(door.id)))
+    doors = sorted(doors, key=lambda door: (walk.place(door._mapping), str(door.id)))
     told = _Told(places, names_of(names), {(code.list, code.code): code.name for code in names}, [*mapping.values()])
     rows = [told.row(door, one) for door in doors for one in behind[door.id] or [None]]
     return Sheet("roster", "民情本", [*mapping], rows)
@@ -83,10 +82,6 @@ async def _living(
     if len(rows) > most:
         raise Problem("sheet_too_large", most_rows=most)
     return rows
-
-
-def _on_walk(door: Any) -> dict[str, JsonValue]:
-    return {name: as_wire(getattr(door, name)) for name in ("id", "area_id", "door", "floor")}
 
 
 class _Told:

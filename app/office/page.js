@@ -1,4 +1,4 @@
-// Who signed in here is known to this page alone: its tokens are in memory, and closing it ends them.
+// Who signed in here is known to this page alone: its tokens are in memory, and gone with it.
 
 const MOST_LISTED = 300;
 const WEEK_DAYS = 6;
@@ -117,8 +117,16 @@ async function enter(current) {
   } finally {
     at("password").value = "";
   }
-  areas = alongTheTree(await listAreas(current));
+  let campaigns;
+  try {
+    areas = alongTheTree(await listed("/v1/areas", current));
+    campaigns = await listed("/v1/campaigns", current);
+  } catch (error) {
+    tokens = null;
+    throw error;
+  }
   if (!current()) return;
+  at("campaign_id").replaceChildren(...newestFirst(campaigns).map((one) => new Option(one.name, one.id)));
   at("name").textContent = login;
   at("who").hidden = at("choose").hidden = false;
   at("sign-in").hidden = true;
@@ -133,6 +141,7 @@ function leave() {
   areas = [];
   at("choose").reset();
   at("area").replaceChildren();
+  at("campaign_id").replaceChildren();
   at("name").textContent = at("found").textContent = "";
   at("sign-in").reset();
   clear();
@@ -145,14 +154,14 @@ function leave() {
   at("login").focus();
 }
 
-// Areas
+// Areas and campaigns
 
-async function listAreas(current) {
+async function listed(path, current) {
   const found = [];
   let after = null;
   do {
     const query = new URLSearchParams({ limit: 1000, ...(after && { after }) });
-    const page = await (await ask(`/v1/areas?${query}`)).json();
+    const page = await (await ask(`${path}?${query}`)).json();
     found.push(...page.items);
     after = page.next;
   } while (after && current());
@@ -180,6 +189,10 @@ function alongTheTree(found) {
   return listed;
 }
 
+function newestFirst(campaigns) {
+  return [...campaigns].sort((a, b) => b.since.localeCompare(a.since));
+}
+
 function listFound() {
   const words = at("find").value.trim().toLowerCase();
   const fitting = areas.filter((area) => area.way.toLowerCase().includes(words));
@@ -196,7 +209,7 @@ function listFound() {
 function chooseReport() {
   for (const field of document.querySelectorAll("[data-of]")) {
     field.hidden = !field.dataset.of.split(" ").includes(at("report").value);
-    for (const input of field.querySelectorAll("input")) input.disabled = field.hidden;
+    for (const input of field.querySelectorAll("input, select")) input.disabled = field.hidden;
   }
 }
 
@@ -212,7 +225,7 @@ function chooseDays() {
 
 function asked() {
   const said = { area_id: at("area").value };
-  for (const input of document.querySelectorAll("[data-of] input:enabled")) {
+  for (const input of document.querySelectorAll("[data-of] :is(input, select):enabled")) {
     if (input.value) said[input.id] = input.value;
   }
   const name = `${title().split(" · ")[0]} ${at("area").selectedOptions[0].text}`;
@@ -267,7 +280,9 @@ async function download(current) {
 
 at("sign-in").addEventListener("submit", (event) => {
   event.preventDefault();
-  doing(enter, "正在登录 · Signing in");
+  // One at a time: nobody is shown by one name what another may see.
+  at("enter").disabled = true;
+  doing(enter, "正在登录 · Signing in").finally(() => (at("enter").disabled = false));
 });
 at("choose").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -6,7 +6,7 @@ the day of work that the server found (sync/days.py). Conflicts and refusals hap
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, get_args
 from uuid import UUID
 
@@ -17,14 +17,12 @@ from app.collections.visits import Visit
 from app.context import Context
 from app.database import Transaction
 from app.reports.coverage import CHANNELS
-from app.reports.parts import Ground, ground_of
-from app.tables import ReceivedMutation
-from sync.days import CHINA
+from app.reports.parts import Ground, ground_of, homes_of
+from app.tables import REFUSED, ReceivedMutation
+from sync.days import CHINA, shifted
 from sync.wire import Fields
 
-_AREA, _HOUSEHOLD, _VISIT, _CONFLICT = (
-    COLLECTIONS[name].table for name in ("areas", "households", "visits", "conflicts")
-)
+_AREA, _VISIT, _CONFLICT = (COLLECTIONS[name].table for name in ("areas", "visits", "conflicts"))
 _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
 OUTCOMES: tuple[str, ...] = get_args(Visit.model_fields["outcome"].annotation)
 OF_TEAMS = [name for name, collection in COLLECTIONS.items() if collection.audience == "team"]
@@ -52,6 +50,13 @@ class Days:
         """The day of work to which a moment of the server's clock belongs."""
         return (snapshot.hours_to(moment) + (AHEAD_HOURS - self.begins)) // 24 + DAYS_TO_1970
 
+    def about(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """Is it of these days, or of the day before or after? For an index, which knows no days of work."""
+        first, last = (
+            datetime.combine(shifted(day, by), time(), UTC) for day, by in ((self.since, -1), (self.until, 2))
+        )
+        return moment.between(first, last)
+
     def hold(self, day: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
         """Is it one of them?"""
         return day.between(self.since.toordinal(), self.until.toordinal())
@@ -67,7 +72,7 @@ async def activity_of(context: Context, person: UUID, area: UUID, since: date, u
     # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
     async with context.database.snapshot("server") as snapshot:
         ground = await ground_of(snapshot, context, person, area)
-        homes = [row.home for row in await snapshot.rows(sa.select(ground.places.c.home).distinct())]
+        homes = await homes_of(snapshot, ground)
         await snapshot.plan_afresh()  # a day and a year, a building and a city are not to be read in one way
         by_hour = {row.hour: row._mapping for row in await snapshot.rows(_hours(snapshot, ground, homes, span))}
         by_day = {row.day.toordinal(): row._mapping for row in await snapshot.rows(_days(ground, homes, span))}
@@ -87,13 +92,9 @@ async def activity_of(context: Context, person: UUID, area: UUID, since: date, u
 
 
 def _visits_of(ground: Ground, homes: Sequence[UUID], span: Days) -> tuple[sa.ColumnElement[bool], ...]:
-    """Which are of these doors and on these days. The doors are found once: no store looks for them visit by visit."""
-    doors = (
-        sa.select(_HOUSEHOLD.c.home, _HOUSEHOLD.c.id).select_from(ground.doors).cte("doors").prefix_with("MATERIALIZED")
-    )
-    here = sa.tuple_(_VISIT.c.home, _VISIT.c.household_id).in_(sa.select(doors.c.home, doors.c.id))
+    """Which are of these doors and on these days."""
     on_these = (_VISIT.c.home.in_(homes), _VISIT.c.day >= span.since, _VISIT.c.day <= span.until)
-    return *on_these, here, _VISIT.c.deleted_at.is_(None)
+    return *on_these, ground.at_a_door(_VISIT), _VISIT.c.deleted_at.is_(None)
 
 
 def _how_many(of: sa.ColumnElement[bool], name: str) -> sa.Label[int]:
@@ -160,7 +161,7 @@ def _refused(snapshot: Transaction, homes: Sequence[UUID], span: Days) -> sa.Sel
     code = _RECEIVED.c.answer[("problem", "code")].as_string().label("code")
     of_all = sa.or_(_RECEIVED.c.collection.is_(None), _RECEIVED.c.collection.not_in(OF_TEAMS))
     day = span.of(snapshot, _RECEIVED.c.received_at).label("day")
-    there = (_RECEIVED.c.home.in_(homes), _RECEIVED.c.outcome == "refused", of_all, span.hold(day))
+    there = (_RECEIVED.c.home.in_(homes), REFUSED, of_all, span.about(_RECEIVED.c.received_at), span.hold(day))
     each = sa.select(day, code).where(*there).subquery()
     return sa.select(each.c.day, each.c.code, sa.func.count().label("many")).group_by(each.c.day, each.c.code)
 

@@ -1,4 +1,4 @@
-"""What is counted, for who looks at a community from outside it: too little to find anybody by, in any two answers."""
+"""What is counted, for who looks at a community from outside it: too little to find anybody by."""
 
 HIDDEN_BELOW = 5
 """People of whom there are fewer could be found out by whoever doesn't know them already."""

@@ -17,7 +17,7 @@ from app.context import Context
 from app.database import Transaction
 from app.problems import Problem, wrong_field
 from app.reports.parts import areas_around, codes_at, seen_whole
-from sync.walk import place_on_walk, way_to
+from sync.walk import Walk
 from sync.wire import Fields
 
 _CODE, _HOUSEHOLD, _RESIDENT = (COLLECTIONS[name].table for name in ("codes", "households", "residents"))
@@ -37,11 +37,11 @@ async def board_of(context: Context, person: UUID, area: UUID) -> Fields:
         if await reads_from_above(snapshot, person, place.path, context.seams.now()):
             raise Problem("not_permitted")
         colours = await _colours(snapshot, place)
-        areas = await areas_around(snapshot, place)
+        walk = Walk(await areas_around(snapshot, place))
         doors = await _doors(snapshot, place.home, theirs)
     floors = defaultdict[int | None, list[Any]](list)
-    for door in sorted(doors.values(), key=lambda door: (place_on_walk(areas, door), door["household"])):
-        way = way_to(areas, door["area_id"], str(place.id))
+    for door in sorted(doors.values(), key=lambda door: (walk.place(door), door["household"])):
+        way = walk.way(door["area_id"], str(place.id))
         floors[door.pop("floor")].append(
             {**door, "place": way, "tags": [tag for tag in colours if tag in door["tags"]]}
         )

@@ -48,7 +48,9 @@ def _drawn(sheet: Sheet, chart: Chart) -> dict[str, Any] | None:
     numbers = [n for n, path in enumerate(sheet.paths) if {".".join(path), path[0]} & {*chart.columns}]
     rows = [[_count(row[n]) for n in numbers] for row in sheet.rows]
     highest = max((sum(row) if chart.way == "stacked" else max(row, default=0) for row in rows), default=0)
-    if not highest:
+    untold = any(not isinstance(row[n], int) for row in sheet.rows for n in numbers)
+    if not highest or (chart.way == "line" and untold):
+        # A line through what isn't told would fall to nothing there.
         return None
     top, ticks = _scale(highest)
     width = (WIDTH - LEFT) / len(rows)

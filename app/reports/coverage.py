@@ -11,7 +11,7 @@ from app.collections import COLLECTIONS
 from app.collections.care_plans import Channel
 from app.context import Context
 from app.database import Transaction
-from app.reports.parts import Ground, Named, ground_of
+from app.reports.parts import Ground, Named, ground_of, homes_of
 from sync.days import shifted
 from sync.wire import Fields
 
@@ -30,7 +30,9 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
     # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
     async with context.database.snapshot("server") as snapshot:
         ground = await ground_of(snapshot, context, person, area)
-        visits = _visits(ground, since, until)
+        homes = await homes_of(snapshot, ground)
+        await snapshot.plan_afresh()  # a day and a year, a building and a city are not to be read in one way
+        visits = _visits(ground, homes, since, until)
         counted = await snapshot.rows(_doors(ground, visits))
         met = await snapshot.rows(_met(snapshot, ground, visits))
         methods = await snapshot.rows(_methods(visits))
@@ -52,17 +54,15 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
     }
 
 
-def _visits(ground: Ground, since: date, until: date) -> sa.CTE:
+def _visits(ground: Ground, homes: Sequence[UUID], since: date, until: date) -> sa.CTE:
     """Those of these doors on these days, each with what came of the knock before it at the same door."""
-    at_the_door = sa.and_(_VISIT.c.home == _HOUSEHOLD.c.home, _VISIT.c.household_id == _HOUSEHOLD.c.id)
-    here = ground.doors.join(_VISIT, sa.and_(at_the_door, _VISIT.c.deleted_at.is_(None)))
     before = sa.func.lag(_VISIT.c.outcome).over(
         partition_by=(_VISIT.c.home, _VISIT.c.household_id), order_by=(_VISIT.c.day, _VISIT.c.created_at, _VISIT.c.id)
     )
     columns = (_VISIT.c.home, _VISIT.c.household_id, _VISIT.c.day, _VISIT.c.outcome, _VISIT.c.channel, _VISIT.c.method)
-    lately = (_VISIT.c.day >= shifted(since, -REMEMBERED), _VISIT.c.day <= until)
-    knocks = sa.select(*columns, _VISIT.c.persons_met, before.label("before")).select_from(here).where(*lately)
-    seen = knocks.cte("knocks")
+    lately = (_VISIT.c.home.in_(homes), _VISIT.c.day >= shifted(since, -REMEMBERED), _VISIT.c.day <= until)
+    here = (ground.at_a_door(_VISIT), _VISIT.c.deleted_at.is_(None))
+    seen = sa.select(*columns, _VISIT.c.persons_met, before.label("before")).where(*lately, *here).cte("knocks")
     return sa.select(seen).where(seen.c.day >= since).cte("visits_then")
 
 

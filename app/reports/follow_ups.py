@@ -12,6 +12,7 @@ from app.context import Context
 from app.reports.parts import Ground, ground_of
 from sync.wire import Fields
 
+MOST_KINDS = 1000
 _FOLLOW_UP, _HOUSEHOLD = COLLECTIONS["follow_ups"].table, COLLECTIONS["households"].table
 
 
@@ -23,13 +24,15 @@ async def follow_ups_of(context: Context, person: UUID, area: UUID, campaign: UU
     # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
     async with context.database.snapshot("server") as snapshot:
         ground = await ground_of(snapshot, context, person, area)
-        rows = await snapshot.rows(_by_kind(ground, campaign, day))
+        by_kind: dict[str, list[Any]] = {}
+        for row in await snapshot.rows(_by_kind(ground, campaign, day)):
+            by_kind.setdefault(row.kind, []).append(row)
     return {
         "day": str(day),
         "area_id": str(ground.area.id),
         "name": ground.area.name,
         "hidden_below": ground.hidden_below,
-        "kinds": [_told(ground, kind, [row for row in rows if row.kind == kind]) for kind in _kinds(rows)],
+        "kinds": [_told(ground, kind, by_kind[kind]) for kind in sorted(by_kind)[:MOST_KINDS]],
     }
 
 
@@ -43,10 +46,6 @@ def _by_kind(ground: Ground, campaign: UUID | None, day: date) -> sa.Select[Any]
     )
     living = counted.where(_FOLLOW_UP.c.deleted_at.is_(None)).group_by(*columns)
     return living if campaign is None else living.where(_FOLLOW_UP.c.campaign_id == campaign)
-
-
-def _kinds(rows: Sequence[Any]) -> list[str]:
-    return sorted({row.kind for row in rows})
 
 
 def _told(ground: Ground, kind: str, rows: Sequence[Any]) -> Fields:

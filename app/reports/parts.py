@@ -43,9 +43,20 @@ class Ground:
     hidden_below: int | None
     """Below which number nothing is told, since the person looks at it from above communities."""
 
+    def at_a_door(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        """Of a table whose rows name a household: is it one of these? They are found once, not row by row."""
+        doors = sa.select(_HOUSEHOLD.c.home, _HOUSEHOLD.c.id).select_from(self.doors).cte("doors")
+        those = doors.prefix_with("MATERIALIZED")
+        return sa.tuple_(table.c.home, table.c.household_id).in_(sa.select(those.c.home, those.c.id))
+
     def shown(self, many: int) -> int | None:
         """A count as this person is told it."""
         return many if self.hidden_below is None else blurred(many)
+
+
+async def homes_of(snapshot: Transaction, ground: Ground) -> list[UUID]:
+    """The communities that the ground lies in: what is asked for by them is found by an index."""
+    return [row.home for row in await snapshot.rows(sa.select(ground.places.c.home).distinct())]
 
 
 async def known_area(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Any:
@@ -60,11 +71,11 @@ def ids_along(path: str) -> list[UUID]:
     return [UUID(hex=step) for step in path.strip("/").split("/")]
 
 
-async def areas_around(snapshot: Transaction, place: Any) -> dict[str, Fields]:
-    """What the walk is ordered by: the area, those in it and those it lies in, of their community."""
+async def areas_around(snapshot: Transaction, place: Any, *homes: UUID) -> dict[str, Fields]:
+    """What the walk is ordered by: the area, those in it and those it lies in; of its own community, and of these."""
     around = sa.or_(_AREA.c.path.startswith(place.path), _AREA.c.id.in_(ids_along(place.path)))
     columns = (_AREA.c.id, _AREA.c.parent_id, _AREA.c.name, _AREA.c.sort)
-    tree = sa.select(*columns).where(_AREA.c.home == place.home, around, _AREA.c.deleted_at.is_(None))
+    tree = sa.select(*columns).where(_AREA.c.home.in_({place.home, *homes}), around, _AREA.c.deleted_at.is_(None))
     return {
         str(row.id): {"parent_id": str(row.parent_id), "name": row.name, "sort": row.sort}
         for row in await snapshot.rows(tree)

@@ -10,7 +10,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.fields import as_wire
 from app.reports.parts import areas_around, seen_whole
-from sync.walk import place_on_walk, way_to
+from sync.walk import Walk
 from sync.wire import Fields
 
 _HOUSEHOLD, _LOG, _VISIT = (COLLECTIONS[name].table for name in ("households", "patrol_logs", "visits"))
@@ -24,19 +24,21 @@ async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day
     Raises what seen_whole does.
     """
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
-        place, theirs = await seen_whole(snapshot, context, person, area)
-        places = sa.select(theirs.subquery().c.id)
-        areas = await areas_around(snapshot, place)
+        place, seen = await seen_whole(snapshot, context, person, area)
+        places = sa.select(seen.subquery().c.id)
+        walk = Walk(await areas_around(snapshot, place))
         at = sa.and_(_HOUSEHOLD.c.home == _VISIT.c.home, _HOUSEHOLD.c.id == _VISIT.c.household_id)
         theirs_then = (_VISIT.c.day == day, _VISIT.c.created_by == whose, _VISIT.c.deleted_at.is_(None))
         columns = (_HOUSEHOLD.c.id, _HOUSEHOLD.c.area_id, _HOUSEHOLD.c.door, _HOUSEHOLD.c.floor)
         visits = sa.select(*columns, _VISIT.c.persons_met, *(_VISIT.c[name] for name in _TOLD)).join(_VISIT, at)
         here = (_HOUSEHOLD.c.home == place.home, _HOUSEHOLD.c.area_id.in_(places))
         knocks = await snapshot.rows(visits.where(*here, *theirs_then).order_by(_VISIT.c.created_at, _VISIT.c.id))
+        # Nobody writes into another's log.
+        theirs = (_LOG.c.created_by == whose, _LOG.c.deleted_at.is_(None))
         of_the_day = (_LOG.c.home == place.home, _LOG.c.area_id.in_(places), _LOG.c.day == day)
-        logs = sa.select(_LOG.c.note).where(*of_the_day, _LOG.c.person_id == whose, _LOG.c.deleted_at.is_(None))
+        logs = sa.select(_LOG.c.note).where(*of_the_day, _LOG.c.person_id == whose, *theirs)
         notes = [row.note for row in await snapshot.rows(logs.order_by(_LOG.c.created_at, _LOG.c.id)) if row.note]
-    walked = sorted(knocks, key=lambda row: place_on_walk(areas, {**row._mapping, "area_id": str(row.area_id)}))
+    walked = sorted(knocks, key=lambda row: walk.place(row._mapping))
     return {
         "day": str(day),
         "person_id": str(whose),
@@ -46,7 +48,7 @@ async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day
         "doors": len({row.id for row in knocks}),
         "opened": len({row.id for row in knocks if row.outcome == "opened"}),
         "met": len({one for row in knocks for one in row.persons_met}),
-        "knocks": [_told(row, way_to(areas, row.area_id, str(place.id))) for row in walked],
+        "knocks": [_told(row, walk.way(row.area_id, str(place.id))) for row in walked],
         "note": "\n".join(notes),
     }
 

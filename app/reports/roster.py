@@ -14,7 +14,7 @@ from app.fields import as_wire
 from app.problems import wrong_field
 from app.reports.parts import areas_around, seen_whole
 from app.reports.pinyin import is_named, plain
-from sync.walk import place_on_walk, way_to
+from sync.walk import Walk
 from sync.wire import Fields
 
 _HOUSEHOLD, _RESIDENT = COLLECTIONS["households"].table, COLLECTIONS["residents"].table
@@ -41,12 +41,12 @@ async def roster_of(context: Context, person: UUID, sought: Sought) -> Fields:
     """
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
         place, theirs = await seen_whole(snapshot, context, person, sought.area_id)
-        areas = await areas_around(snapshot, place)
+        walk = Walk(await areas_around(snapshot, place))
         fitting = _fitting(snapshot, place.home, theirs, sought)
         doors = [*await snapshot.rows(sa.select(*(_HOUSEHOLD.c[name] for name in _PLACE)).where(*fitting))]
         if sought.text is not None:
             doors = await _called(snapshot, doors, fitting, sought.text)
-        doors.sort(key=lambda door: (place_on_walk(areas, _as_fields(door, _PLACE)), str(door.id)))
+        doors.sort(key=lambda door: (walk.place(_as_fields(door, _PLACE)), str(door.id)))
         page, following = _page(doors, sought)
         living = await snapshot.rows(_living(fitting, sa.func.count().label("many")).group_by(_HOUSEHOLD.c.id))
         behind = await _people_behind(snapshot, place.home, page)
@@ -61,7 +61,7 @@ async def roster_of(context: Context, person: UUID, sought: Sought) -> Fields:
         "doors": [
             {
                 **_as_fields(of[id], _DOOR),
-                "place": way_to(areas, of[id].area_id, str(place.id)),
+                "place": walk.way(of[id].area_id, str(place.id)),
                 "residents": [*behind.get(id, ())],
             }
             for id in page

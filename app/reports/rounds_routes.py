@@ -13,7 +13,7 @@ from app.contract import SIGNED_IN, STORED, answers
 from app.identity.caller import CallerDep
 from app.paging import each_once
 from app.reports.counts import Few, HiddenBelow
-from app.reports.follow_ups import follow_ups_of
+from app.reports.follow_ups import MOST_KINDS, follow_ups_of
 from app.reports.forms import SHOWN, Asked, as_form
 from app.reports.patrol import patrol_of
 from app.reports.sheets import OfList
@@ -44,13 +44,13 @@ class AreaSweep(BaseModel):
     knocked: Few = Field(description="敲过的户 · Of these, knocked at: each once")
     opened: Few = Field(description="开过门的户 · Of these, opened")
     left: Few = Field(description="待敲的户 · Of these, where somebody has still to knock")
-    gone: Few = Field(description="已迁离的户 · Of these, no longer where they were")
+    gone: Few = Field(description="已不在此的户 · Of these, no longer there")
     others: Few = Field(description="名单外的户 · Doors knocked at that were no target")
     visits: Few = Field(description="敲门次数 · Visits: however many at one door")
     late: Few = Field(description="迟到的记录 · Of these, made or received after the last day")
     registered: Few = Field(description="登记人数 · Residents behind the targets when they were frozen")
     met: Few = Field(description="见到的人 · Persons who were met: each once")
-    not_registered: Few = Field(description="其中非户籍 · Of these, not registered here")
+    not_registered: Few = Field(description="其中户籍不在此 · Of these, with their household registration elsewhere")
     blocks: Few = Field(description="责任片 · Blocks of doors")
     claimed: Few = Field(description="已认领 · Of these, claimed")
 
@@ -76,8 +76,8 @@ class SweepReport(BaseModel):
     hidden_below: HiddenBelow
     whole: AreaSweep = Field(description="合计 · As a whole")
     parts: list[AreaSweep] = Field(max_length=10_000, description="各下级区域 · The areas directly in it")
-    to_knock: list[DoorToKnock] = Field(
-        max_length=MOST_DOORS, description="待敲名单 · Where to knock, along the walk; not told above communities"
+    to_knock: Annotated[list[DoorToKnock], Field(max_length=MOST_DOORS)] | None = Field(
+        description="待敲名单，社区以上为 null · Where to knock, along the walk; null to who looks from above"
     )
 
 
@@ -142,7 +142,7 @@ class FollowUpsReport(BaseModel):
     area_id: UUID = Field(description="区域 · The area")
     name: str = Field(max_length=100, description="名称 · Its name")
     hidden_below: HiddenBelow
-    kinds: list[FollowUpsOfKind] = Field(max_length=1000, description="各类别 · Each kind there is")
+    kinds: list[FollowUpsOfKind] = Field(max_length=MOST_KINDS, description="各类别 · Each kind there is")
 
 
 @router.get(

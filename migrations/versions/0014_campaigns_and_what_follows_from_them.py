@@ -1,4 +1,4 @@
-"""Campaigns, and what follows from them."""
+"""Campaigns, and what follows from them; refusals by day."""
 
 from collections.abc import Sequence
 
@@ -207,6 +207,15 @@ def upgrade() -> None:
     with op.batch_alter_table("sponsorships", schema=None) as batch_op:
         batch_op.create_index("sponsorships_area_id_index", ["home", "area_id"], unique=False)
 
+    with op.batch_alter_table("received_mutation", schema=None) as batch_op:
+        batch_op.create_index(
+            "received_mutation_refusals_index",
+            ["home", "received_at"],
+            unique=False,
+            postgresql_where=sa.text("outcome = 'refused'"),
+            sqlite_where=sa.text("outcome = 'refused'"),
+        )
+
     with op.batch_alter_table("visits", schema=None) as batch_op:
         batch_op.add_column(sa.Column("campaign_id", sa.Uuid(), nullable=True))
         batch_op.create_index(
@@ -226,6 +235,13 @@ def downgrade() -> None:
             sqlite_where=sa.text("campaign_id IS NOT NULL"),
         )
         batch_op.drop_column("campaign_id")
+
+    with op.batch_alter_table("received_mutation", schema=None) as batch_op:
+        batch_op.drop_index(
+            "received_mutation_refusals_index",
+            postgresql_where=sa.text("outcome = 'refused'"),
+            sqlite_where=sa.text("outcome = 'refused'"),
+        )
 
     with op.batch_alter_table("sponsorships", schema=None) as batch_op:
         batch_op.drop_index("sponsorships_area_id_index")

@@ -1,0 +1,67 @@
+"""Follow-ups, patrol logs and deliveries: what the office wants to know follows from what was written at the doors."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from tests.raw_phone import RawPhone, phone_of
+from tests.sweeps import begin, counted, doors, meet, report, secretary, today
+from tests.world import NEW_ID, World, mutation
+
+__all__ = ["doors", "secretary"]  # the fixtures
+
+
+async def test_follow_ups_are_told_by_kind_and_closed_with_a_reason(
+    world: World, secretary: RawPhone, doors: list[UUID]
+) -> None:
+    campaign = await begin(secretary)
+    begun = {"since": str(today(world)), "household_id": str(doors[0])}
+    first, second, third = NEW_ID(), NEW_ID(), NEW_ID()
+    for id in (first, second):
+        due = {"due": str(today(world, later=-1))}
+        await secretary.apply("follow_ups", id, fields={**begun, **due, "kind": "medicine", "campaign_id": campaign})
+    await secretary.apply("follow_ups", third, fields={**begun, "kind": "escort"})
+    await secretary.apply("follow_ups", first, "update", 1, fields={"closed": "done", "until": str(today(world))})
+    escort = {"kind": "escort", "open": 1, "overdue": 0, "closed": 0, "reasons": {}}
+    medicine = {"kind": "medicine", "open": 1, "overdue": 1, "closed": 1, "reasons": {"done": 1}}
+    assert (await report(secretary, "follow_ups"))["kinds"] == [escort, medicine]
+    assert (await report(secretary, "follow_ups", campaign_id=campaign))["kinds"] == [medicine]
+    above = await phone_of(world, "above", role="admin", area="district")
+    assert (await report(above, "follow_ups"))["kinds"][0] == {**escort, "open": None}
+
+
+async def test_a_patrol_log_follows_from_the_days_visits_on_both_phones(
+    world: World, secretary: RawPhone, doors: list[UUID]
+) -> None:
+    li, other = await phone_of(world, "li"), RawPhone(world, await world.phone_token("li"), "li")
+    person, met = str(world.people["li"]), await meet(li, doors[2])
+    for phone, door, said in (
+        (li, doors[2], {"note": "灯修好了。", "persons_met": [met]}),
+        (other, doors[0], {"needs": ["medicine"], "outcome": "refused"}),
+    ):
+        await phone.apply("visits", NEW_ID(), fields={"household_id": str(door), "outcome": "opened", **said})
+    await secretary.apply("visits", NEW_ID(), fields={"household_id": str(doors[3]), "outcome": "opened"})
+    for phone, note in ((li, "巡了两栋。"), (other, "楼道堆物已清理。")):
+        where = {"area_id": str(world.areas["building_1"]), "person_id": person, "day": str(today(world))}
+        await phone.apply("patrol_logs", NEW_ID(), fields={**where, "note": note})
+    log = await report(li, "patrol", "grid")
+    assert counted(log, "person_id", "visits", "doors", "opened", "met") == (person, 2, 2, 1, 1)
+    assert [counted(one, "place", "door", "outcome") for one in log["knocks"]] == [
+        ("building_1 unit_1", "100", "refused"),
+        ("building_2 unit_2", "102", "opened"),
+    ]
+    assert log["note"] == "巡了两栋。\n楼道堆物已清理。"
+    assert await report(secretary, "patrol", "grid", person_id=person) == log
+    assert (await report(li, "patrol", "grid", day=str(today(world, later=-1))))["visits"] == 0
+    assert "visited_at" not in str(log)
+
+
+async def test_what_is_brought_after_midnight_is_of_the_working_day_before(world: World, doors: list[UUID]) -> None:
+    """Rounds go from five to midnight; a receipt may be named, and need not."""
+    helper = await phone_of(world, "helper", role="helper")
+    now = world.context.seams.now()
+    yesterday = (now - timedelta(days=1)).date()
+    id, at = NEW_ID(), f"{yesterday}T16:30:00Z"  # half past midnight in Wuhan, of the day after
+    brought = {"household_id": str(doors[0]), "delivered_at": at, "items": ["大米5公斤"], "receipt": "QS-014"}
+    await helper.push(mutation(world, "deliveries", id, fields=brought), sent_at=now.isoformat())
+    seen = await (await phone_of(world, "li")).get("deliveries", id)
+    assert counted(seen, "items", "receipt", "day") == (["大米5公斤"], "QS-014", str(yesterday))
