@@ -43,10 +43,14 @@ class Ground:
     hidden_below: int | None
     """Below which number nothing is told, since the person looks at it from above communities."""
 
+    def found(self) -> sa.CTE:
+        """(home, id, part) of the households, for what is joined with them: no store looks for them row by row."""
+        columns = (_HOUSEHOLD.c.home, _HOUSEHOLD.c.id, self.part.label("part"))
+        return sa.select(*columns).select_from(self.doors).cte("doors").prefix_with("MATERIALIZED")
+
     def at_a_door(self, table: sa.Table) -> sa.ColumnElement[bool]:
-        """Of a table whose rows name a household: is it one of these? They are found once, not row by row."""
-        doors = sa.select(_HOUSEHOLD.c.home, _HOUSEHOLD.c.id).select_from(self.doors).cte("doors")
-        those = doors.prefix_with("MATERIALIZED")
+        """Of a table whose rows name a household: is it one of these?"""
+        those = self.found()
         return sa.tuple_(table.c.home, table.c.household_id).in_(sa.select(those.c.home, those.c.id))
 
     def shown(self, many: int) -> int | None:

@@ -80,17 +80,23 @@ async def _count(snapshot: Transaction, ground: Ground, day: date, whole: Row, p
 
 
 def _statements(snapshot: Transaction, ground: Ground, day: date) -> Iterator[tuple[str, sa.Select[Any]]]:
-    doors, part = ground.doors, ground.part
-    behind = (_RESIDENT.c.home == _HOUSEHOLD.c.home, _RESIDENT.c.household_id == _HOUSEHOLD.c.id)
-    people = doors.join(_RESIDENT, sa.and_(*behind, _RESIDENT.c.deleted_at.is_(None)))
+    doors, found = ground.doors, ground.found()
+    behind = (_RESIDENT.c.home == found.c.home, _RESIDENT.c.household_id == found.c.id)
+    people = found.join(_RESIDENT, sa.and_(*behind, _RESIDENT.c.deleted_at.is_(None)))
     aged = [
         sa.func.sum(sa.case((_RESIDENT.c.birth_date <= _years_before(day, age), 1), else_=0)).label(_aged(age))
         for age in AGES
     ]
     many = sa.func.count()
-    for source, columns in ((doors, [many.label("households")]), (people, [many.label("residents"), *aged])):
+    for part, source, columns in (
+        (ground.part, doors, [many.label("households")]),
+        (found.c.part, people, [many.label("residents"), *aged]),
+    ):
         yield "counts", sa.select(part, *columns).select_from(source).group_by(part)
-    for kind, source, table in (("household_tags", doors, _HOUSEHOLD), ("resident_tags", people, _RESIDENT)):
+    for kind, part, source, table in (
+        ("household_tags", ground.part, doors, _HOUSEHOLD),
+        ("resident_tags", found.c.part, people, _RESIDENT),
+    ):
         tag = snapshot.members_of(table.c.tags)
         each = sa.select(part, tag.c.value.label("tag"), many.label("many"))
         yield kind, each.select_from(source.join(tag, sa.true())).group_by(part, tag.c.value)
