@@ -17,7 +17,7 @@ _FOLLOW_UP = COLLECTIONS["follow_ups"].table
 
 
 async def follow_ups_of(context: Context, person: UUID, area: UUID, campaign: UUID | None, day: date) -> Fields:
-    """Of an area, and of one campaign where that is asked for: `{day, area_id, name, hidden_below, kinds}`.
+    """Of an area, and of one campaign where that is asked for: `{day, area_id, hidden_below, kinds}`.
 
     Raises not_found, and not_permitted for a masked view.
     """
@@ -30,7 +30,6 @@ async def follow_ups_of(context: Context, person: UUID, area: UUID, campaign: UU
     return {
         "day": str(day),
         "area_id": str(ground.area.id),
-        "name": ground.area.name,
         "hidden_below": ground.hidden_below,
         "kinds": [_told(ground, kind, by_kind[kind]) for kind in sorted(by_kind)[:MOST_KINDS]],
     }

@@ -18,7 +18,7 @@ _TOLD = ("channel", "outcome", "needs", "note")
 
 
 async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day: date) -> Fields:
-    """What `whose` did in an area on that day: `{day, person_id, area_id, name, visits, doors, opened, met, knocks,
+    """What `whose` did in an area on that day: `{day, person_id, area_id, visits, doors, opened, met, knocks,
     note}`; `knocks` along the walk, without the hour. The note is what all their phones noted, in the order it came.
 
     Raises what seen_whole does.
@@ -43,7 +43,6 @@ async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day
         "day": str(day),
         "person_id": str(whose),
         "area_id": str(place.id),
-        "name": place.name,
         "visits": len(knocks),
         "doors": len({row.id for row in knocks}),
         "opened": len({row.id for row in knocks if row.outcome == "opened"}),

@@ -107,7 +107,6 @@ class PatrolLogOfDay(BaseModel):
     day: date = Field(description="日期 · The day of work")
     person_id: UUID = Field(description="人员 · Whose log it is")
     area_id: UUID = Field(description="区域 · The area")
-    name: str = Field(max_length=100, description="名称 · Its name")
     visits: int = Field(ge=0, description="敲门次数 · Visits")
     doors: int = Field(ge=0, description="敲过的户 · Doors knocked at: each once")
     opened: int = Field(ge=0, description="开过门的户 · Doors that opened")
@@ -126,7 +125,9 @@ class FollowUpsAsked(Asked):
 class FollowUpsOfKind(BaseModel):
     """What is counted of one kind."""
 
-    kind: Annotated[Code, OfList(("follow_up",))] = Field(description="类别 · A code of the list `follow_up`")
+    kind: Annotated[Code, OfList(("follow_up",))] = Field(
+        description="类别 · What kind they are: a code of the list `follow_up`"
+    )
     open: Few = Field(description="未办结 · Still open")
     overdue: Few = Field(description="逾期 · Of these, overdue")
     closed: Few = Field(description="已办结 · Closed")
@@ -140,7 +141,6 @@ class FollowUpsReport(BaseModel):
 
     day: date = Field(description="日期 · On which day they were overdue")
     area_id: UUID = Field(description="区域 · The area")
-    name: str = Field(max_length=100, description="名称 · Its name")
     hidden_below: HiddenBelow
     kinds: list[FollowUpsOfKind] = Field(max_length=MOST_KINDS, description="各类别 · Each kind there is")
 
