@@ -195,10 +195,9 @@ TOO_LARGE = {
     "a bomb": zipped({"xl/worksheets/sheet1.xml": SHEET % (b" " * 20_000_000)}),
     "a thousand parts": zipped({f"xl/{n}.xml": b"" for n in range(1001)}),
     "a far column": zipped({"xl/worksheets/sheet1.xml": SHEET % b'<c r="XFD1" t="inlineStr"><is><t>x</t></is></c>'}),
-    "many merged cells": zipped(
-        {"xl/worksheets/sheet1.xml": b"<worksheet>%s</worksheet>" % (b'<mergeCell ref="A1:B1048576"/>' * 2)}
-    ),
     "many columns": csv_of([""] * 101 + ["x"]),
+    "a long line": csv_of(ZHOU) + b"," * (1 << 20),
+    "a long row of many lines": csv_of(ZHOU) + b"\r\n" + b'"\n",' * 300_000,
 }
 
 

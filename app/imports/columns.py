@@ -16,6 +16,7 @@ Mapped = Mapping[str, str | None]
 
 FIRST_ROWS = 20
 """Rows with something in them among which the headings are looked for: titles may stand above."""
+_LONGEST_HEADING = 200
 PLACES = ("code", "grid", "building", "unit")
 _PARTS = {"household": "households", "resident": "residents", "area": "areas"}
 _DECIDED = {"area_id", "household_id", "parent_id", "feed_level", "home_level"}
@@ -130,7 +131,7 @@ def _in_order(fields: Iterable[str], people: bool) -> list[str]:
 
 def plain(heading: str) -> str:
     """Without spaces, brackets and marks, and with no difference between wide and narrow, large and small letters."""
-    text = re.sub(r"[(].*?[)]", "", unicodedata.normalize("NFKC", heading))
+    text = re.sub(r"[(][^()]*[)]", "", unicodedata.normalize("NFKC", heading[:_LONGEST_HEADING]))
     return re.sub(r"[\s:*_]", "", text).casefold()
 
 

@@ -19,6 +19,8 @@ _CODE = re.compile(r"[a-z0-9_]{1,64}")
 _BETWEEN = re.compile(r"[、，,;；/]")
 _DATE = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[ T]0?0:00(?::00(?:\.0+)?)?)?")
 _FLOOR = re.compile(r"(-?\d{1,3})(?:层|楼|F|f)?")
+_LONGEST_TEXT = 4000
+"""As long as a note. One letter may come to eighteen narrow ones."""
 _EXACT_BELOW = 10**15
 """A spreadsheet keeps fifteen digits of a number, and writes zeros for the rest."""
 _IN_WORDS = {"note", "name", "best_time", "emergency_contact"}
@@ -61,6 +63,8 @@ def text_of(cell: Cell) -> str:
     text = cell.text.strip()
     if cell.kind == "error":
         raise Unreadable("formula_error")
+    if len(text) > _LONGEST_TEXT:
+        raise Unreadable("text_too_long")
     if "\ufffd" in text:
         raise Unreadable("text_garbled")
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
