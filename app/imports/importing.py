@@ -130,7 +130,8 @@ class Import:
     def _take(self, size: int) -> list[Row]:
         rows: list[Row] = []
         last: Sequence[Any] = ()
-        while self._next is not None and len(rows) < 2 * size:
+        most = size if self.order.kind == "areas" else 2 * size
+        while self._next is not None and len(rows) < most:
             door = self._door(self._next)
             if len(rows) >= size and door != last:
                 break
