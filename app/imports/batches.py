@@ -25,7 +25,7 @@ from app.imports.matching import (
 )
 from app.imports.places import Places
 from app.imports.planning import Plan
-from app.imports.rows import AREAS, HOUSEHOLDS, RESIDENTS, Fault, Row
+from app.imports.rows import AREAS, HOUSEHOLDS, NUMBERS, RESIDENTS, Fault, Row
 from app.imports.values import Unreadable, door_alike, name_alike, spellings
 from app.receive import receive
 from app.writes import Write, as_arrived
@@ -67,7 +67,7 @@ class Job:
     def resident_id(self, row: Row, household: UUID) -> UUID:
         """Of the person behind it."""
         said = row.said[RESIDENTS]
-        single = next((name for name in ("external_id", "id_number") if said.get(name)), None)
+        single = next((name for name in NUMBERS if said.get(name)), None)
         key = [single, said[single]] if single else [name_alike(said["name"]), said.get("birth_date")]
         return self.new_id(RESIDENTS, household, *key)
 
@@ -124,7 +124,7 @@ async def _known_doors(transaction: Transaction, job: Job, spoken: Sequence[Spok
     behind = {one.row.number: door for one in spoken if (door := _door_of(job, households, one))}
     people = [one.row for one in spoken if RESIDENTS in one.row.said and one.row.number in behind]
     await read_known(transaction, residents, home, seen, "household_id", behind.values())
-    for name in ("external_id", "id_number"):
+    for name in NUMBERS:
         await read_known(transaction, residents, home, seen, name, [row.said[RESIDENTS].get(name) for row in people])
     await read_by_id(transaction, residents, home, seen, {job.resident_id(row, behind[row.number]) for row in people})
     await read_removed(transaction, households, home)

@@ -17,7 +17,7 @@ _SEPARATORS = ",\t;"
 _FIRST_BYTES = 1 << 14
 _LONGEST_ROW = 1 << 20
 """Letters, with what separates them."""
-_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_BEGINS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
 class Delimited:
@@ -26,7 +26,7 @@ class Delimited:
     def __init__(self, file: BinaryIO) -> None:
         """Raises sheet_unreadable for what is no text."""
         self._file = file
-        self.name = "utf-8-sig" if _is_utf8(file) else "gb18030"
+        self.name = _encoding_of(file)
         file.seek(0)
         first = file.read(_FIRST_BYTES)
         if b"\0" in first:
@@ -93,13 +93,19 @@ def _unescaped(text: str) -> str:
     return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA_BEGINS) else text
 
 
-def _is_utf8(file: BinaryIO) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _encoding_of(file: BinaryIO) -> str:
+    """A mark means UTF-8. Without one it is what more of the file can be decoded as: GB18030 takes much for letters."""
     file.seek(0)
-    try:
-        while chunk := file.read(_CHUNK):
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+    if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+        return "utf-8-sig"
+    return min(("utf-8-sig", "gb18030"), key=lambda name: _undecoded(file, name))
+
+
+def _undecoded(file: BinaryIO, encoding: str) -> int:
+    """How often a byte is no letter."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    file.seek(0)
+    many = 0
+    while chunk := file.read(_CHUNK):
+        many += decoder.decode(chunk).count("\ufffd")
+    return many + decoder.decode(b"", final=True).count("\ufffd")

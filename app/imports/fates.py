@@ -18,7 +18,10 @@ Decided = Mapping[tuple[UUID, str, str], UUID | None]
 
 
 class RowFate(NamedTuple):
-    """What became of one row, and which records it is about."""
+    """What became of one row, and which records it is about.
+
+    A refused row with records was refused by the write path, which takes each of its records by itself.
+    """
 
     row: int
     fate: Fate

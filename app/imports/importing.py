@@ -95,7 +95,7 @@ class Import:
         self._lines, self._at = chain(after, lines), self.columns.row
         self._advance()
         while self._next is not None and self._next.number < self.order.from_row:
-            self._read(self._next)
+            self._pass_over(self._next)
             self.counts.clear()
             self._advance()
 
@@ -148,14 +148,20 @@ class Import:
         named = [of[field] for field in (*(f"place.{name}" for name in PLACES), "household.door") if field in of]
         return [line.cells.get(column) for column in named]
 
+    def _pass_over(self, line: Line) -> None:
+        """Of what was done before, only what later rows are held against."""
+        if self.order.kind == "areas":
+            self._read(line)
+        else:
+            self._seen |= {hash(number) for number in self._reader.numbers(line)}
+
     def _read(self, line: Line) -> Row:
         row = self._reader.read(line)
-        for name in ("external_id", "id_number"):
-            if value := row.said.get(RESIDENTS, {}).get(name):
-                key = hash((name, value))
-                if key in self._seen:
-                    row.fault(RESIDENTS, name, "row_twice")
-                self._seen.add(key)
+        for name, value in self._reader.numbers(line):
+            key = hash((name, value))
+            if key in self._seen:
+                row.fault(RESIDENTS, name, "row_twice")
+            self._seen.add(key)
         if self.order.kind == "areas" and not row.faults:
             self._note_area(row)
         return row

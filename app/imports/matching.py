@@ -20,14 +20,14 @@ from app.database import Transaction
 from app.fields import MERGED_INTO
 from app.imports.places import Places
 from app.imports.planning import Plan
-from app.imports.rows import AREAS, HOUSEHOLDS, RESIDENTS, Row
+from app.imports.rows import AREAS, HOUSEHOLDS, NUMBERS, RESIDENTS, Row
 from app.imports.values import Unreadable, door_alike, name_alike
 from app.prepared import among
 from app.tables import History
 from sync.wire import Fields
 
 _HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
-_SINGLE = {HOUSEHOLDS: ("external_id",), RESIDENTS: ("external_id", "id_number"), AREAS: ("code",)}
+_SINGLE = {HOUSEHOLDS: ("external_id",), RESIDENTS: NUMBERS, AREAS: ("code",)}
 """Fields of which one value is one record's, the surest first."""
 
 

@@ -50,7 +50,8 @@ class Workbook:
             self._archive = ZipFile(file)
             weigh(self._archive, length_of(file), most_bytes)
             self.name, self._part, beside, old_dates = self._find(sheet)
-            self._dated = _dated_styles(self._small(beside["styles"])) if "styles" in beside else frozenset()
+            styles = beside.get("styles")
+            self._dated, self._zeros = _styles(self._small(styles) if styles else iter(()))
             self._day_0 = _DAY_0_OF_1904 if old_dates else _DAY_0
             texts = beside.get("sharedStrings")
             self._texts = _Texts(events_of(self._archive, texts) if texts else iter(()))
@@ -139,10 +140,16 @@ class Workbook:
             return Cell(text[:10], "date")
         if kind == "n" and style in self._dated:
             return self._date(text)
+        if kind == "n" and style in self._zeros and text.isdecimal():
+            # 0101 is a door or a number, and no hundred and one.
+            return Cell(text.zfill(self._zeros[style]))
         return Cell(text, _KINDS.get(kind, "text"))
 
     def _date(self, number: str) -> Cell:
         try:
+            if float(number) < (self._day_0 == _DAY_0):
+                # Before the first day that there is: an hour perhaps.
+                return Cell(number, "date")
             return Cell((self._day_0 + timedelta(days=float(number))).date().isoformat(), "date")
         except (OverflowError, ValueError):
             return Cell(number, "error")
@@ -235,21 +242,24 @@ class _Texts:
         return self._file.read(end - begin).decode()
 
 
-def _dated_styles(events: Iterator[Event]) -> frozenset[str]:
-    """The styles, by their number, that show a number as a date."""
-    dates = {str(number) for number in _DATE_FORMATS}
-    dated: set[str] = set()
+def _styles(events: Iterator[Event]) -> tuple[frozenset[str], dict[str, int]]:
+    """The styles, by their number, that show a number as a date, and those that show it with so many digits."""
+    dates, zeros = {str(number) for number in _DATE_FORMATS}, dict[str, int]()
+    dated, padded = set[str](), dict[str, int]()
     within, count = False, 0
     for name, said in events:
         if name == "numFmt" and isinstance(said, dict):
-            shown = _NOT_A_DATE.sub("", said.get("formatCode", "")[:_LONGEST_FORMAT]).lower()
+            code = said.get("formatCode", "")[:_LONGEST_FORMAT]
+            shown = _NOT_A_DATE.sub("", code).lower()
             dates |= {said["numFmtId"]} if "y" in shown or "d" in shown else set()
+            zeros |= {said["numFmtId"]: len(code)} if {*code} == {"0"} else {}
         elif name == "cellXfs":
             within = said is not None
         elif name == "xf" and within and isinstance(said, dict):
             dated |= {str(count)} if said.get("numFmtId") in dates else set()
+            padded |= {str(count): zeros[said["numFmtId"]]} if said.get("numFmtId") in zeros else {}
             count += 1
-    return frozenset(dated)
+    return frozenset(dated), padded
 
 
 @lru_cache(maxsize=1024)
