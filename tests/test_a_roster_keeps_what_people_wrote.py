@@ -103,6 +103,14 @@ async def test_a_door_is_found_however_it_is_written(li: RawPhone, held: str, sa
     assert [one["door"] for one in await doors_of(li)] == [held]
 
 
+async def test_of_two_doors_that_are_alike_the_one_is_meant_that_is_written_so(li: RawPhone) -> None:
+    for door in ("101", "101室"):
+        await li.apply("households", NEW_ID(), fields=household(li.world, door))
+    file = csv_of(*(["unit_1", door] for door in ("101", "101室", "101号")), headings=["单元", "门牌号"])
+    report = await bring(li, file)
+    assert (fates(report), codes(report)[2]) == (["unchanged", "unchanged", "refused"], [("B4", "match_ambiguous")])
+
+
 async def test_a_name_is_one_with_and_without_a_space_in_it(li: RawPhone) -> None:
     headings = ["单元", "门牌号", "姓名"]
     await bring(li, csv_of(["unit_1", "101", "周  平"], headings=headings))

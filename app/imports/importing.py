@@ -30,8 +30,8 @@ BATCH = 100
 """Rows of one transaction; a door with several people is never cut below twice as many."""
 MOST_AREAS = 2000
 """Areas of one file, in one transaction: what lies in another of them must find it there."""
-MOST_INFLATED_BYTES = 128 << 20
-"""Of a workbook that comes over HTTP: the operator's own may be larger."""
+MOST_INFLATED_BYTES = 64 << 20
+"""Of a workbook that comes over HTTP: a million cells, read in half a minute. The operator's own may be larger."""
 _AREA = COLLECTIONS["areas"].table
 
 

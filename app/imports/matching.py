@@ -103,7 +103,8 @@ def find_household(known: Known, places: Places, row: Row, id: UUID) -> Plan | N
         # Every house of a community has a 101.
         raise Unreadable("area_unknown")
     here = [plan for plan in known.within(door_alike(said["door"])) if _path(places, plan).startswith(place.path)]
-    return _only(here) if here else known.with_id(id) or known.gone(said)
+    exact = [plan for plan in here if plan.now["door"] == said["door"]]
+    return _only(exact or here) if here else known.with_id(id) or known.gone(said)
 
 
 def find_resident(known: Known, row: Row, household: UUID, id: UUID) -> Plan | None:

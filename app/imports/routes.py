@@ -64,8 +64,8 @@ class ImportedRow(BaseModel):
     row: int = Field(ge=1, le=MOST_ROWS, description="行号 · As the spreadsheet counts")
     fate: Fate = Field(
         description="结果：新建、补充、未变、待定、拒绝 · `to_decide`: the record says otherwise and keeps it,"
-        " and a person is asked; `refused`: something is wrong with it, and its cells are left out. Only where of a door and"
-        " its person one alone is refused by what is stored is the other written all the same"
+        " and a person is asked; `refused`: something is wrong with it, and its cells are left out. Only where"
+        " of a door and its person one alone is refused by what is stored is the other written all the same"
     )
     problems: list[CellProblem] = Field(max_length=MOST_COLUMNS, description="问题 · Cell by cell")
     household: UUID | None = Field(description="户 · The household")

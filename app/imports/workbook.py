@@ -22,6 +22,8 @@ from app.problems import Problem, wrong_field
 
 MOST_TEXTS = 1_000_000
 """Shared ones."""
+_MOST_CELLS = 16_384
+"""In a row, empty ones with them, as Excel has it."""
 MOST_MERGED = 50_000
 """Merged cells of several."""
 _CHUNK = 1 << 16
@@ -112,6 +114,8 @@ class Workbook:
             elif isinstance(said, dict):
                 if name == "c":
                     column = _column_of(said["r"]) if "r" in said else column + 1
+                    if column >= _MOST_CELLS:
+                        raise ValueError
                     kind, style, text, room = said.get("t", "n"), said.get("s", ""), [], LONGEST_CELL
                 elif name == "row":
                     row, column, cells = _next_row(row, said.get("r")), -1, {}
