@@ -15,6 +15,7 @@ import xlsxwriter  # type: ignore[import-untyped]
 from app.imports import parts, workbook
 from app.imports.cells import Cell
 from app.imports.columns import find_columns, plain
+from app.imports.delimited import as_csv
 from app.imports.opening import open_table
 from app.imports.values import Unreadable, text_of
 from app.problems import Problem
@@ -75,6 +76,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a long prefix": partial(with_parts, sheet=b"<worksheet>" + b"<" + b"a" * 3_000_000),
     "a long format": partial(with_parts, styles=b'<s><numFmt numFmtId="9" formatCode="%s"/></s>' % (b"[" * 500_000)),
     "a long tag": partial(with_parts, texts=b"<sst><si " + b"a" * 4_000_000),
+    "a wide row": partial(with_parts, sheet=b"<worksheet><row>" + b"<c/>" * 500_000),
     "deep elements": partial(with_parts, sheet=DEEP),
     "many texts": partial(with_parts, texts=b"<sst>%s</sst>" % (b"<si/>" * 2_100_000)),
     "tall merged cells": partial(with_parts, sheet=merged([f"A{n}:CV1048576" for n in range(1, 20_000)])),
@@ -103,7 +105,9 @@ def test_a_small_file_is_read_or_refused_within_seconds(name: str, monkeypatch: 
     assert codes <= {"sheet_unreadable", "sheet_too_large", "columns_missing"}
 
 
-@pytest.mark.parametrize("name", ["another packing", "a part before the file", "deep elements", "a long tag"])
+@pytest.mark.parametrize(
+    "name", ["another packing", "a part before the file", "deep elements", "a long tag", "a wide row"]
+)
 def test_what_no_spreadsheet_does_is_unreadable(name: str, tmp_path: Path) -> None:
     path = tmp_path / "roster.xlsx"
     path.write_bytes(HOSTILE[name]())
@@ -125,6 +129,14 @@ def test_merged_cells_are_told_in_the_rows_and_columns_they_cover() -> None:
     with closing(workbook.Workbook(io.BytesIO(with_parts(sheet=sheet)), None)) as table:
         covered = {line.number: [n for n in range(4) if line.is_merged(n)] for line in table.lines()}
     assert covered == {1: [], 2: [0, 1], 3: [0, 1, 2], 4: [0, 1, 2], 5: [1, 2], 6: []}
+
+
+@pytest.mark.parametrize("letter", ["=", "＝", "＋", "－", "＠", "\n"])
+def test_no_text_of_a_csv_is_taken_for_a_formula_and_comes_back_as_it_was(letter: str) -> None:
+    written = as_csv([["房号", f"{letter}1+1"]])
+    assert f"'{letter}1+1".encode() in written
+    [line] = open_table(io.BytesIO(written)).lines()
+    assert line.cells[1].text == f"{letter}1+1"
 
 
 async def test_nobodys_file_is_opened_where_they_may_not(li: RawPhone, monkeypatch: pytest.MonkeyPatch) -> None:
