@@ -26,8 +26,10 @@ PATIENCE_SECONDS = 0.15
 LEAST_RETRY_SECONDS, MOST_RETRY_SECONDS = 1, 60
 COUNTED_ON_PER_SECOND = 10
 """Requests that a place surely serves: those turned away are spread over the time that takes."""
-PLACES_OF_THEIR_OWN = {"/v1/auth/token": 4, "/readyz": 2}
-"""So that no crowd signs a phone out, or takes the server for dead; few, for anybody may ask."""
+PLACES_OF_THEIR_OWN = {"/v1/auth/token": 4, "/readyz": 2, "/v1/imports": 2}
+"""So that no crowd signs a phone out, or takes the server for dead, and no spreadsheets keep phones waiting; few, for
+anybody may ask.
+"""
 FREE = ("/livez", "/office", "/docs", "/static-offline-docs", "/openapi.json")
 PULL = "/v1/sync/pull"
 

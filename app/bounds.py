@@ -127,7 +127,8 @@ def _most_bytes(scope: Scope, context: Context) -> int:
         said = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
         with suppress(Problem):
             # Whether that sign-in still holds, the route asks; nobody's body is looked at before.
-            claims_of(context, said.removeprefix("Bearer "))
+            scheme, _, token = said.partition(" ")
+            claims_of(context, token if scheme.lower() == "bearer" else "")
             return MOST_FILE_BYTES_AT[path]
     return MOST_BODY_BYTES_AT.get(path, MOST_BODY_BYTES)
 

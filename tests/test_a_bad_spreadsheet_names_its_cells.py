@@ -170,6 +170,30 @@ async def test_what_a_spreadsheet_did_to_a_value_is_told(li: RawPhone) -> None:
     assert [door["door"] for door in await doors_of(li)] == ["102"]
 
 
+async def test_a_mark_means_utf_8_whatever_else_stands_there(li: RawPhone) -> None:
+    file = csv_of(ZHOU, LI).replace("李建国".encode(), b"\xe6\x9d\xff")
+    for mark in (b"\xef\xbb\xbf", b""):
+        report = await bring(li, mark + file, dry_run=True)
+        assert (fates(report), told(report)[1]) == (["created", "refused"], [("D3", "text_garbled")])
+
+
+async def test_a_number_is_read_with_the_zeros_it_is_shown_with(li: RawPhone) -> None:
+    def fill(book: Any, page: Any) -> None:
+        page.write_row(1, 0, ["unit_1", "", "周桂兰"])
+        page.write_number(1, 1, 101, book.add_format({"num_format": "0000"}))
+
+    assert fates(await bring(li, sheet_of(fill))) == ["created"]
+    assert [door["door"] for door in await doors_of(li)] == ["0101"]
+
+
+async def test_an_hour_is_no_date(li: RawPhone) -> None:
+    def fill(book: Any, page: Any) -> None:
+        page.write_row(1, 0, ["unit_1", "101", "周桂兰"])
+        page.write_number(1, 3, 0.5, book.add_format({"num_format": "yyyy-mm-dd"}))
+
+    assert told(await bring(li, sheet_of(fill, [*PLAIN, "出生日期"]))) == [[("D2", "date_unreadable")]]
+
+
 BOMB = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "%s"><!ENTITY b "%s">]><sst><si><t>&b;</t></si></sst>'
 SHEET = b'<worksheet><sheetData><row r="1">%s</row></sheetData></worksheet>'
 UNREADABLE = {
@@ -195,10 +219,9 @@ TOO_LARGE = {
     "a bomb": zipped({"xl/worksheets/sheet1.xml": SHEET % (b" " * 20_000_000)}),
     "a thousand parts": zipped({f"xl/{n}.xml": b"" for n in range(1001)}),
     "a far column": zipped({"xl/worksheets/sheet1.xml": SHEET % b'<c r="XFD1" t="inlineStr"><is><t>x</t></is></c>'}),
-    "many merged cells": zipped(
-        {"xl/worksheets/sheet1.xml": b"<worksheet>%s</worksheet>" % (b'<mergeCell ref="A1:B1048576"/>' * 2)}
-    ),
     "many columns": csv_of([""] * 101 + ["x"]),
+    "a long line": csv_of(ZHOU) + b"," * (1 << 20),
+    "a long row of many lines": csv_of(ZHOU) + b"\r\n" + b'"\n",' * 300_000,
 }
 
 

@@ -181,7 +181,7 @@ async def test_a_cut_costs_at_most_one_batch_and_the_same_file_goes_on(
 async def test_the_same_file_twice_at_once_is_imported_once(li: RawPhone) -> None:
     file = csv_of(ZHOU, LI, CHEN, EMPTY)
     other = await phone_of(li.world, "wang", role="secretary")
-    reports = await asyncio.gather(bring(li, file), bring(other, file), bring(li, file))
+    reports = await asyncio.gather(bring(li, file), bring(other, file))
     assert all("refused" not in fates(report) and "to_decide" not in fates(report) for report in reports)
     assert (len(await doors_of(li)), len(await people_of(li))) == (3, 3)
 
@@ -222,6 +222,8 @@ async def test_areas_come_in_with_what_lies_in_them(li: RawPhone, boss: RawPhone
 
 async def test_a_large_file_is_only_taken_from_who_is_signed_in(li: RawPhone) -> None:
     file = csv_of(ZHOU) + b"\r\n," * (MOST_BODY_BYTES // 3)
+    assert (await send(li, file)).status_code == 200
+    li.headers = {"Authorization": li.headers["Authorization"].replace("Bearer", "bearer")}
     assert (await send(li, file)).status_code == 200
     li.headers = {"Authorization": "Bearer x"}
     assert (await send(li, file)).json()["code"] == "body_too_large"

@@ -2,6 +2,7 @@
 
 import csv
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -61,7 +62,7 @@ async def _import(session: Session, path: Path, building: Building) -> tuple[Tim
     made: dict[str, dict[UUID, None]] = defaultdict(dict)
     each, began = [], session.world.monotonic()
     with path.open("rb") as file:
-        coming = Import(session.ground.context, None, Order(building.id, dry_run=False), open_table(file))
+        coming = Import(session.ground.context, None, Order(building.id, dry_run=False), partial(open_table, file))
         await coming.begin()
         start = began
         while batch := await coming.next_batch(ROWS):

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,9 +57,8 @@ async def _bring(
     context: Context, order: Order, opened: BinaryIO, sheet: str | None, say: Say, progress: Say
 ) -> Counter[str]:
     collect_seldom()
-    table = open_table(opened, sheet)
+    coming = Import(context, None, order, partial(open_table, opened, sheet))
     try:
-        coming = Import(context, None, order, table)
         await coming.begin()
         for column in coming.columns.told:
             if column.code:
@@ -70,7 +70,7 @@ async def _bring(
             progress(f"… {batch[-1].row}")
         return coming.counts
     finally:
-        table.close()
+        coming.close()
 
 
 def as_line(fate: RowFate) -> str:

@@ -18,14 +18,15 @@ from app.imports.matching import (
     find_area,
     find_household,
     find_resident,
-    new_id,
     read_by_id,
     read_known,
+    read_removed,
 )
 from app.imports.places import Places
 from app.imports.planning import Plan
-from app.imports.rows import AREAS, HOUSEHOLDS, RESIDENTS, Fault, Row
-from app.imports.values import Unreadable
+from app.imports.rows import AREAS, HOUSEHOLDS, NUMBERS, RESIDENTS, Fault, Row
+from app.imports.values import Unreadable, door_alike, name_alike, spellings
+from app.keyed import keyed_id
 from app.receive import receive
 from app.writes import Write, as_arrived
 from sync.conflict import candidates_of
@@ -48,8 +49,8 @@ class Job:
         return self.context.subkey("import")
 
     def new_id(self, collection: str, *parts: JsonValue | UUID) -> UUID:
-        """The id of what a row creates: the same whenever it comes."""
-        return new_id(self.key, str(self.home), collection, *map(str, parts))
+        """The id of what a row creates: the same whenever it comes. From it nobody may guess an ID number."""
+        return keyed_id(self.key, str(self.home), collection, *map(str, parts))
 
     def area_id(self, row: Row) -> UUID:
         """Of the area that a row would create."""
@@ -60,13 +61,14 @@ class Job:
         """Of the household."""
         said = row.said[HOUSEHOLDS]
         external = said.get("external_id")
-        return self.new_id(HOUSEHOLDS, *(["external", external] if external else [str(row.area), said["door"]]))
+        key = ["external", external] if external else [str(row.area), door_alike(said["door"])]
+        return self.new_id(HOUSEHOLDS, *key)
 
     def resident_id(self, row: Row, household: UUID) -> UUID:
         """Of the person behind it."""
         said = row.said[RESIDENTS]
-        single = next((name for name in ("external_id", "id_number") if said.get(name)), None)
-        key = [single, said[single]] if single else [said["name"], said.get("birth_date")]
+        single = next((name for name in NUMBERS if said.get(name)), None)
+        key = [single, said[single]] if single else [name_alike(said["name"]), said.get("birth_date")]
         return self.new_id(RESIDENTS, household, *key)
 
     async def seen(self, transaction: Transaction) -> list[UUID]:
@@ -116,14 +118,17 @@ async def _known_doors(transaction: Transaction, job: Job, spoken: Sequence[Spok
     near = [id for id, path in known if any(path.startswith(above) for above in paths)]
     said = [one.row.said[HOUSEHOLDS] for one in spoken]
     await read_known(transaction, households, home, seen, "external_id", [one.get("external_id") for one in said])
-    await read_known(transaction, households, home, near, "door", [one["door"] for one in said])
+    written = [door for one in said for door in spellings(one["door"])]
+    await read_known(transaction, households, home, near, "door", written)
     await read_by_id(transaction, households, home, seen, {one.id for one in spoken})
     behind = {one.row.number: door for one in spoken if (door := _door_of(job, households, one))}
     people = [one.row for one in spoken if RESIDENTS in one.row.said and one.row.number in behind]
     await read_known(transaction, residents, home, seen, "household_id", behind.values())
-    for name in ("external_id", "id_number"):
+    for name in NUMBERS:
         await read_known(transaction, residents, home, seen, name, [row.said[RESIDENTS].get(name) for row in people])
     await read_by_id(transaction, residents, home, seen, {job.resident_id(row, behind[row.number]) for row in people})
+    await read_removed(transaction, households, home)
+    await read_removed(transaction, residents, home)
     return {HOUSEHOLDS: households, RESIDENTS: residents}
 
 
@@ -171,11 +176,19 @@ def _speak_of_door(job: Job, known: Mapping[str, Known], one: Spoken) -> None:
         behind: Fields = {**row.said[RESIDENTS], "household_id": str(household.id)}
         told.append((resident or Plan(known[RESIDENTS].collection, id), behind))
     for plan, fields in told:
+        _spell_as_held(plan, fields)
         _check(row, plan, fields)
     if not row.faults:
         for plan, fields in told:
             one.say(plan, fields)
             known[plan.collection.name].add(plan)
+
+
+def _spell_as_held(plan: Plan, said: Fields) -> None:
+    """What is only written otherwise is no other door, and nobody of another name."""
+    for name, alike in (("door", door_alike), ("name", name_alike)):
+        if name in said and plan.now.get(name) is not None and alike(said[name]) == alike(plan.now[name]):
+            said[name] = plan.now[name]
 
 
 def _check(row: Row, plan: Plan, said: Fields) -> None:

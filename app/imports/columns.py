@@ -16,6 +16,7 @@ Mapped = Mapping[str, str | None]
 
 FIRST_ROWS = 20
 """Rows with something in them among which the headings are looked for: titles may stand above."""
+_LONGEST_HEADING = 200
 PLACES = ("code", "grid", "building", "unit")
 _PARTS = {"household": "households", "resident": "residents", "area": "areas"}
 _DECIDED = {"area_id", "household_id", "parent_id", "feed_level", "home_level"}
@@ -42,7 +43,7 @@ _ALSO: Mapping[str, str] = {
     "household.use": "用途 房屋用途 房屋性质 居住情况",
     "household.tags": "户标签 房屋标签 住户标签",
     "household.best_time": "上门时间",
-    "household.external_id": "户编号 房屋编号 房屋编码 外部编号 编号",
+    "household.external_id": "户编号 房屋编号 房屋编码 外部编号",
     "household.note": "户备注 房屋备注 备注",
     "resident.name": "姓名 居民姓名 人员姓名",
     "resident.birth_date": "出生年月日 生日 birthday",
@@ -52,7 +53,7 @@ _ALSO: Mapping[str, str] = {
     "resident.registered_here": "是否户籍 户籍 户籍人口",
     "resident.emergency_contact": "紧急联系",
     "resident.tags": "人员标签 居民标签 重点人群 人员类别 标签",
-    "resident.external_id": "人员编号 居民编号 人口编号 外部编号 编号",
+    "resident.external_id": "人员编号 居民编号 人口编号 外部编号",
     "resident.note": "人员备注 居民备注 备注",
     "area.parent": "上级 上级区域 上级名称 上级编码 所属区域 parent",
     "area.name": "区域名称",
@@ -130,7 +131,7 @@ def _in_order(fields: Iterable[str], people: bool) -> list[str]:
 
 def plain(heading: str) -> str:
     """Without spaces, brackets and marks, and with no difference between wide and narrow, large and small letters."""
-    text = re.sub(r"[(].*?[)]", "", unicodedata.normalize("NFKC", heading))
+    text = re.sub(r"[(][^()]*[)]", "", unicodedata.normalize("NFKC", heading[:_LONGEST_HEADING]))
     return re.sub(r"[\s:*_]", "", text).casefold()
 
 

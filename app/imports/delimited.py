@@ -7,7 +7,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from app.imports.cells import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Cell, Line
 from app.problems import Problem, wrong_field
@@ -15,7 +15,9 @@ from app.problems import Problem, wrong_field
 _CHUNK = 1 << 16
 _SEPARATORS = ",\t;"
 _FIRST_BYTES = 1 << 14
-_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
+_LONGEST_ROW = 1 << 20
+"""Letters, with what separates them."""
+_FORMULA_BEGINS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
 class Delimited:
@@ -24,7 +26,7 @@ class Delimited:
     def __init__(self, file: BinaryIO) -> None:
         """Raises sheet_unreadable for what is no text."""
         self._file = file
-        self.name = "utf-8-sig" if _is_utf8(file) else "gb18030"
+        self.name = _encoding_of(file)
         file.seek(0)
         first = file.read(_FIRST_BYTES)
         if b"\0" in first:
@@ -37,15 +39,15 @@ class Delimited:
         self._file.seek(0)
         text = io.TextIOWrapper(self._file, self.name, "replace", newline="")
         try:
-            for number, values in enumerate(csv.reader(text, delimiter=self._separator), start=1):
-                cells = {
-                    n: Cell(_unescaped(value[: LONGEST_CELL + 1])) for n, value in enumerate(values) if value.strip()
-                }
+            bounded = _Bounded(text)
+            for number, values in enumerate(csv.reader(bounded, delimiter=self._separator), start=1):
+                bounded.begin()
                 if number > MOST_ROWS:
                     raise Problem("sheet_too_large", most_rows=MOST_ROWS)
-                if cells and max(cells) >= MOST_COLUMNS:
+                if any(value.strip() for value in values[MOST_COLUMNS:]):
                     raise Problem("sheet_too_large", most_columns=MOST_COLUMNS)
-                yield Line(number, cells)
+                cells = enumerate(values[:MOST_COLUMNS])
+                yield Line(number, {n: Cell(_unescaped(v[: LONGEST_CELL + 1])) for n, v in cells if v.strip()})
         except csv.Error:
             raise wrong_field("sheet_unreadable", "file") from None
         finally:
@@ -54,6 +56,26 @@ class Delimited:
 
     def close(self) -> None:
         """There is nothing to forget."""
+
+
+class _Bounded:
+    """The lines of a text, until one row has had too many letters."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.begin()
+
+    def begin(self) -> None:
+        """Another row."""
+        self._room = _LONGEST_ROW
+
+    def __iter__(self) -> Iterator[str]:
+        # Without a bound a file of one line would be one text.
+        while line := self._text.readline(self._room + 1):
+            self._room -= len(line)
+            if self._room < 0:
+                raise Problem("sheet_too_large", most_letters=_LONGEST_ROW)
+            yield line
 
 
 def as_csv(rows: Iterable[Iterable[str | int | None]]) -> bytes:
@@ -71,13 +93,19 @@ def _unescaped(text: str) -> str:
     return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA_BEGINS) else text
 
 
-def _is_utf8(file: BinaryIO) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _encoding_of(file: BinaryIO) -> str:
+    """A mark means UTF-8. Without one it is what more of the file can be decoded as: GB18030 takes much for letters."""
     file.seek(0)
-    try:
-        while chunk := file.read(_CHUNK):
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+    if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+        return "utf-8-sig"
+    return min(("utf-8-sig", "gb18030"), key=lambda name: _undecoded(file, name))
+
+
+def _undecoded(file: BinaryIO, encoding: str) -> int:
+    """How often a byte is no letter."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    file.seek(0)
+    many = 0
+    while chunk := file.read(_CHUNK):
+        many += decoder.decode(chunk).count("\ufffd")
+    return many + decoder.decode(b"", final=True).count("\ufffd")

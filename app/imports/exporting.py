@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from starlette.concurrency import run_in_threadpool
 
 from app.collections import COLLECTIONS
 from app.context import Context
@@ -67,10 +68,14 @@ async def roster_table(context: Context, person: UUID, area: UUID, mapping: Mapp
     behind: dict[UUID, list[Any]] = defaultdict(list)
     for one in people:
         behind[one.household_id].append(one)
-    doors = sorted(doors, key=lambda door: (walk.place(door._mapping), str(door.id)))
     told = _Told(places, names_of(names), {(code.list, code.code): code.name for code in names}, [*mapping.values()])
-    rows = [told.row(door, one) for door in doors for one in behind[door.id] or [None]]
-    return Sheet("roster", "民情本", [*mapping], rows)
+
+    def rows() -> list[list[Cell]]:
+        along = sorted(doors, key=lambda door: (walk.place(door._mapping), str(door.id)))
+        return [told.row(door, one) for door in along for one in behind[door.id] or [None]]
+
+    # Thousands of doors take a while: others are answered meanwhile.
+    return Sheet("roster", "民情本", [*mapping], await run_in_threadpool(rows))
 
 
 async def _living(

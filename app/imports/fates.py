@@ -18,7 +18,10 @@ Decided = Mapping[tuple[UUID, str, str], UUID | None]
 
 
 class RowFate(NamedTuple):
-    """What became of one row, and which records it is about."""
+    """What became of one row, and which records it is about.
+
+    A refused row with records was refused by the write path, which takes each of its records by itself.
+    """
 
     row: int
     fate: Fate
@@ -50,7 +53,10 @@ class Spoken:
         """It speaks of this record."""
         self.plans.append(plan)
         self.words.append(_Word(plan, plan.open()))
-        self.words += [_Word(plan, plan.meet(name, value), name, value) for name, value in said.items()]
+        for name, value in said.items():
+            # Each member of a set by itself: one may be left out, and another added.
+            parts: list[JsonValue] = [[one] for one in value] if isinstance(value, list) else [value]
+            self.words += [_Word(plan, plan.meet(name, part), name, part) for part in parts]
 
     def fate(self, decided: Decided) -> RowFate:
         """When all is done."""
@@ -68,7 +74,7 @@ class Spoken:
                 faults.append(Fault(row.cell(word.plan.collection.name, word.name), code))
         fate = next(one for one in _WORST if one in steps)
         records = {plan.collection.name: plan.id for plan in self.plans}
-        return RowFate(row.number, fate, faults, records, list(dict.fromkeys(waiting)))
+        return RowFate(row.number, fate, list(dict.fromkeys(faults)), records, list(dict.fromkeys(waiting)))
 
     def _refusals(self) -> list[Fault]:
         """Of the records it speaks of, by the cells that say what is wrong with them."""

@@ -1,7 +1,7 @@
 """One file on its way in, some rows at a time: whoever goes on after a cut loses at most one transaction's."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -30,6 +30,8 @@ BATCH = 100
 """Rows of one transaction; a door with several people is never cut below twice as many."""
 MOST_AREAS = 2000
 """Areas of one file, in one transaction: what lies in another of them must find it there."""
+MOST_INFLATED_BYTES = 64 << 20
+"""Of a workbook that comes over HTTP: a million cells, read in half a minute. The operator's own may be larger."""
 _AREA = COLLECTIONS["areas"].table
 
 
@@ -55,10 +57,11 @@ class _Ground:
 class Import:
     """A file being imported. Begin it, then ask for batches until there is none."""
 
-    def __init__(self, context: Context, person: UUID | None, order: Order, table: Table) -> None:
-        self.context, self.person, self.order, self.table = context, person, order, table
+    def __init__(self, context: Context, person: UUID | None, order: Order, opening: Callable[[], Table]) -> None:
+        self.context, self.person, self.order, self._opening = context, person, order, opening
         self.counts: Counter[str] = Counter()
         self.columns: Columns
+        self._table: Table | None = None
         self._job: Job
         self._reader: Reader
         self._lines: Iterator[Line] = iter(())
@@ -74,16 +77,17 @@ class Import:
         return self._next.number if self._next else None
 
     async def begin(self) -> None:
-        """Finds where it belongs and what its columns say.
+        """Finds where it belongs, then opens it and finds what its columns say. Whoever may not has no file opened.
 
-        Raises what seen_whole does, and of the file columns_missing, sheet_unreadable and sheet_too_large.
+        Raises what seen_whole does, and of the file columns_missing and what open_table does.
         """
         ground = await _ground_of(self.context, self.person, self.order)
         self._job = ground.job
         await run_in_threadpool(self._open, ground)
 
     def _open(self, ground: _Ground) -> None:
-        lines = self.table.lines()
+        self._table = self._opening()
+        lines = self._table.lines()
         first = list(islice((line for line in lines if line.cells), FIRST_ROWS))
         self.columns = find_columns(self.order.kind, first, self.order.mapping)
         self._reader = Reader(self.order.kind, self.columns, ground.names, ground.job.places)
@@ -91,9 +95,14 @@ class Import:
         self._lines, self._at = chain(after, lines), self.columns.row
         self._advance()
         while self._next is not None and self._next.number < self.order.from_row:
-            self._read(self._next)
+            self._pass_over(self._next)
             self.counts.clear()
             self._advance()
+
+    def close(self) -> None:
+        """Whoever began it closes it."""
+        if self._table is not None:
+            self._table.close()
 
     def _advance(self) -> None:
         """To the next row that says anything."""
@@ -121,7 +130,8 @@ class Import:
     def _take(self, size: int) -> list[Row]:
         rows: list[Row] = []
         last: Sequence[Any] = ()
-        while self._next is not None and len(rows) < 2 * size:
+        most = size if self.order.kind == "areas" else 2 * size
+        while self._next is not None and len(rows) < most:
             door = self._door(self._next)
             if len(rows) >= size and door != last:
                 break
@@ -138,14 +148,20 @@ class Import:
         named = [of[field] for field in (*(f"place.{name}" for name in PLACES), "household.door") if field in of]
         return [line.cells.get(column) for column in named]
 
+    def _pass_over(self, line: Line) -> None:
+        """Of what was done before, only what later rows are held against."""
+        if self.order.kind == "areas":
+            self._read(line)
+        else:
+            self._seen |= {hash(number) for number in self._reader.numbers(line)}
+
     def _read(self, line: Line) -> Row:
         row = self._reader.read(line)
-        for name in ("external_id", "id_number"):
-            if value := row.said.get(RESIDENTS, {}).get(name):
-                key = hash((name, value))
-                if key in self._seen:
-                    row.fault(RESIDENTS, name, "row_twice")
-                self._seen.add(key)
+        for name, value in self._reader.numbers(line):
+            key = hash((name, value))
+            if key in self._seen:
+                row.fault(RESIDENTS, name, "row_twice")
+            self._seen.add(key)
         if self.order.kind == "areas" and not row.faults:
             self._note_area(row)
         return row
@@ -175,11 +191,10 @@ class Piece:
 async def import_piece(
     context: Context, person: UUID, order: Order, file: BinaryIO, sheet: str | None, most_rows: int, most_seconds: float
 ) -> Piece:
-    """Batch by batch, until there are so many rows or it has taken so long. Raises what `begin` and open_table do."""
+    """Batch by batch, until there are so many rows or it has taken so long. Raises what `begin` does."""
     ends_at = context.seams.monotonic() + most_seconds
-    table = await run_in_threadpool(open_table, file, sheet)
+    coming = Import(context, person, order, partial(open_table, file, sheet, MOST_INFLATED_BYTES))
     try:
-        coming = Import(context, person, order, table)
         await coming.begin()
         rows: list[RowFate] = []
         while batch := await coming.next_batch():
@@ -188,7 +203,7 @@ async def import_piece(
                 break
         return Piece(coming.columns, coming.counts, rows, coming.next_row)
     finally:
-        table.close()
+        coming.close()
 
 
 async def _work(transaction: Transaction, *, job: Job, rows: Sequence[Row]) -> list[RowFate]:

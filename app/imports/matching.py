@@ -3,12 +3,10 @@
 Only what the person sees whole is looked at, so that nobody learns from an import who lives where they see nothing.
 """
 
-import hashlib
-import hmac
 from collections import defaultdict
 from collections.abc import Collection as Some
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -20,12 +18,14 @@ from app.database import Transaction
 from app.fields import MERGED_INTO
 from app.imports.places import Places
 from app.imports.planning import Plan
-from app.imports.rows import AREAS, HOUSEHOLDS, RESIDENTS, Row
-from app.imports.values import Unreadable
+from app.imports.rows import AREAS, HOUSEHOLDS, NUMBERS, RESIDENTS, Row
+from app.imports.values import Unreadable, door_alike, name_alike
 from app.prepared import among
+from app.tables import History
 from sync.wire import Fields
 
-_SINGLE = {HOUSEHOLDS: ("external_id",), RESIDENTS: ("external_id", "id_number"), AREAS: ("code",)}
+_HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
+_SINGLE = {HOUSEHOLDS: ("external_id",), RESIDENTS: NUMBERS, AREAS: ("code",)}
 """Fields of which one value is one record's, the surest first."""
 
 
@@ -38,6 +38,8 @@ class Known:
         self._aliases: dict[UUID, UUID] = {}
         self._by: dict[tuple[str, JsonValue], list[Plan]] = defaultdict(list)
         self._in: dict[JsonValue, list[Plan]] = defaultdict(list)
+        self._gone: dict[tuple[str, JsonValue], UUID] = {}
+        """Records that are no more, by what was theirs alone."""
 
     def add(self, plan: Plan) -> Plan:
         """From now on rows find it."""
@@ -47,13 +49,17 @@ class Known:
         for name in _SINGLE[self.collection.name]:
             if value := plan.now.get(name):
                 self._by[name, value].append(plan)
-        key = "door" if self.collection.name == HOUSEHOLDS else self.collection.lists_in
-        self._in[plan.now.get(key)].append(plan)
+        if self.collection.name == HOUSEHOLDS:
+            self._in[door_alike(plan.now.get("door"))].append(plan)
+        else:
+            self._in[plan.now.get(self.collection.lists_in)].append(plan)
         return plan
 
     def take(self, row: Any) -> None:
         """A stored row. One that was merged leads to the one that stayed."""
         fields = self.collection.as_fields(row._mapping)
+        if row.deleted_at is not None:
+            self._gone.update({(name, fields.get(name)): row.id for name in _SINGLE[self.collection.name]})
         if into := row._mapping.get(MERGED_INTO):
             self._aliases[row.id] = into
         elif row.id not in self.plans:
@@ -71,6 +77,11 @@ class Known:
                 return _only(found)
         return None
 
+    def gone(self, said: Fields) -> Plan | None:
+        """One that was deleted, or the one into which it was merged, by what was its alone."""
+        keys = ((name, said.get(name)) for name in _SINGLE[self.collection.name] if said.get(name))
+        return next((self.with_id(self._gone[key]) for key in keys if key in self._gone), None)
+
     def within(self, key: JsonValue) -> Sequence[Plan]:
         """With this door, behind this door, or in this area."""
         return self._in.get(key, ())
@@ -85,21 +96,36 @@ def find_household(known: Known, places: Places, row: Row, id: UUID) -> Plan | N
     said = row.said[HOUSEHOLDS]
     if plan := known.single(said):
         return plan
-    path = places.by_id[row.area].path if row.area else ""
-    here = [plan for plan in known.within(said.get("door")) if _path(places, plan).startswith(path)]
-    return _only(here) if here else known.with_id(id)
+    place = places.by_id[row.area or places.top]
+    if not place.recorded:
+        # Every house of a community has a 101.
+        raise Unreadable("area_unknown")
+    here = [plan for plan in known.within(door_alike(said["door"])) if _path(places, plan).startswith(place.path)]
+    exact = [plan for plan in here if plan.now["door"] == said["door"]]
+    return _only(exact or here) if here else known.with_id(id) or known.gone(said)
 
 
 def find_resident(known: Known, row: Row, household: UUID, id: UUID) -> Plan | None:
     """By their external id or ID number, else by name and birth date behind the door."""
     said = row.said[RESIDENTS]
+    name = name_alike(said["name"])
     if plan := known.single(said):
+        if name_alike(plan.now.get("name")) != name and not _is_of(plan, said, household):
+            # Another's number, it seems: a running one perhaps, or a slip of the hand.
+            raise Unreadable("match_ambiguous")
         return plan
-    there = [plan for plan in known.within(str(household)) if plan.now.get("name") == said["name"]]
+    there = [plan for plan in known.within(str(household)) if name_alike(plan.now.get("name")) == name]
     alike = [plan for plan in there if all(_agree(plan, said, name) for name in ("id_number", "birth_date"))]
     born = said.get("birth_date")
     surest = [plan for plan in alike if born and plan.now.get("birth_date") == born]
-    return _only(surest or alike) if alike else known.with_id(id)
+    return _only(surest or alike) if alike else known.with_id(id) or known.gone(said)
+
+
+def _is_of(plan: Plan, said: Fields, household: UUID) -> bool:
+    """With the same door, ID number and birth date, where both tell them?"""
+    return plan.now.get("household_id") == str(household) and all(
+        _agree(plan, said, name) for name in ("id_number", "birth_date")
+    )
 
 
 def find_area(known: Known, row: Row, id: UUID) -> Plan | None:
@@ -126,30 +152,25 @@ def _only(found: Sequence[Plan]) -> Plan:
     return found[0]
 
 
-@lru_cache(maxsize=4096)
-def new_id(key: bytes, *parts: JsonValue) -> UUID:
-    """The same for the same words. Keyed, since from the id of a person nobody may guess their ID number."""
-    said = "\x1f".join(str(part) for part in parts)
-    return UUID(bytes=hmac.digest(key, said.encode(), hashlib.sha256)[:16], version=4)
-
-
 @cache
-def _living(name: str, field: str) -> sa.Select[Any]:
-    """Records of a home that have one of these values, in these areas."""
+def _with(name: str, field: str) -> sa.Select[Any]:
+    """Records of a home that have one of these values, in these areas; deleted ones by what was theirs alone."""
     table = COLLECTIONS[name].table
-    where = (table.c.home == sa.bindparam("home"), table.c.deleted_at.is_(None), among(table.c[field], "values"))
-    return sa.select(table).where(*where, among(table.c.area_id, "areas"))
+    where = [table.c.home == sa.bindparam("home"), among(table.c[field], "values"), among(table.c.area_id, "areas")]
+    return sa.select(table).where(*where, *(() if field in _SINGLE[name] else [table.c.deleted_at.is_(None)]))
 
 
 async def read_known(
     transaction: Transaction, known: Known, home: UUID, areas: Sequence[UUID], field: str, values: Iterable[Any]
 ) -> None:
-    """Living records of these areas that have one of the values."""
+    """Records of these areas that have one of the values; what was merged leads to what stayed."""
     wanted = [*{value for value in values if value is not None}]
     if wanted and areas:
-        statement = _living(known.collection.name, field)
-        for row in await transaction.fetch(statement, home=home, areas=areas, values=wanted):
+        statement = _with(known.collection.name, field)
+        rows = await transaction.fetch(statement, home=home, areas=areas, values=wanted)
+        for row in rows:
             known.take(row)
+        await read_by_id(transaction, known, home, areas, {into for row in rows if (into := row._mapping[MERGED_INTO])})
 
 
 @cache
@@ -169,6 +190,27 @@ async def read_by_id(
         for row in rows:
             known.take(row)
         wanted = {into for row in rows if (into := row._mapping.get(MERGED_INTO))} - known.plans.keys()
+
+
+@cache
+def _changes(name: str, field: str) -> sa.Select[Any]:
+    fields, was = (sa.type_coerce(column, sa.JSON)[field] for column in (_HISTORY.c.fields, _HISTORY.c.was))
+    of_them = (_HISTORY.c.home == sa.bindparam("home"), _HISTORY.c.collection == name, _HISTORY.c.rev > 1)
+    chosen = sa.select(_HISTORY.c.record_id, fields.label("became"), was.label("was"))
+    return chosen.where(*of_them, among(_HISTORY.c.record_id, "ids"))
+
+
+async def read_removed(transaction: Transaction, known: Known, home: UUID) -> None:
+    """What people took out of the sets of these records: no file puts it back."""
+    for name in [spec.name for spec in known.collection.fields.values() if spec.policy.name == "union"]:
+        changed = {id: plan for id, plan in known.plans.items() if name in plan.field_revs}
+        removed: dict[UUID, set[str]] = defaultdict(set)
+        if changed:
+            statement = _changes(known.collection.name, name)
+            for row in await transaction.fetch(statement, home=home, ids=[*changed]):
+                removed[row.record_id] |= {*(row.was or ())} - {*(row.became or ())}
+        for id, members in removed.items():
+            changed[id].removed = {**changed[id].removed, name: frozenset(members)}
 
 
 async def asked_before(

@@ -24,6 +24,8 @@ class Place:
     code: str | None
     path: str
     sort: int = 0
+    recorded: bool = True
+    """Is it, or does it lie in, an area that has a feed of its own? What lies above is no place of a door."""
 
 
 class Places:
@@ -36,7 +38,8 @@ class Places:
         self._by_level: dict[tuple[str, str], list[Place]] = defaultdict(list)
         self._by_name: dict[str, list[Place]] = defaultdict(list)
         for row in areas:
-            self.add(Place(row.id, row.parent_id, row.level, row.name, row.code, row.path, row.sort))
+            named = (row.id, row.parent_id, row.level, row.name, row.code)
+            self.add(Place(*named, row.path, row.sort, row.feed_area_id is not None))
 
     def add(self, place: Place) -> None:
         """One more, perhaps of the same file."""

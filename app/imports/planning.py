@@ -30,6 +30,8 @@ class Plan:
     rev: int = 0
     field_revs: Mapping[str, int] = field(default_factory=dict)
     deleted: bool = False
+    removed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of a set, what somebody took out of it."""
     now: Fields = field(default_factory=dict)
     """What it will hold."""
     filled: Fields = field(default_factory=dict)
@@ -58,15 +60,18 @@ class Plan:
             return self._add(name, value, present)
         if value == present or (policy == "text" and _says(present, value)):
             return "unchanged"
-        # What is empty because somebody emptied it is what they wrote.
-        if present in (None, "") and name not in self.field_revs:
+        # What is empty because somebody emptied it is what they wrote. And of what the last writer wins nothing is
+        # filled later, since somebody may be writing it now.
+        emptied = present in (None, "") and name in self.field_revs
+        if present in (None, "") and not emptied and (policy != "latest" or self.held is None):
             self.now[name] = value
             if self.held is not None:
                 self.filled[name] = value
             return "updated"
         if policy == "once":
             return "once_changed"
-        if policy == "latest":
+        # To a note that somebody emptied, the old sentences would be added again.
+        if policy == "latest" or (policy == "text" and emptied):
             return "kept"
         self._contest(name, value)
         return "to_decide"
@@ -75,6 +80,9 @@ class Plan:
         wanted, there = ({*part} if isinstance(part, list) else set() for part in (value, present))
         if wanted <= there:
             return "unchanged"
+        wanted -= self.removed.get(name, frozenset())
+        if wanted <= there:
+            return "kept"
         whole: list[JsonValue] = [*sorted(str(member) for member in there | wanted)]
         self.now[name] = whole
         if self.held is not None:

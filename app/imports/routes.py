@@ -64,7 +64,8 @@ class ImportedRow(BaseModel):
     row: int = Field(ge=1, le=MOST_ROWS, description="行号 · As the spreadsheet counts")
     fate: Fate = Field(
         description="结果：新建、补充、未变、待定、拒绝 · `to_decide`: the record says otherwise and keeps it,"
-        " and a person is asked; `refused`: nothing of the row was done"
+        " and a person is asked; `refused`: something is wrong with it, and its cells are left out. Only where"
+        " of a door and its person one alone is refused by what is stored is the other written all the same"
     )
     problems: list[CellProblem] = Field(max_length=MOST_COLUMNS, description="问题 · Cell by cell")
     household: UUID | None = Field(description="户 · The household")
@@ -136,13 +137,16 @@ async def post_import(
 ) -> ImportReport:
     """一行一户，或一户一人。先试算：逐行列出结果，问题指明单元格。已有的记录按外部编号、身份证号或门牌号找到；
     空的补上，标签合并，不同的值不覆盖，成为冲突由人决定。重复导入不会改变什么；中断后再发一次即可。
+    试算以一百行为一批，相隔更远的行互不知晓：将由前面的行新建的，后面的行试算时也可能算作新建。
 
     One row a door, or one person behind it. A dry run first: every row's fate, each problem with its cell. Records are
     found by external id, ID number or door; what is empty is filled, tags are added, and a value that differs from
     what somebody wrote at the door never replaces it but waits, as a conflict, for a person. The same file again
-    changes nothing; after a cut send it again. At most 2,000 rows or 10 seconds a request: see `next_row`.
+    changes nothing; after a cut send it again. At most 2,000 rows or 10 seconds a request: see `next_row`. A dry
+    run tries a hundred rows at a time, and rows further apart don't know of each other: what an earlier one would
+    make may be told as made by a later one too.
     """
-    order = Order(area_id, kind, _mapped(mapping), dry_run, from_row)
+    order = Order(area_id, kind, _mapped(kind, mapping), dry_run, from_row)
     most = (MOST_ROWS_A_REQUEST, MOST_SECONDS)
     piece = await import_piece(context, caller.person_id, order, file.file, sheet, *most)
     return ImportReport(
@@ -155,12 +159,12 @@ async def post_import(
     )
 
 
-def _mapped(mapping: str | None) -> Mapped:
+def _mapped(kind: Kind, mapping: str | None) -> Mapped:
     try:
         said = _MAPPING.validate_json(mapping) if mapping else {}
     except ValidationError:
         raise wrong_field("bad_request", "mapping") from None
-    _require_fields(said.values(), [*_IN_BOTH])
+    _require_fields(said.values(), FIELDS[kind])
     return said
 
 

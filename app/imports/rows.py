@@ -1,6 +1,7 @@
 """One row of a file as what it says: of a door, of a person behind it, of an area. Or what is wrong, cell by cell."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
@@ -17,6 +18,8 @@ from sync.wire import Fields
 
 HOUSEHOLDS, RESIDENTS, AREAS = "households", "residents", "areas"
 _COLLECTION = {"household": HOUSEHOLDS, "resident": RESIDENTS, "area": AREAS}
+NUMBERS = ("external_id", "id_number")
+"""What is one person's alone, the surest first."""
 NOWHERE = str(UUID(int=0))
 
 
@@ -72,6 +75,17 @@ class Reader:
         for collection, said in row.said.items():
             self._check(row, COLLECTIONS[collection], said)
         return row
+
+    def numbers(self, line: Line) -> Iterator[tuple[str, str]]:
+        """(field, value) of what one person of the file alone may have."""
+        for name in NUMBERS:
+            column = self.columns.of.get(f"resident.{name}", -1)
+            cell = None if line.is_merged(max(column, 0)) else line.cells.get(column)
+            spec = COLLECTIONS[RESIDENTS].fields[name]
+            if cell:
+                with suppress(Unreadable):
+                    number = str(value_of(cell, name, spec, self.names))
+                    yield name, number.upper() if name == "id_number" else number
 
     def _read_fields(self, row: Row, words: Mapping[str, Cell]) -> None:
         for target, cell in words.items():

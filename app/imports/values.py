@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from pydantic import JsonValue
@@ -17,8 +17,14 @@ LISTS = {"use": "use", "relation": "relation", "tags": "tag"}
 """Field → the list its codes are of."""
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
 _BETWEEN = re.compile(r"[、，,;；/]")
+_BETWEEN_HAN = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
+"""By which offices make names of two letters as wide as those of three."""
+_DOOR = re.compile(r"[室号户]$")
 _DATE = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[ T]0?0:00(?::00(?:\.0+)?)?)?")
 _FLOOR = re.compile(r"(-?\d{1,3})(?:层|楼|F|f)?")
+_LONGEST_TEXT = 4000
+"""As long as a note. One letter may come to eighteen narrow ones."""
+_WIDE = {n: n + 0xFEE0 for n in range(0x21, 0x7F)}
 _EXACT_BELOW = 10**15
 """A spreadsheet keeps fifteen digits of a number, and writes zeros for the rest."""
 _IN_WORDS = {"note", "name", "best_time", "emergency_contact"}
@@ -53,6 +59,8 @@ def value_of(cell: Cell, name: str, spec: FieldSpec, names: Names) -> JsonValue:
         return _whole(text)
     if spec.kind is bool or name == "sex":
         return _choice(_SEXES if name == "sex" else _TRUTHS, text)
+    if name == "name":
+        return _BETWEEN_HAN.sub("", text)
     return text if name in _IN_WORDS else _LEVELS.get(narrow(text), narrow(text)) if name == "level" else narrow(text)
 
 
@@ -61,6 +69,8 @@ def text_of(cell: Cell) -> str:
     text = cell.text.strip()
     if cell.kind == "error":
         raise Unreadable("formula_error")
+    if len(text) > _LONGEST_TEXT:
+        raise Unreadable("text_too_long")
     if "\ufffd" in text:
         raise Unreadable("text_garbled")
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
@@ -71,6 +81,26 @@ def text_of(cell: Cell) -> str:
 def narrow(text: str) -> str:
     """Wide letters and digits as narrow ones: of what is compared, never of what somebody wrote in words."""
     return unicodedata.normalize("NFKC", text).strip()
+
+
+def door_alike(door: JsonValue) -> str:
+    """What a door comes to, however it is written: 101, 101室 and １０１ are one."""
+    word = re.sub(r"\s", "", narrow(str(door))).casefold()
+    return _DOOR.sub("", word) or word
+
+
+def spellings(door: JsonValue) -> Iterator[str]:
+    """How people write this door, so that a store can be asked for it."""
+    alike = door_alike(door)
+    wide = alike.translate(_WIDE)
+    yield str(door)
+    for word in (alike, alike.upper(), wide, wide.upper()):
+        yield from (word, *(word + end for end in "室号户"))
+
+
+def name_alike(name: JsonValue) -> str:
+    """What a name comes to, without the spaces that make it wide."""
+    return _BETWEEN_HAN.sub("", narrow(str(name))).casefold()
 
 
 def _number(text: str) -> str:

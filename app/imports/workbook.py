@@ -7,28 +7,34 @@ what stands where: sheets, shared texts, date formats, merged cells. No entity i
 
 import re
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, BinaryIO
-from xml.parsers import expat
-from zipfile import BadZipFile, ZipFile
-from zlib import error as BadDeflate
+from zipfile import ZipFile
 
 from app.imports.cells import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Cell, Line
+from app.imports.parts import MOST_INFLATED_BYTES, Event, events_of, events_of_small, length_of, told, weigh
 from app.problems import Problem, wrong_field
 
-MOST_PARTS = 1000
-MOST_INFLATED_BYTES = 512 << 20
-MOST_RATIO = 100
-"""How much larger than its file a workbook may be inside. Rosters are five to twenty times as large."""
-FREE_OF_RATIO_BYTES = 4 << 20
-MOST_MERGED_ROWS = 1_000_000
+MOST_TEXTS = 1_000_000
+"""Shared ones."""
+_MOST_CELLS = 16_384
+"""In a row, empty ones with them, as Excel has it."""
+MOST_MERGED = 50_000
+"""Merged cells of several."""
 _CHUNK = 1 << 16
 _IN_MEMORY_BYTES = 1 << 20
-_MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*?ref\s*=\s*["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']""")
+_MERGED = re.compile(
+    rb"""<(?:\w{1,64}:)?mergeCell\s[^>]{0,200}?ref\s{0,9}=\s{0,9}["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
+)
+_LONGEST_MERGED = 400
+"""Bytes that it finds at most."""
+_LONGEST_FORMAT = 255
+"""Characters, as Excel has it."""
 _DATE_FORMATS = {*range(14, 18), 22, *range(27, 37), *range(50, 59)}
 """Of the formats that every workbook has, those that show a date."""
 _NOT_A_DATE = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
@@ -36,37 +42,35 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _KINDS: dict[str, Any] = {"b": "truth", "e": "error", "n": "number"}
 _DAY_0, _DAY_0_OF_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
 
-Event = tuple[str, dict[str, str] | str | None]
-"""(name, attributes) where an element begins, (name, None) where it ends, ("", text) between."""
-
 
 class Workbook:
     """One sheet of a workbook: the first, or the one with this name."""
 
-    def __init__(self, file: BinaryIO, sheet: str | None) -> None:
+    def __init__(self, file: BinaryIO, sheet: str | None, most_bytes: int = MOST_INFLATED_BYTES) -> None:
         """Raises sheet_unreadable, sheet_too_large, sheet_not_found."""
-        with _told():
+        with told():
             self._archive = ZipFile(file)
-            _weigh(self._archive, _length_of(file))
+            weigh(self._archive, length_of(file), most_bytes)
             self.name, self._part, beside, old_dates = self._find(sheet)
-            self._dated = _dated_styles(self._events(beside["styles"])) if "styles" in beside else frozenset()
+            styles = beside.get("styles")
+            self._dated, self._zeros = _styles(self._small(styles) if styles else iter(()))
             self._day_0 = _DAY_0_OF_1904 if old_dates else _DAY_0
-            self._texts = _Texts(self._events(beside["sharedStrings"]) if "sharedStrings" in beside else iter(()))
+            texts = beside.get("sharedStrings")
+            self._texts = _Texts(events_of(self._archive, texts) if texts else iter(()))
 
     def lines(self) -> Iterator[Line]:
         """Row by row, as they come out of the archive."""
-        with _told():
+        with told():
             merged = self._merged()
             for number, cells in self._rows():
-                yield Line(number, cells, merged.get(number, 0))
+                yield Line(number, cells, merged.in_row(number))
 
     def close(self) -> None:
         """Forgets what was put on disk."""
         self._texts.close()
 
-    def _events(self, part: str) -> Iterator[Event]:
-        with self._archive.open(part) as source:
-            yield from _parsed(source)
+    def _small(self, part: str) -> Iterator[Event]:
+        return events_of_small(self._archive, part)
 
     def _find(self, wanted: str | None) -> tuple[str, str, dict[str, str], bool]:
         """The sheet's name and part, the parts beside it by kind, and are its days counted from 1904?"""
@@ -75,7 +79,7 @@ class Workbook:
         targets = self._targets(f"{folder}/_rels/{name}.rels".lstrip("/"), folder)
         sheets: dict[str, str] = {}
         old_dates = False
-        for element, said in self._events(book):
+        for element, said in self._small(book):
             if element == "sheet" and isinstance(said, dict):
                 kind, part = targets[said["r:id"] if "r:id" in said else said["id"]]
                 if kind == "worksheet":
@@ -84,13 +88,13 @@ class Workbook:
                 old_dates = said.get("date1904") in ("1", "true")
         if wanted is not None and wanted not in sheets:
             raise wrong_field("sheet_not_found", "sheet")
-        name = wanted if wanted is not None else min(sheets, key=[*sheets].index)
+        name = wanted if wanted is not None else next(iter(sheets))
         return name, sheets[name], dict(targets.values()), old_dates
 
     def _targets(self, part: str, folder: str) -> dict[str, tuple[str, str]]:
         """Id → (the last word of its type, its part)."""
         found = {}
-        for element, said in self._events(part):
+        for element, said in self._small(part):
             if element == "Relationship" and isinstance(said, dict) and said.get("TargetMode") != "External":
                 target = said["Target"]
                 path = target[1:] if target.startswith("/") else f"{folder}/{target}".lstrip("/")
@@ -102,7 +106,7 @@ class Workbook:
         cells: dict[int, Cell] = {}
         text: list[str] = []
         reading, skipping, room = False, False, LONGEST_CELL
-        for name, said in self._events(self._part):
+        for name, said in events_of(self._archive, self._part):
             if not name:
                 if reading and not skipping and room > 0:
                     text.append(str(said))
@@ -110,6 +114,8 @@ class Workbook:
             elif isinstance(said, dict):
                 if name == "c":
                     column = _column_of(said["r"]) if "r" in said else column + 1
+                    if column >= _MOST_CELLS:
+                        raise ValueError
                     kind, style, text, room = said.get("t", "n"), said.get("s", ""), [], LONGEST_CELL
                 elif name == "row":
                     row, column, cells = _next_row(row, said.get("r")), -1, {}
@@ -138,32 +144,60 @@ class Workbook:
             return Cell(text[:10], "date")
         if kind == "n" and style in self._dated:
             return self._date(text)
+        if kind == "n" and style in self._zeros and text.isdecimal():
+            # 0101 is a door or a number, and no hundred and one.
+            return Cell(text.zfill(self._zeros[style]))
         return Cell(text, _KINDS.get(kind, "text"))
 
     def _date(self, number: str) -> Cell:
         try:
+            if float(number) < (self._day_0 == _DAY_0):
+                # Before the first day that there is: an hour perhaps.
+                return Cell(number, "date")
             return Cell((self._day_0 + timedelta(days=float(number))).date().isoformat(), "date")
         except (OverflowError, ValueError):
             return Cell(number, "error")
 
-    def _merged(self) -> dict[int, int]:
-        """Row → a bit for each column that is part of a merged cell. Said after the rows, hence read before them."""
-        found: dict[int, int] = {}
-        rows = 0
+    def _merged(self) -> "_Merged":
+        """Said after the rows, hence read before them."""
+        found: set[tuple[int, int, int, int]] = set()
         with self._archive.open(self._part) as source:
             before = b""
             while chunk := source.read(_CHUNK):
-                for first, top, last, bottom in _MERGED.findall(before + chunk):
+                whole = before + chunk
+                for first, top, last, bottom in _MERGED.findall(whole):
                     left, right = (min(_column_of(part.decode()), MOST_COLUMNS) for part in (first, last))
-                    rows += int(bottom) - int(top) + 1
-                    if rows > MOST_MERGED_ROWS:
-                        raise Problem("sheet_too_large", most_merged_rows=MOST_MERGED_ROWS)
-                    bits = (1 << right + 1) - (1 << left)
-                    for row in range(int(top), int(bottom) + 1):
-                        found[row] = found.get(row, 0) | bits
+                    if not (1 <= int(top) <= int(bottom) <= MOST_ROWS and left <= right):
+                        raise ValueError
+                    found.add((int(top), int(bottom), left, right))
+                if len(found) > MOST_MERGED:
+                    raise Problem("sheet_too_large", most_merged=MOST_MERGED)
                 # What is cut here is found whole the next time; what is found twice is found once.
-                before = chunk[-200:]
-        return found
+                before = whole[-_LONGEST_MERGED:]
+        return _Merged(found)
+
+
+class _Merged:
+    """Which columns of a row are part of merged cells: kept as the rows from which on that differs."""
+
+    def __init__(self, found: Iterable[tuple[int, int, int, int]]) -> None:
+        """Of (top, bottom, left, right), all of them within."""
+        turns: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        for top, bottom, left, right in found:
+            turns[top].append((left, right, 1))
+            turns[bottom + 1].append((left, right, -1))
+        many, bits = [0] * (MOST_COLUMNS + 1), 0
+        self._rows, self._bits = sorted(turns), [0]
+        for row in self._rows:
+            for left, right, more in turns[row]:
+                for column in range(left, right + 1):
+                    many[column] += more
+                    bits = bits | 1 << column if many[column] else bits & ~(1 << column)
+            self._bits.append(bits)
+
+    def in_row(self, row: int) -> int:
+        """A bit for each column."""
+        return self._bits[bisect_right(self._rows, row)]
 
 
 class _Texts:
@@ -172,7 +206,7 @@ class _Texts:
     def __init__(self, events: Iterator[Event]) -> None:
         self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by `close`
         self._begins = array("Q", [0])
-        self._read: Callable[[int], str] = lru_cache(maxsize=4096)(self._read_at)
+        self._read: Callable[[int], str] = lru_cache(maxsize=256)(self._read_at)
         try:
             self._keep(events)
         except BaseException:
@@ -193,11 +227,15 @@ class _Texts:
                 # How a text is read aloud is no part of it.
                 skipping = said is not None
             elif name == "si" and said is None:
-                self._begins.append(self._begins[-1] + self._file.write("".join(text).encode()))
+                self._begins.append(self._begins[-1] + (self._file.write("".join(text).encode()) if text else 0))
+                if len(self._begins) > MOST_TEXTS:
+                    raise Problem("sheet_too_large", most_texts=MOST_TEXTS)
                 text, room = [], LONGEST_CELL
 
     def close(self) -> None:
         self._file.close()
+        # It leads back to here: without it, what was read is forgotten at once.
+        del self._read
 
     def __getitem__(self, number: int) -> str:
         return self._read(number)
@@ -208,67 +246,24 @@ class _Texts:
         return self._file.read(end - begin).decode()
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """Whatever is wrong with a file, it is a file that can't be read."""
-    try:
-        yield
-    except (
-        *(BadZipFile, BadDeflate, expat.ExpatError, EOFError, NotImplementedError, RuntimeError),
-        *(LookupError, ValueError, OverflowError),
-    ):
-        raise wrong_field("sheet_unreadable", "file") from None
-
-
-def _length_of(file: BinaryIO) -> int:
-    return file.seek(0, 2)
-
-
-def _weigh(archive: ZipFile, packed_bytes: int) -> None:
-    """Before anything is unpacked. No part gives more than it says here: what reads it stops there."""
-    parts = archive.infolist()
-    inflated = sum(part.file_size for part in parts)
-    allowed = min(MOST_INFLATED_BYTES, max(FREE_OF_RATIO_BYTES, MOST_RATIO * packed_bytes))
-    if len(parts) > MOST_PARTS or inflated > allowed:
-        raise Problem("sheet_too_large", most_parts=MOST_PARTS, most_bytes=allowed)
-
-
-def _parsed(source: IO[bytes]) -> Iterator[Event]:
-    events: list[Event] = []
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = lambda name, said: events.append((name.rpartition(":")[2], said))
-    parser.EndElementHandler = lambda name: events.append((name.rpartition(":")[2], None))
-    parser.CharacterDataHandler = lambda text: events.append(("", text))
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    while chunk := source.read(_CHUNK):
-        parser.Parse(chunk)
-        yield from events
-        events.clear()
-    parser.Parse(b"", True)
-    yield from events
-
-
-def _refuse_doctype(*said: Any) -> None:
-    """Where entities would be declared. No spreadsheet has one."""
-    raise ValueError
-
-
-def _dated_styles(events: Iterator[Event]) -> frozenset[str]:
-    """The styles, by their number, that show a number as a date."""
-    dates = {str(number) for number in _DATE_FORMATS}
-    dated: set[str] = set()
+def _styles(events: Iterator[Event]) -> tuple[frozenset[str], dict[str, int]]:
+    """The styles, by their number, that show a number as a date, and those that show it with so many digits."""
+    dates, zeros = {str(number) for number in _DATE_FORMATS}, dict[str, int]()
+    dated, padded = set[str](), dict[str, int]()
     within, count = False, 0
     for name, said in events:
         if name == "numFmt" and isinstance(said, dict):
-            shown = _NOT_A_DATE.sub("", said.get("formatCode", "")).lower()
+            code = said.get("formatCode", "")[:_LONGEST_FORMAT]
+            shown = _NOT_A_DATE.sub("", code).lower()
             dates |= {said["numFmtId"]} if "y" in shown or "d" in shown else set()
+            zeros |= {said["numFmtId"]: len(code)} if {*code} == {"0"} else {}
         elif name == "cellXfs":
             within = said is not None
         elif name == "xf" and within and isinstance(said, dict):
             dated |= {str(count)} if said.get("numFmtId") in dates else set()
+            padded |= {str(count): zeros[said["numFmtId"]]} if said.get("numFmtId") in zeros else {}
             count += 1
-    return frozenset(dated)
+    return frozenset(dated), padded
 
 
 @lru_cache(maxsize=1024)

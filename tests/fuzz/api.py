@@ -156,10 +156,11 @@ def _has_a_reason(problem: dict[str, Any], case: Any) -> bool:
         pointed = {error["pointer"] for error in problem["errors"]}
         return case.path == "/v1/conflicts/{id}/resolution" or pointed in RULES or pointed <= OF_ONE_CAMPAIGN
     if code == "bad_request":
-        # Which characters can be seen, in a login that others must recognise.
+        # Which characters can be seen, in a login that others must recognise; how far apart two days may be.
         # And no schema says what JSON a text is, as which a form brings a mapping.
         pointed = {error["pointer"] for error in problem["errors"]}
-        return (case.path, pointed) in (("/v1/people", {"/login"}), ("/v1/imports", {"/mapping"}))
+        reasons = {"/v1/people": {"/login"}, "/v1/imports": {"/mapping"}, "/v1/reports/activity": {"/until"}}
+        return pointed == reasons.get(case.path)
     if code in ("unknown_field", "sheet_unreadable", "sheet_not_found", "columns_missing"):
         # Which sheets and headings a file has, and which fields one kind of it.
         return case.path in ("/v1/imports", "/v1/exports")
