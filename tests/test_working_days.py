@@ -1,10 +1,11 @@
 """Which days are worked is the operator's to say, area by area; what is due on a day of rest is due before it."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from sync.calendar import Calendar, calendar_of
+from sync.days import day_of
 from sync.duty import due_by
 from sync.wire import Fields
 
@@ -58,3 +59,10 @@ def test_a_day_of_rest_holds_below_the_area_that_has_it_and_nowhere_else() -> No
 def test_a_calendar_of_nothing_but_rest_ends_somewhere() -> None:
     rest = Calendar(frozenset(MONDAY + timedelta(days=n) for n in range(-400, 400)), frozenset())
     assert rest.last_worked(MONDAY) == rest.next_worked(MONDAY) == MONDAY
+
+
+@pytest.mark.parametrize("begins", [0, 4, 12])
+def test_every_moment_has_a_day_of_work_also_where_the_calendar_ends(begins: int) -> None:
+    first, last = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
+    assert day_of(first, begins) == date.min
+    assert day_of(last, begins) == date.max

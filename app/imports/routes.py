@@ -8,6 +8,7 @@ from fastapi import APIRouter, File, Form, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
+from app.bounds import MOST_FILE_BYTES_AT
 from app.context import ContextDep
 from app.contract import PARSED_BODY, REFUSALS, SIGNED_IN, STORED, Codes, Responses, answers, codes_of, succeeds
 from app.identity.caller import CallerDep
@@ -112,7 +113,8 @@ async def post_import(
     file: Annotated[
         UploadFile,
         File(
-            description="xlsx 或 CSV 文件（UTF-8、GBK） · An xlsx or CSV file", json_schema_extra={"format": "binary"}
+            description="xlsx 或 CSV 文件（UTF-8、GBK） · An xlsx or CSV file",
+            json_schema_extra={"format": "binary", "maxLength": MOST_FILE_BYTES_AT["/v1/imports"]},
         ),
     ],
     area_id: Annotated[
