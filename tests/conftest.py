@@ -21,6 +21,7 @@ from app.schema import ensure_server_row, migrate
 from app.settings import Settings
 from app.sqlite import Sqlite
 from sync import seams
+from tests.in_turn import is_in_turn
 from tests.postgres import Server, running_server
 from tests.put_back import learn_to_put_back, put_back
 from tests.world import World, make_place, new_world
@@ -36,12 +37,12 @@ LONGEST = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In the order in which files are to be begun."""
+    """In the order in which files are to be begun; without what is tried on the other store."""
 
     def place(item: pytest.Item) -> int:
         return next((n for n, words in enumerate(LONGEST) if words in item.path.name), len(LONGEST))
 
-    items.sort(key=place)
+    items[:] = sorted(filter(is_in_turn, items), key=place)
 
 
 def pytest_runtest_teardown() -> None:

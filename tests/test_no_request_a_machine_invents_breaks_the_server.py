@@ -4,12 +4,8 @@ A few of them here, where the routes of most collections, which are made alike, 
 `python -m tests.fuzz api` tries thousands of all of them, with other seeds.
 """
 
-from app.collections import COLLECTIONS
 from tests.fuzz.api import fuzz_api
-
-OWN_WAYS = {"conflicts", "duplicates", "households", "residents", "visits", "areas"}
-"""Collections with routes, rules or references that no other has."""
-ALIKE = sorted(COLLECTIONS.keys() - OWN_WAYS)
+from tests.in_turn import ALIKE
 
 
 def test_no_request_and_no_conversation_breaks_the_server_or_the_document(database_url: str, store: str) -> None:

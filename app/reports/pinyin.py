@@ -1,7 +1,12 @@
 """Finding people by the first letters of their names, as everybody types them on a phone: zgl finds 周桂兰."""
 
+import os
 import unicodedata
 from functools import cache
+
+# Characters are looked up one by one: the phrases that the library knows besides are 44 MB of every process. It asks
+# for this while it is loaded.
+os.environ.setdefault("PYPINYIN_NO_PHRASES", "1")
 
 from pypinyin import Style, pinyin
 
