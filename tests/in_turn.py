@@ -20,5 +20,5 @@ def is_in_turn(item: pytest.Item) -> bool:
     if mark is None or not isinstance(item, pytest.Function) or mark.args[0] not in ALIKE:
         return True
     collection, nth = mark.args
-    store = next(value for value in item.callspec.params.values() if value in STORES)
-    return STORES.index(store) == (ALIKE.index(collection) + nth) % 2
+    other_store = STORES[(ALIKE.index(collection) + nth + 1) % 2]
+    return other_store not in item.callspec.params.values()
