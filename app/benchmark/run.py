@@ -18,6 +18,7 @@ from app.benchmark.kinto import delta_kinto
 from app.benchmark.memory import memory
 from app.benchmark.pulling import first_pull, first_pull_gzip
 from app.benchmark.pushing import push, push_eight, push_two_views
+from app.benchmark.reporting import reports
 from app.benchmark.session import FULL, QUICK, Session, open_session
 from app.benchmark.small_pulls import delta, empty_pull
 from app.benchmark.storm import storm
@@ -31,6 +32,7 @@ MEASURES: dict[str, Callable[[Session], Awaitable[list[Figure]]]] = {
     "push-eight": push_eight,
     "push-two-views": push_two_views,
     "import": import_roster,
+    "reports": reports,
     "conflicts": conflicts,
     "first-pull": first_pull,
     "first-pull-gzip": first_pull_gzip,

@@ -28,6 +28,8 @@ class Scale:
     """Pushes of a hundred in a round."""
     rows: int
     """Of a roster that is imported."""
+    communities: int
+    """Of 8,234 residents each, in the district that is counted."""
     past: int
     """Visits in the building that first pulls read, and as many again in the others together."""
     buildings: int
@@ -42,8 +44,8 @@ class Scale:
     overload_seconds: float
 
 
-FULL = Scale(5, 10, 20_000, 20_000, 16, 100, 16, 50, (10_000, 100_000, 1_000_000), 2000, 60, 8)
-QUICK = Scale(2, 1, 300, 1000, 16, 30, 16, 3, (300, 1000, 3000), 200, 6, 1)
+FULL = Scale(5, 10, 20_000, 122, 20_000, 16, 100, 16, 50, (10_000, 100_000, 1_000_000), 2000, 60, 8)
+QUICK = Scale(2, 1, 300, 2, 1000, 16, 30, 16, 3, (300, 1000, 3000), 200, 6, 1)
 
 
 @dataclass(frozen=True)

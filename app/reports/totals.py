@@ -68,14 +68,15 @@ def _years_before(day: date, years: int) -> date:
 
 
 async def _count(snapshot: Transaction, ground: Ground, day: date, whole: Row, parts: Sequence[Row]) -> None:
-    """Four statements, each grouped by part. What lies in the area itself, and in none of its parts, has none."""
+    """Two statements. What lies in the area itself, and in none of its parts, has no part."""
     of_part = {row.area.id: row for row in parts}
     for kind, statement in _statements(snapshot, ground, day):
         for found in await snapshot.rows(statement):
-            part, *counts = found._mapping.items()
-            counted = {str(n): v for n, v in counts} if kind == "counts" else {found.tag: found.many}
-            for row in (whole, of_part.get(part[1])):
-                _add(row, kind, counted)
+            counts = dict(found._mapping)
+            part, tag = counts.pop("part"), counts.pop("tag")
+            of, counted = ("counts", counts) if tag is None else (f"{kind}_tags", {tag: counts[f"{kind}s"]})
+            for row in (whole, of_part.get(part)):
+                _add(row, of, counted)
     _fill([whole, *parts])
 
 
@@ -88,18 +89,29 @@ def _statements(snapshot: Transaction, ground: Ground, day: date) -> Iterator[tu
         for age in AGES
     ]
     many = sa.func.count()
-    for part, source, columns in (
-        (ground.part, doors, [many.label("households")]),
-        (found.c.part, people, [many.label("residents"), *aged]),
-    ):
-        yield "counts", sa.select(part, *columns).select_from(source).group_by(part)
-    for kind, part, source, table in (
-        ("household_tags", ground.part, doors, _HOUSEHOLD),
-        ("resident_tags", found.c.part, people, _RESIDENT),
-    ):
-        tag = snapshot.members_of(table.c.tags)
-        each = sa.select(part, tag.c.value.label("tag"), many.label("many"))
-        yield kind, each.select_from(source.join(tag, sa.true())).group_by(part, tag.c.value)
+    yield "household", _counted(snapshot, ground.part, doors, _HOUSEHOLD.c.tags, [many.label("households")])
+    yield "resident", _counted(snapshot, found.c.part, people, _RESIDENT.c.tags, [many.label("residents"), *aged])
+
+
+def _counted(
+    snapshot: Transaction, part: Any, source: sa.Join, tags: sa.Column[Any], counts: Sequence[sa.Label[int]]
+) -> sa.Select[Any]:
+    """(part, tag, counts…) of the rows with each tag, by the first count alone, and with tag null of all.
+
+    Many have the same tags: they are counted as one before their tags are looked at.
+    """
+    grouped = sa.select(part.label("part"), tags.label("tags"), *counts).select_from(source).group_by(part, tags)
+    alike = grouped.cte("alike").prefix_with("MATERIALIZED")
+    names = [count.name for count in counts]
+    sums = [sa.func.sum(alike.c[name]).label(name) for name in names]
+    tag = snapshot.members_of(alike.c.tags)
+    of_all = sa.select(alike.c.part, sa.null().label("tag"), *sums).group_by(alike.c.part)
+    of_each = (
+        sa.select(alike.c.part, tag.c.value, sums[0], *(sa.null() for _ in names[1:]))
+        .select_from(alike.join(tag, sa.true()))
+        .group_by(alike.c.part, tag.c.value)
+    )
+    return sa.select(sa.union_all(of_all, of_each).subquery())
 
 
 def _add(row: Row | None, kind: str, counted: Mapping[str, int]) -> None:
