@@ -32,10 +32,10 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
         ground = await ground_of(snapshot, context, person, area)
         homes = await homes_of(snapshot, ground)
         await snapshot.plan_afresh()  # a day and a year, a building and a city are not to be read in one way
-        visits = _visits(ground, homes, since, until)
+        visits = _visits(ground, homes, since, until).cte("visits_then").prefix_with("MATERIALIZED")
         counted = await snapshot.rows(_doors(ground, visits))
         met = await snapshot.rows(_met(snapshot, ground, visits))
-        methods = await snapshot.rows(_methods(visits))
+        methods = await snapshot.rows(_methods(ground, homes, since, until))
     rows = [row._mapping for row in counted]
     everybody = {None if row.whole else row.part or area: row.met for row in met}
     return {
@@ -54,16 +54,12 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
     }
 
 
-def _visits(ground: Ground, homes: Sequence[UUID], since: date, until: date) -> sa.CTE:
-    """Those of these doors on these days, each with what came of the knock before it at the same door."""
-    before = sa.func.lag(_VISIT.c.outcome).over(
-        partition_by=(_VISIT.c.home, _VISIT.c.household_id), order_by=(_VISIT.c.day, _VISIT.c.created_at, _VISIT.c.id)
-    )
-    columns = (_VISIT.c.home, _VISIT.c.household_id, _VISIT.c.day, _VISIT.c.outcome, _VISIT.c.channel, _VISIT.c.method)
-    lately = (_VISIT.c.home.in_(homes), _VISIT.c.day >= shifted(since, -REMEMBERED), _VISIT.c.day <= until)
-    here = (ground.at_a_door(_VISIT), _VISIT.c.deleted_at.is_(None))
-    seen = sa.select(*columns, _VISIT.c.persons_met, before.label("before")).where(*lately, *here).cte("knocks")
-    return sa.select(seen).where(seen.c.day >= since).cte("visits_then")
+def _visits(ground: Ground, homes: Sequence[UUID], since: date, until: date) -> sa.Select[Any]:
+    """Those at these doors on these days."""
+    then = (_VISIT.c.home.in_(homes), _VISIT.c.day >= since, _VISIT.c.day <= until, _VISIT.c.deleted_at.is_(None))
+    columns = (_VISIT.c.home, _VISIT.c.household_id, _VISIT.c.day, _VISIT.c.created_at, _VISIT.c.id)
+    told = (_VISIT.c.outcome, _VISIT.c.channel, _VISIT.c.method, _VISIT.c.persons_met)
+    return sa.select(*columns, *told).where(*then, ground.at_a_door(_VISIT))
 
 
 def _doors(ground: Ground, visits: sa.CTE) -> sa.Select[Any]:
@@ -72,40 +68,53 @@ def _doors(ground: Ground, visits: sa.CTE) -> sa.Select[Any]:
     by_channel = [sa.func.sum(sa.case((visits.c.channel == name, 1), else_=0)).label(name) for name in CHANNELS]
     key = (visits.c.home, visits.c.household_id)
     door = sa.select(*key, sa.func.count().label("many"), opened.label("opened"), *by_channel).group_by(*key).subquery()
-    same = sa.and_(door.c.home == _HOUSEHOLD.c.home, door.c.household_id == _HOUSEHOLD.c.id)
+    found = ground.found
+    same = sa.and_(door.c.home == found.c.home, door.c.household_id == found.c.id)
     sums = {"opened": door.c.opened, "visits": door.c.many, **{name: door.c[name] for name in CHANNELS}}
     columns: list[Any] = [
-        ground.part.label("part"),
+        found.c.part,
         sa.func.count().label("households"),
         sa.func.count(door.c.household_id).label("knocked"),
         *(sa.cast(sa.func.coalesce(sa.func.sum(of), 0), sa.Integer).label(name) for name, of in sums.items()),
     ]
-    return sa.select(*columns).select_from(ground.doors.outerjoin(door, same)).group_by(ground.part)
+    return sa.select(*columns).select_from(found.outerjoin(door, same)).group_by(found.c.part)
 
 
 def _met(snapshot: Transaction, ground: Ground, visits: sa.CTE) -> sa.Select[Any]:
     """By part, and in all (`part` null, `whole` true): whom they met, each person once."""
     person = snapshot.members_of(visits.c.persons_met)
-    same = sa.and_(visits.c.home == _HOUSEHOLD.c.home, visits.c.household_id == _HOUSEHOLD.c.id)
-    where = ground.doors.join(visits, same).join(person, sa.true())
-    each = sa.select(ground.part.label("part"), person.c.value.label("person")).select_from(where).distinct().subquery()
-    of_part = sa.select(each.c.part, sa.func.count().label("met"), sa.false().label("whole")).group_by(each.c.part)
+    key = (visits.c.home, visits.c.household_id, person.c.value)
+    at_door = sa.select(visits.c.home, visits.c.household_id, person.c.value.label("person"))
+    met = at_door.select_from(visits.join(person, sa.true())).group_by(*key).subquery()
+    found = ground.found
+    same = sa.and_(met.c.home == found.c.home, met.c.household_id == found.c.id)
+    # Grouped, not distinct, and an outer join: else SQLite makes no index and looks at every person for each door.
+    there = sa.select(found.c.part, met.c.person).select_from(found.outerjoin(met, same))
+    each = there.distinct().cte("met").prefix_with("MATERIALIZED")
+    many = sa.func.count(each.c.person).label("met")
+    of_part = sa.select(each.c.part, many, sa.false().label("whole")).group_by(each.c.part)
     in_all = sa.select(sa.null(), sa.func.count(sa.distinct(each.c.person)), sa.true())
     return sa.select(sa.union_all(of_part, in_all).subquery())
 
 
-def _methods(visits: sa.CTE) -> sa.Select[Any]:
-    """By way of knocking: how often it was tried, how often it opened, and how often after a refusal."""
-    opened = visits.c.outcome == "opened"
+def _methods(ground: Ground, homes: Sequence[UUID], since: date, until: date) -> sa.Select[Any]:
+    """By way of knocking: how often it was tried, how often it opened, and how often after a refusal at that door."""
+    lately = _visits(ground, homes, shifted(since, -REMEMBERED), until).subquery()
+    before = sa.func.lag(lately.c.outcome).over(
+        partition_by=(lately.c.home, lately.c.household_id), order_by=(lately.c.day, lately.c.created_at, lately.c.id)
+    )
+    knocks = sa.select(lately.c.day, lately.c.method, lately.c.outcome, before.label("before")).subquery()
+    opened = knocks.c.outcome == "opened"
     return (
         sa.select(
-            visits.c.method,
+            knocks.c.method,
             sa.func.count().label("tried"),
             sa.func.sum(sa.case((opened, 1), else_=0)).label("opened"),
-            sa.func.sum(sa.case((sa.and_(opened, visits.c.before == "refused"), 1), else_=0)).label("after_refusal"),
+            sa.func.sum(sa.case((sa.and_(opened, knocks.c.before == "refused"), 1), else_=0)).label("after_refusal"),
         )
-        .group_by(visits.c.method)
-        .order_by(visits.c.method.is_(None), visits.c.method)
+        .where(knocks.c.day >= since)
+        .group_by(knocks.c.method)
+        .order_by(knocks.c.method.is_(None), knocks.c.method)
     )
 
 

@@ -37,7 +37,7 @@ async def follow_ups_of(context: Context, person: UUID, area: UUID, campaign: UU
 
 def _by_kind(ground: Ground, campaign: UUID | None, day: date) -> sa.Select[Any]:
     """By kind and closing reason, which is null of those that are open: how many, and how many are overdue."""
-    doors = ground.found()
+    doors = ground.found
     there = sa.and_(_FOLLOW_UP.c.home == doors.c.home, _FOLLOW_UP.c.household_id == doors.c.id)
     overdue = sa.func.sum(sa.case((_FOLLOW_UP.c.due < day, 1), else_=0)).label("overdue")
     columns = (_FOLLOW_UP.c.kind, _FOLLOW_UP.c.closed)

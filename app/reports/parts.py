@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -43,6 +44,7 @@ class Ground:
     hidden_below: int | None
     """Below which number nothing is told, since the person looks at it from above communities."""
 
+    @cached_property
     def found(self) -> sa.CTE:
         """(home, id, part) of the households, for what is joined with them: no store looks for them row by row."""
         columns = (_HOUSEHOLD.c.home, _HOUSEHOLD.c.id, self.part.label("part"))
@@ -50,8 +52,8 @@ class Ground:
 
     def at_a_door(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Of a table whose rows name a household: is it one of these?"""
-        those = self.found()
-        return sa.tuple_(table.c.home, table.c.household_id).in_(sa.select(those.c.home, those.c.id))
+        those = sa.select(self.found.c.home, self.found.c.id)
+        return sa.tuple_(table.c.home, table.c.household_id).in_(those)
 
     def shown(self, many: int) -> int | None:
         """A count as this person is told it."""

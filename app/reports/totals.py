@@ -81,7 +81,7 @@ async def _count(snapshot: Transaction, ground: Ground, day: date, whole: Row, p
 
 
 def _statements(snapshot: Transaction, ground: Ground, day: date) -> Iterator[tuple[str, sa.Select[Any]]]:
-    doors, found = ground.doors, ground.found()
+    doors, found = ground.doors, ground.found
     behind = (_RESIDENT.c.home == found.c.home, _RESIDENT.c.household_id == found.c.id)
     people = found.join(_RESIDENT, sa.and_(*behind, _RESIDENT.c.deleted_at.is_(None)))
     aged = [
