@@ -53,10 +53,10 @@ async def _of_a_community(session: Session, district: District) -> list[Figure]:
     today = session.world.now().date()
     context, boss, since = district.context, district.boss, today - timedelta(days=DAYS)
     asked = {
-        "report-totals": Timed(lambda: totals_of(context, boss, community, today)),
-        "report-coverage": Timed(lambda: coverage_of(context, boss, community, since, today)),
-        "report-activity": Timed(lambda: activity_of(context, boss, community, since, today)),
-        "report-duties": Timed(lambda: duties_of(context, boss, district.grid, today, "first")),
+        "reports-totals": Timed(lambda: totals_of(context, boss, community, today)),
+        "reports-coverage": Timed(lambda: coverage_of(context, boss, community, since, today)),
+        "reports-activity": Timed(lambda: activity_of(context, boss, community, since, today)),
+        "reports-duties": Timed(lambda: duties_of(context, boss, district.grid, today, "first")),
     }
     limit = Timed(lambda: _count(district))
     for _ in range(session.scale.rounds + 1):
@@ -64,10 +64,10 @@ async def _of_a_community(session: Session, district: District) -> list[Figure]:
             began = session.world.monotonic()
             await one.ask()
             one.seconds.append(session.world.monotonic() - began)
-    duties = asked.pop("report-duties")
+    duties = asked.pop("reports-duties")
     return [
         *(_beside(measure, one, limit) for measure, one in asked.items()),
-        Figure("report-duties", median(duties.seconds[1:]) * 1000, "ms", at_most=MOST_OF_A_LIST_MILLISECONDS),
+        Figure("reports-duties", median(duties.seconds[1:]) * 1000, "ms", at_most=MOST_OF_A_LIST_MILLISECONDS),
     ]
 
 
@@ -75,8 +75,8 @@ async def _of_all(session: Session, district: District) -> list[Figure]:
     today, context, boss = session.world.now().date(), district.context, district.boss
     since = today - timedelta(days=DAYS)
     asked: dict[str, Callable[[UUID], Awaitable[Any]]] = {
-        "district-totals": lambda area: totals_of(context, boss, area, today),
-        "district-coverage": lambda area: coverage_of(context, boss, area, since, today),
+        "reports-district-totals": lambda area: totals_of(context, boss, area, today),
+        "reports-district-coverage": lambda area: coverage_of(context, boss, area, since, today),
     }
     figures = []
     for measure, ask in asked.items():
