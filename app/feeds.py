@@ -37,9 +37,8 @@ async def open_new_feeds(transaction: Transaction, seams: Seams, working: Workin
     if not opened:
         return
     feeds = await _open_owned(transaction, opened)
-    for area in opened:
-        if area.feed_area_id == area.id:
-            feeds += await open_masked_feeds(transaction, seams, area.path)
+    # Nothing lies below what is new but what is new as well, and no enclave leads there yet.
+    feeds += await _open_masked(transaction, seams, feeds)
     await follow_new_feeds(transaction, feeds, seams.now())
     await load_feeds(transaction, working)
 
@@ -54,10 +53,15 @@ async def _open_owned(transaction: Transaction, areas: Sequence[Area]) -> list[i
     return await _insert(transaction, wanted)
 
 
-async def open_masked_feeds(transaction: Transaction, seams: Seams, path: str) -> list[int]:
+async def open_masked_feeds(transaction: Transaction, seams: Seams, path: str) -> None:
     """Of every building that this path concerns and a helper has a role over, now or later: those not open yet."""
+    await _open_masked(transaction, seams, touched(path))
+
+
+async def _open_masked(transaction: Transaction, seams: Seams, of: sa.Select[Any] | Sequence[int]) -> list[int]:
+    """Beside those of these feeds that helpers have a role over."""
     wanted = (_FEED.c.audience == "staff", _FEED.c.views == 0, masked_readers_over(_AREA.c.path, seams.now()))
-    concerned = sa.select(_FEED.c.home, _FEED.c.id, _FEED.c.owner_id).where(_FEED.c.id.in_(touched(path)))
+    concerned = sa.select(_FEED.c.home, _FEED.c.id, _FEED.c.owner_id).where(_FEED.c.id.in_(of))
     owner = sa.and_(_AREA.c.home == _FEED.c.home, _AREA.c.id == _FEED.c.owner_id)
     which = concerned.join(_AREA, owner).where(*wanted)
     # Held until this commits: a push that waits for one of them finds the view open.
