@@ -5,6 +5,7 @@ A route that reads its body itself sets a smaller limit (bodies.py).
 
 from contextlib import suppress
 
+from fastapi.security.utils import get_authorization_scheme_param
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -127,7 +128,7 @@ def _most_bytes(scope: Scope, context: Context) -> int:
         said = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
         with suppress(Problem):
             # Whether that sign-in still holds, the route asks; nobody's body is looked at before.
-            scheme, _, token = said.partition(" ")
+            scheme, token = get_authorization_scheme_param(said)
             claims_of(context, token if scheme.lower() == "bearer" else "")
             return MOST_FILE_BYTES_AT[path]
     return MOST_BODY_BYTES_AT.get(path, MOST_BODY_BYTES)

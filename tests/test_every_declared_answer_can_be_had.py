@@ -1,7 +1,7 @@
 """No operation declares a problem that it can't answer: each is provoked.
 
-On both stores; but of the operations that every collection has, a problem is provoked on one of them for half of the
-collections and on the other for the rest, since they all go one way.
+On both stores; but the problems of the operations that every collection has, which all go one way, take turns on them
+(tests/in_turn.py).
 """
 
 import pytest
@@ -10,6 +10,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.document import operations
 from tests.contract import document, path_of, responses_of
+from tests.in_turn import is_turn_of
 from tests.provocations import PROVOCATIONS
 from tests.stage import stage_of
 from tests.world import new_world
@@ -37,8 +38,7 @@ def codes_of(name: str, store: str) -> list[str]:
     codes = [code for code in DECLARED[name] if (name, code) not in NOT_PROVOKED]
     if collection not in COLLECTIONS or verb not in OF_EVERY_COLLECTION:
         return codes
-    mine = [*COLLECTIONS].index(collection) + ("sqlite", "postgres").index(store)
-    return [code for at, code in enumerate(sorted(codes)) if (mine + at) % 2]
+    return [code for nth, code in enumerate(sorted(codes)) if is_turn_of(store, collection, nth)]
 
 
 @pytest.mark.parametrize("name", DECLARED)

@@ -35,6 +35,8 @@ class District:
     boss: UUID
     district: UUID
     communities: Sequence[UUID]
+    residents: int
+    """Of each community."""
     grid: UUID
     """The first of the first community, with plans."""
 
@@ -54,7 +56,8 @@ async def lay_district(context: Context, communities: int) -> District:
     grid = invented.areas_of_level("grid")[0]["record"]
     await create_all(context, cast(Any, _plans(context, invented, grid)))
     boss = await context.database.run(lambda transaction: _add_boss(transaction, context, UUID(root)))
-    return District(context, boss, UUID(root), [UUID(names[community]) for names in copies], UUID(grid))
+    of_all = [UUID(names[community]) for names in copies]
+    return District(context, boss, UUID(root), of_all, len(invented.residents), UUID(grid))
 
 
 async def _add_boss(transaction: Transaction, context: Context, district: UUID) -> UUID:

@@ -27,7 +27,7 @@ _RESIDENT = COLLECTIONS["residents"].table
 
 
 @dataclass
-class Timed:
+class Measured:
     """How long each round took, in seconds."""
 
     ask: Callable[[], Awaitable[Any]]
@@ -37,9 +37,9 @@ class Timed:
 async def reports(session: Session) -> list[Figure]:
     """A community of 8,234 residents, then the whole district, in process.
 
-    The limit is a count of the community's residents by the index that begins with their home, in turn with the
-    reports. What a report of the district holds in memory is counted by Python, against one of the community: it
-    mustn't grow with the residents, of whom there are as many times more as there are communities.
+    The limit is a count of the community's residents who aren't deleted, by the index that begins with their home, in
+    turn with the reports. What a report of the district holds in memory is counted by Python, against one of the
+    community: it mustn't grow with the residents, of whom there are as many times more as there are communities.
     """
     async with database_beside(session, "reports") as settings, opened_empty(settings, session.world) as context:
         district = await lay_district(context, session.scale.communities)
@@ -53,12 +53,12 @@ async def _of_a_community(session: Session, district: District) -> list[Figure]:
     today = session.world.now().date()
     context, boss, since = district.context, district.boss, today - timedelta(days=DAYS)
     asked = {
-        "reports-totals": Timed(lambda: totals_of(context, boss, community, today)),
-        "reports-coverage": Timed(lambda: coverage_of(context, boss, community, since, today)),
-        "reports-activity": Timed(lambda: activity_of(context, boss, community, since, today)),
-        "reports-duties": Timed(lambda: duties_of(context, boss, district.grid, today, "first")),
+        "reports-totals": Measured(lambda: totals_of(context, boss, community, today)),
+        "reports-coverage": Measured(lambda: coverage_of(context, boss, community, since, today)),
+        "reports-activity": Measured(lambda: activity_of(context, boss, community, since, today)),
+        "reports-duties": Measured(lambda: duties_of(context, boss, district.grid, today, "first")),
     }
-    limit = Timed(lambda: _count(district))
+    limit = Measured(lambda: _count(district))
     for _ in range(session.scale.rounds + 1):
         for one in (limit, *asked.values()):
             began = session.world.monotonic()
@@ -87,7 +87,7 @@ async def _of_all(session: Session, district: District) -> list[Figure]:
     return figures
 
 
-def _beside(measure: str, ours: Timed, limit: Timed) -> Figure:
+def _beside(measure: str, ours: Measured, limit: Measured) -> Figure:
     """Milliseconds, the first round left out: in it statements are prepared."""
     ratios = [mine / theirs for mine, theirs in zip(ours.seconds[1:], limit.seconds[1:], strict=True)]
     times = (median(one.seconds[1:]) * 1000 for one in (ours, limit))
@@ -97,7 +97,8 @@ def _beside(measure: str, ours: Timed, limit: Timed) -> Figure:
 async def _count(district: District) -> None:
     there = (_RESIDENT.c.home == district.communities[0], _RESIDENT.c.deleted_at.is_(None))
     async with district.context.database.snapshot("server") as snapshot:
-        assert await snapshot.rows(sa.select(sa.func.count()).select_from(_RESIDENT).where(*there))
+        [row] = await snapshot.rows(sa.select(sa.func.count()).select_from(_RESIDENT).where(*there))
+    assert row[0] == district.residents
 
 
 async def _most_held(session: Session, ask: Callable[[UUID], Awaitable[Any]], area: UUID) -> tuple[float, float]:

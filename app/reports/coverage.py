@@ -15,7 +15,7 @@ from app.reports.parts import Ground, Named, ground_of, homes_of
 from sync.days import shifted
 from sync.wire import Fields
 
-_HOUSEHOLD, _VISIT = COLLECTIONS["households"].table, COLLECTIONS["visits"].table
+_VISIT = COLLECTIONS["visits"].table
 CHANNELS: tuple[str, ...] = get_args(Channel)
 REMEMBERED = 92
 """Days: how long before the first day a refusal counts as the time before."""
