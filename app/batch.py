@@ -15,7 +15,7 @@ from app.context import Context
 from app.database import Transaction
 from app.fields import as_uuid
 from app.incoming import Arrived
-from app.prepared import among
+from app.prepared import Each
 from app.problems import Problem
 from app.tables import ReceivedMutation
 from app.working import after_of
@@ -23,9 +23,8 @@ from sync.days import day_of, happened_at
 from sync.wire import Mutation, Outbox, Outcome
 
 _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
-_STORED = sa.select(_RECEIVED.c.id, _RECEIVED.c.person_id, _RECEIVED.c.content, _RECEIVED.c.answer).where(
-    _RECEIVED.c.home == sa.bindparam("home"), among(_RECEIVED.c.id, "ids")
-)
+_KEPT = sa.select(_RECEIVED.c.id, _RECEIVED.c.person_id, _RECEIVED.c.content, _RECEIVED.c.answer)
+_STORED = Each(_KEPT, home=_RECEIVED.c.home, ids=_RECEIVED.c.id)
 NO_HOME = NOBODY = UUID(int=0)
 """Where a column holds no null: the home of what names none; the operator, who is no person."""
 
@@ -129,7 +128,7 @@ class Batch:
     async def _stored(self, transaction: Transaction, ids: list[UUID]) -> dict[UUID, Any]:
         if not ids:
             return {}
-        return {row.id: row for row in await transaction.fetch(_STORED, home=self.home, ids=ids)}
+        return {row.id: row for row in await transaction.fetch_each(_STORED, home=self.home, ids=ids)}
 
     def outcomes(self) -> list[Outcome]:
         """In the order of the push. An id twice in one push has the outcome of its first place."""

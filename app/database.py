@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.failures import may_repeat
+from app.prepared import Each
 from app.problems import Problem
 from sync.seams import Seams
 
@@ -37,8 +37,6 @@ Viewer = SeenBy | Literal["nobody", "server"]
 """For whom rows are read: a person; nobody yet, while it is asked who calls; or the server's own work, which sees all.
 On PostgreSQL a second wall (wall.py) keeps from the first two what isn't theirs."""
 
-REPEATABLE = ("40001", "40P01", "23505", "55P03", "57P01", "57P02", "57P03")
-"""Serialisation failure, deadlock, duplicate key, lock timeout, server going down: try again."""
 MOST_TRIES = 5
 
 
@@ -97,6 +95,10 @@ class Reader(abc.ABC):
     @abc.abstractmethod
     async def fetch(self, statement: sa.Executable, **parameters: Any) -> Sequence[Any]:
         """Every row of a statement that lives as long as the process, its columns as attributes."""
+
+    @abc.abstractmethod
+    async def fetch_each(self, statement: Each, **parameters: Any) -> Sequence[Any]:
+        """The rows of many keys, each found by an index whatever the planner believes of the table."""
 
     async def fetch_first(self, statement: sa.Executable, **parameters: Any) -> Any:
         """The first row, or None."""
@@ -207,7 +209,7 @@ class Database(abc.ABC):
                 async with self.transaction() as transaction:
                     return await work(transaction)
             except Exception as error:
-                if not may_repeat(error):
+                if not (isinstance(error, ViewOpened) or may_repeat(error)):
                     raise
                 if attempt == MOST_TRIES:
                     raise Problem("unavailable") from error
@@ -226,62 +228,6 @@ async def meanwhile(statement: Coroutine[Any, Any, Any], work: Callable[[], T]) 
         raise
     finally:
         await under_way  # until then its connection is nobody's to drop
-
-
-def sqlstate_of(error: BaseException) -> str | None:
-    """The five characters to decide on: PostgreSQL's own, or what SQLite's error amounts to."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(cause, "sqlstate", None)
-    if state is None and (origin := getattr(cause, "__cause__", None)):
-        state = getattr(origin, "sqlstate", None)
-    if state is None:
-        state = _SQLITE_STATES.get(getattr(cause, "sqlite_errorname", ""))
-    return state
-
-
-_SQLITE_STATES = {
-    "SQLITE_CONSTRAINT_PRIMARYKEY": "23505",
-    "SQLITE_CONSTRAINT_UNIQUE": "23505",
-    "SQLITE_CONSTRAINT_CHECK": "23514",
-    "SQLITE_CONSTRAINT_NOTNULL": "23502",
-    "SQLITE_CONSTRAINT_FOREIGNKEY": "23503",
-    "SQLITE_CONSTRAINT_TRIGGER": "23514",
-    **{f"SQLITE_{busy}": "40001" for busy in ("BUSY", "BUSY_SNAPSHOT", "LOCKED")},
-    "SQLITE_TOOBIG": "22001",
-    "SQLITE_MISMATCH": "22000",
-}
-
-
-def may_repeat(error: BaseException) -> bool:
-    """Would the same transaction, from its beginning, have a chance?"""
-    if isinstance(error, ViewOpened):
-        return True
-    state = sqlstate_of(error)
-    if state is not None:
-        return state in REPEATABLE or state.startswith("08")
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, ConnectionError) or is_closed(error)
-
-
-def is_closed(error: BaseException) -> bool:
-    """The driver's own words for a connection that is gone, or that went in the middle of an answer.
-
-    A ValueError among them is about values that it can't send. While it connects, SQLAlchemy repeats the words in an
-    error of its own.
-    """
-    said = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return any(
-        isinstance(one, asyncpg.InterfaceError | asyncpg.InternalClientError) and not isinstance(one, ValueError)
-        for one in (said, said.__cause__)
-    )
-
-
-def is_data_error(error: BaseException) -> bool:
-    """Is it the rows' fault (class 22 or 23, but not a duplicate key; or a value no column takes)?"""
-    state = sqlstate_of(error) or ""
-    unbindable = isinstance(error, StatementError) and not isinstance(error, DBAPIError)
-    unbindable |= isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
-    return unbindable or (state[:2] in ("22", "23") and state != "23505")
 
 
 def values_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:

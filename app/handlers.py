@@ -13,7 +13,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.bounds import Cut
-from app.database import is_closed, sqlstate_of
+from app.failures import is_closed, sqlstate_of
 from app.languages import language_of
 from app.logs import Log, note_problem
 from app.paging import as_pointer

@@ -17,7 +17,7 @@ from app.follows import hold_follows
 from app.incoming import Arrived
 from app.join import referring
 from app.past import load_past
-from app.prepared import among
+from app.prepared import Each, among
 from app.tables import REFUSED_CREATE, Feed, FeedEntry, ReceivedMutation
 from app.working import (
     AREAS,
@@ -105,14 +105,14 @@ def _resolved_field(mutation: Mutation, conflict: Any) -> tuple[str, Fields]:
 
 
 _CONFLICT = COLLECTIONS[CONFLICTS].table
-_OF = sa.select(_CONFLICT.c.id, _CONFLICT.c.of_collection, _CONFLICT.c.of_record, _CONFLICT.c.field).where(
-    _CONFLICT.c.home == sa.bindparam("home"), among(_CONFLICT.c.id, "ids")
-)
+_ABOUT = sa.select(_CONFLICT.c.id, _CONFLICT.c.of_collection, _CONFLICT.c.of_record, _CONFLICT.c.field)
+_OF = Each(_ABOUT, home=_CONFLICT.c.home, ids=_CONFLICT.c.id)
+_OPEN = Each(_ABOUT.where(_CONFLICT.c.state == "open"), home=_CONFLICT.c.home, targets=_CONFLICT.c.of_record)
 
 
 async def _conflicts(transaction: Transaction, home: UUID, ids: list[UUID]) -> dict[UUID, Any]:
     """What these conflicts are of. That never changes, so it is read without a lock."""
-    rows = await transaction.fetch(_OF, home=home, ids=ids) if ids else []
+    rows = await transaction.fetch_each(_OF, home=home, ids=ids) if ids else []
     return {row.id: row for row in rows}
 
 
@@ -122,29 +122,25 @@ async def _lock(
     """One collection's rows in order of id: FOR UPDATE if any of them is written, else FOR SHARE."""
     name = collection.name
     writing = [id for key, id in write if key == name]
-    ids = [*{*writing, *(id for key, id in read if key == name)}]
-    wanted = {"home": working.home, "ids": ids}
-    if name == CONFLICTS:
-        # Conflicts come last: what they are about is locked by now.
-        wanted["targets"] = [r.id for r in working.records.values() if r.key in write]
-    if ids or wanted.get("targets"):
+    ids = {*writing, *(id for key, id in read if key == name)}
+    if name == CONFLICTS and (targets := [r.id for r in working.records.values() if r.key in write]):
+        # Conflicts come last: what they are about is locked by now, so that none opens meanwhile.
+        ids |= {row.id for row in await transaction.fetch_each(_OPEN, home=working.home, targets=targets)}
+    if ids:
         shared = not writing and name != CONFLICTS
         take = as_parent if shared else as_loaded
-        for row in await transaction.fetch(_locking(name, shared=shared), **wanted):
+        for row in await transaction.fetch_each(_locking(name, shared=shared), home=working.home, ids=sorted(ids)):
             take(working, collection, row)
 
 
 @cache
-def _locking(name: str, *, shared: bool) -> sa.Select[Any]:
+def _locking(name: str, *, shared: bool) -> Each:
     table = COLLECTIONS[name].table
-    which: sa.ColumnElement[bool] = among(table.c.id, "ids")
-    if name == CONFLICTS:
-        which = sa.or_(which, sa.and_(among(table.c.of_record, "targets"), table.c.state == "open"))
     # Of what is only referred to, no more is asked than where it lists.
     listing = {"id", "rev", "deleted_at", "area_id", COLLECTIONS[name].lists_in, MERGED_INTO}
     columns = [column for column in table.c if not shared or column.name in listing]
-    statement = sa.select(*columns).where(table.c.home == sa.bindparam("home"), which)
-    return statement.order_by(table.c.id).with_for_update(read=shared)
+    statement = sa.select(*columns).order_by(table.c.id).with_for_update(read=shared)
+    return Each(statement, home=table.c.home, ids=table.c.id)
 
 
 async def _load_areas(
@@ -179,9 +175,10 @@ async def load_feeds(transaction: Transaction, working: Working) -> None:
         working.views[row.id] = row.views
 
 
-_ENTRIES = sa.select(
+_LISTED = sa.select(
     *(_ENTRY.c.home, _ENTRY.c.collection, _ENTRY.c.record_id, _ENTRY.c.feed_id, _ENTRY.c.hash, _ENTRY.c.live)
-).where(among(_ENTRY.c.home, "homes"), among(_ENTRY.c.collection, "collections"), among(_ENTRY.c.record_id, "records"))
+)
+_ENTRIES = Each(_LISTED, homes=_ENTRY.c.home, collections=_ENTRY.c.collection, records=_ENTRY.c.record_id)
 
 
 async def load_entries(transaction: Transaction, working: Working, records: Iterable[Record]) -> None:
@@ -190,8 +187,9 @@ async def load_entries(transaction: Transaction, working: Working, records: Iter
     if not wanted:
         return
     homes = {working.home, *(area.reference_area_id for area in working.areas.values())}
-    names, ids = {name for name, _ in wanted}, [id for _, id in wanted]
-    for row in await transaction.fetch(_ENTRIES, homes=[*homes], collections=[*names], records=ids):
+    asked = [(home, name, id) for name, id in wanted for home in homes]
+    places, names, ids = (list(part) for part in zip(*asked, strict=True))
+    for row in await transaction.fetch_each(_ENTRIES, homes=places, collections=names, records=ids):
         record = wanted.get((row.collection, row.record_id))
         # Under the same id another home may have another record.
         if record and row.home == _home_listing(working, record):
@@ -204,11 +202,9 @@ def _home_listing(working: Working, record: Record) -> UUID:
     return area.reference_area_id if area else working.home
 
 
-_REFUSED_CREATES = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).where(
-    _RECEIVED.c.home == sa.bindparam("home"),
-    among(_RECEIVED.c.collection, "collections"),
-    among(_RECEIVED.c.record_id, "records"),
-    REFUSED_CREATE,
+_REFUSED = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).where(REFUSED_CREATE)
+_REFUSED_CREATES = Each(
+    _REFUSED, home=_RECEIVED.c.home, collections=_RECEIVED.c.collection, records=_RECEIVED.c.record_id
 )
 
 
@@ -218,6 +214,6 @@ async def _load_refused_creates(transaction: Transaction, working: Working, acce
     missing = {r.key for r in records if r.held is None or not access.may_read(working.feeds_of(r))}
     if not missing:
         return
-    wanted = {"collections": [*{name for name, _ in missing}], "records": [id for _, id in missing]}
-    for row in await transaction.fetch(_REFUSED_CREATES, home=working.home, **wanted):
+    wanted = {"collections": [name for name, _ in missing], "records": [id for _, id in missing]}
+    for row in await transaction.fetch_each(_REFUSED_CREATES, home=working.home, **wanted):
         working.refused_creates.add((row.collection, row.record_id))

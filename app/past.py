@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app.collections import COLLECTIONS
 from app.database import Transaction
 from app.fields import as_uuid
-from app.prepared import among
+from app.prepared import Each, among
 from app.tables import History, ReceivedMutation
 from app.working import CONFLICTS, Key, Working, after_of, resolution_base
 from sync.decide import Sent, Written
@@ -47,16 +47,8 @@ def _floors(working: Working, mutations: Iterable[Mutation]) -> dict[Key, int]:
     return floors
 
 
-_PAST = (
-    sa.select(_HISTORY)
-    .where(
-        _HISTORY.c.home == sa.bindparam("home"),
-        among(_HISTORY.c.collection, "collections"),
-        among(_HISTORY.c.record_id, "records"),
-        _HISTORY.c.rev > sa.bindparam("floor"),
-    )
-    .order_by(_HISTORY.c.rev)
-)
+_SINCE = sa.select(_HISTORY).where(_HISTORY.c.rev > sa.bindparam("floor")).order_by(_HISTORY.c.rev)
+_PAST = Each(_SINCE, home=_HISTORY.c.home, collections=_HISTORY.c.collection, records=_HISTORY.c.record_id)
 
 
 async def _load_history(transaction: Transaction, working: Working, floors: dict[Key, int]) -> None:
@@ -64,9 +56,9 @@ async def _load_history(transaction: Transaction, working: Working, floors: dict
     for keys in ([k for k, floor in floors.items() if floor], [k for k, floor in floors.items() if not floor]):
         if not keys:
             continue
-        wanted = {"collections": [*{name for name, _ in keys}], "records": [id for _, id in keys]}
+        wanted = {"collections": [name for name, _ in keys], "records": [id for _, id in keys]}
         floor = min(floors[key] for key in keys)
-        for row in await transaction.fetch(_PAST, home=working.home, floor=floor, **wanted):
+        for row in await transaction.fetch_each(_PAST, home=working.home, floor=floor, **wanted):
             if row.rev > floors.get((row.collection, row.record_id), row.rev):
                 deleted = {"delete": True, "revive": False}.get(row.op)
                 recovered = row.op == "recover"

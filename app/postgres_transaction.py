@@ -26,6 +26,7 @@ from app.database import (
     ViewOpened,
     values_of,
 )
+from app.prepared import Each
 from app.viewing import naming, reading_for
 
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
@@ -63,6 +64,9 @@ class PostgresReader(Reader):
         text, names, given = _compiled(statement)
         values = {**given, **parameters}
         return await self.drive(text, *[values[name] for name in names])
+
+    async def fetch_each(self, statement: Each, **parameters: Any) -> Sequence[Any]:
+        return await self.fetch(statement.apart, **parameters)
 
     async def first_tags(self, numbers: Sequence[tuple[UUID, int, int]]) -> dict[int, int]:
         return {row["feed_id"]: row["tag"] for row in await self.drive(_FIRST_TAGS, *zip(*numbers, strict=True))}

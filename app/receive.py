@@ -17,7 +17,8 @@ from app.batch import NO_HOME, Actor, Batch, Incoming
 from app.bench import Bench
 from app.collections import COLLECTIONS
 from app.context import Context
-from app.database import Transaction, is_data_error, meanwhile, sqlstate_of
+from app.database import Transaction, meanwhile
+from app.failures import is_data_error, sqlstate_of
 from app.feeds import open_new_feeds
 from app.judge import judge
 from app.listing import list_changes, listing_of, move_dependants

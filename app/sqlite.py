@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from app.database import Database, FeedStep, Found, Listed, Reader, Rows, Scanned, Transaction, Viewer, close_engine
+from app.prepared import Each
 from app.tables import Feed, FeedEntry, FeedMark
 from sync.canonical import DIGEST_MODULUS
 from sync.seams import Seams
@@ -93,6 +94,9 @@ class SqliteTransaction(Transaction):
             marks.append({"home": home, "feed_id": feed.id, "seq": head, "tag": step.tag, "made_at": now})
         await self.upsert(_FEED, moved)
         await self.insert(_MARK, marks)
+
+    async def fetch_each(self, statement: Each, **parameters: Any) -> Sequence[Any]:
+        return await self.fetch(statement.together, **parameters)
 
     async def first_tags(self, numbers: Sequence[tuple[UUID, int, int]]) -> dict[int, int]:
         asked = [value for home, feed, seq in numbers for value in (home.hex, feed, seq)]

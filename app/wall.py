@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
-from app.database import Database, sqlstate_of
+from app.database import Database
+from app.failures import sqlstate_of
 from app.roles import READ_GRANTS
 from app.viewing import READER
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.context import Context
-from app.database import sqlstate_of
+from app.failures import sqlstate_of
 from app.postgres import Postgres
 
 BACKEND_KILLED_SECONDS = 1.5

@@ -20,7 +20,7 @@ from app.imports.places import Places
 from app.imports.planning import Plan
 from app.imports.rows import AREAS, HOUSEHOLDS, NUMBERS, RESIDENTS, Row
 from app.imports.values import Unreadable, door_alike, name_alike
-from app.prepared import among
+from app.prepared import Each, among
 from app.tables import History
 from sync.wire import Fields
 
@@ -174,9 +174,9 @@ async def read_known(
 
 
 @cache
-def _by_id(name: str) -> sa.Select[Any]:
+def _by_id(name: str) -> Each:
     table = COLLECTIONS[name].table
-    return sa.select(table).where(table.c.home == sa.bindparam("home"), among(table.c.id, "ids"))
+    return Each(sa.select(table), home=table.c.home, ids=table.c.id)
 
 
 async def read_by_id(
@@ -185,7 +185,7 @@ async def read_by_id(
     """What earlier imports made in these areas, whatever became of it; of what was merged, also what stayed."""
     wanted = {*ids} - known.plans.keys()
     while wanted:
-        rows = await transaction.fetch(_by_id(known.collection.name), home=home, ids=[*wanted])
+        rows = await transaction.fetch_each(_by_id(known.collection.name), home=home, ids=[*wanted])
         rows = [row for row in rows if areas is None or row.area_id in areas]
         for row in rows:
             known.take(row)
@@ -193,11 +193,11 @@ async def read_by_id(
 
 
 @cache
-def _changes(name: str, field: str) -> sa.Select[Any]:
+def _changes(name: str, field: str) -> Each:
     fields, was = (sa.type_coerce(column, sa.JSON)[field] for column in (_HISTORY.c.fields, _HISTORY.c.was))
-    of_them = (_HISTORY.c.home == sa.bindparam("home"), _HISTORY.c.collection == name, _HISTORY.c.rev > 1)
     chosen = sa.select(_HISTORY.c.record_id, fields.label("became"), was.label("was"))
-    return chosen.where(*of_them, among(_HISTORY.c.record_id, "ids"))
+    chosen = chosen.where(_HISTORY.c.collection == name, _HISTORY.c.rev > 1)
+    return Each(chosen, home=_HISTORY.c.home, ids=_HISTORY.c.record_id)
 
 
 async def read_removed(transaction: Transaction, known: Known, home: UUID) -> None:
@@ -207,7 +207,7 @@ async def read_removed(transaction: Transaction, known: Known, home: UUID) -> No
         removed: dict[UUID, set[str]] = defaultdict(set)
         if changed:
             statement = _changes(known.collection.name, name)
-            for row in await transaction.fetch(statement, home=home, ids=[*changed]):
+            for row in await transaction.fetch_each(statement, home=home, ids=[*changed]):
                 removed[row.record_id] |= {*(row.was or ())} - {*(row.became or ())}
         for id, members in removed.items():
             changed[id].removed = {**changed[id].removed, name: frozenset(members)}
