@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from app.incoming import Arrived
 from app.prepared import Each
 from app.problems import Problem
 from app.tables import ReceivedMutation
-from app.working import after_of
+from app.working import Key, Working, after_of
 from sync.days import day_of, happened_at
 from sync.wire import Mutation, Outbox, Outcome
 
@@ -156,12 +156,16 @@ class Batch:
         """The day of work at receipt."""
         return day_of(self.now, self.day_begins)
 
-    def rows(self, places: Sequence[int]) -> list[dict[str, Any]]:
-        """What is kept of each: the payload of all but the plainly applied."""
-        return [self._row(place, self.incoming.arrived[place]) for place in places]
+    def rows(self, working: Working) -> list[dict[str, Any]]:
+        """What is kept of each fresh one: the payload of all but the plainly applied, and nothing for what was erased."""
+        erased = {record.key for record in working.records.values() if record.erased}
+        return [self._row(place, self.incoming.arrived[place], erased) for place in self.fresh]
 
-    def _row(self, place: int, arrived: Arrived) -> dict[str, Any]:
+    def _row(self, place: int, arrived: Arrived, erased: Container[Key]) -> dict[str, Any]:
         outcome, m = self.answers[place], arrived.mutation
+        plain = self.ids[place] in self.plain and outcome.outcome == "applied"
+        told = outcome.problem is not None and outcome.problem.code == "erased"
+        forgotten = told or (m is not None and (m.collection, m.record) in erased)
         return {
             "home": self.home,
             "id": self.ids[place],
@@ -178,7 +182,7 @@ class Batch:
             "received_at": self.now,
             "outcome": outcome.outcome,
             "answer": outcome.model_dump(mode="json", exclude_defaults=True),
-            "payload": None if self.ids[place] in self.plain and outcome.outcome == "applied" else arrived.raw,
+            "payload": None if plain or forgotten else arrived.raw,
         }
 
 

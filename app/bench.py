@@ -100,6 +100,19 @@ def verdict_on(bench: Bench, record: Record, writers: frozenset[str]) -> Verdict
     return bench.access.may_write(listed, departed, writers)
 
 
+def require_kept(bench: Bench, record: Record) -> None:
+    """What was erased takes nothing more from whoever might have written it. Raises Refused: erased."""
+    if record.erased and verdict_on(bench, record, record.collection.writers) != "no":
+        raise Refused("erased")
+
+
+def require_retained(bench: Bench, record: Record, fields: Fields) -> None:
+    """Nothing new is recorded for a campaign whose retention has ended. Raises Refused: erased."""
+    named = (as_uuid(fields.get(name)) for name in record.collection.erased_with if record.held is None)
+    if any(bench.working.kept_until.get(id, bench.today) < bench.today for id in named if id):
+        raise Refused("erased")
+
+
 def _require_feed(bench: Bench, collection: Collection, fields: Fields) -> None:
     """Something lists what lies where the new record would. Raises Refused: area_without_feed."""
     working = bench.working

@@ -63,6 +63,15 @@ def compact(older_than_days: Annotated[int, typer.Option(min=30)] = 180) -> None
 
 
 @app.command()
+def erase() -> None:
+    """Erase what was recorded for campaigns whose retention has ended; prints of how many records."""
+    from app.commands.session import with_context
+    from app.erasure import erase_ended
+
+    typer.echo(with_context(erase_ended))
+
+
+@app.command()
 def doctor() -> None:
     """Compute anew what follows from other rows, and report what differs; changes nothing. Exit code 1 for drift."""
     from app.commands import checking

@@ -40,7 +40,7 @@ REFUSALS: Codes = (
     *UNFIT_FIELD,
     *("check_digit", "server_gives"),
     *("reference_not_found", "area_without_feed", "depends_on_refused", "not_found", "id_taken", "not_permitted"),
-    *("already_deleted", "already_resolved", "once_changed", "not_storable"),
+    *("already_deleted", "already_resolved", "once_changed", "not_storable", "erased"),
 )
 """Why one mutation of a push can be refused; they travel in its outcome, inside a 200."""
 

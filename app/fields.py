@@ -232,12 +232,17 @@ MERGED_INTO = "merged_into"
 """The column that tells of a record that was merged which one stayed. It leads there at once, never over another."""
 
 
+ERASED_AT = "erased_at"
+"""The column that tells when what anybody wrote of a record was erased."""
+
+
 def table_of(
     name: str,
     specs: Mapping[str, FieldSpec],
     lists_in: str,
     extra: Sequence[sa.schema.SchemaItem],
     same: Sequence[tuple[str, ...]],
+    erased_with: Sequence[str],
 ) -> sa.Table:
     """A collection's table: its fields, and the columns that every record has."""
     own = [sa.Column(n, COLUMN_TYPES[s.kind], nullable=not s.required) for n, s in specs.items()]
@@ -251,6 +256,7 @@ def table_of(
         *area,
         *extra,
         *(_of_same(name, same) if same else ()),
+        *([sa.Column(ERASED_AT, UTCDateTime)] if erased_with else []),
         sa.Column("rev", sa.Integer, nullable=False),
         sa.Column("field_revs", Json, nullable=False),
         sa.Column("deleted_at", UTCDateTime),

@@ -4,7 +4,7 @@
 accordingly. It reads no database; what it changes becomes dirty and is written afterwards.
 """
 
-from app.bench import Bench, Refused, permitted
+from app.bench import Bench, Refused, permitted, require_kept, require_retained
 from app.collections import COLLECTIONS
 from app.effects import apply, as_candidates, fill_in, place_area
 from app.fields import fault
@@ -20,6 +20,9 @@ from sync.wire import Fields, Mutation, Outcome
 def judge(bench: Bench, arrived: Arrived) -> Outcome:
     """The outcome of one mutation, its effect already in the working set."""
     try:
+        # Before anything is looked at that it says: of that nothing is told either.
+        if arrived.mutation and (record := bench.working.find(arrived.mutation.collection, arrived.mutation.record)):
+            require_kept(bench, record)
         if arrived.mutation and arrived.into:
             return join(bench, arrived.mutation, arrived.into)
         mutation, fields = _well_formed(bench, arrived)
@@ -67,6 +70,7 @@ def _judge_record(bench: Bench, mutation: Mutation, fields: Fields) -> Outcome:
         # It reaches a record that is there: what it never spoke of stays as it is.
         fields = {name: value for name, value in fields.items() if name in mutation.fields}
     verdict = permitted(bench, record, mutation.op, fields)
+    require_retained(bench, record, fields)
     edit = edit_of(bench, mutation, fields, named)
     if verdict == "grace" and record.held is not None:
         decision = as_candidates(record, edit)

@@ -66,6 +66,7 @@ async def load(
     for key in sorted(write | read):
         working.record(*key)
     await _load_areas(transaction, working, mutations, {id for name, id in references if name == AREAS})
+    await _load_retentions(transaction, working, mutations)
     await load_entries(transaction, working, working.records.values())
     await load_past(transaction, working, mutations, person)
     changed = {(m.collection, m.record) for m in mutations if m.op != "create"}
@@ -157,6 +158,22 @@ async def _load_areas(
         await hold_follows(transaction)
     working.areas = await areas_by_id(transaction, working.home, ids, hold=bool(new))
     await load_feeds(transaction, working)
+
+
+_CAMPAIGN = COLLECTIONS["campaigns"].table
+_RETENTIONS = sa.select(_CAMPAIGN.c.id, _CAMPAIGN.c.keep_until).where(
+    among(_CAMPAIGN.c.home, "homes"), among(_CAMPAIGN.c.id, "ids"), _CAMPAIGN.c.keep_until.is_not(None)
+)
+
+
+async def _load_retentions(transaction: Transaction, working: Working, mutations: Iterable[Mutation]) -> None:
+    """Of the campaigns that a create names, of this community or of what lies above it: until when they are kept."""
+    created = [(m.fields, COLLECTIONS[m.collection].erased_with) for m in mutations if m.op == "create"]
+    named = {id for fields, names in created for name in names if (id := as_uuid(fields.get(name)))}
+    if named:
+        homes = {UUID(hex=id) for area in working.areas.values() for id in area.path.strip("/").split("/")}
+        rows = await transaction.fetch(_RETENTIONS, homes=[*homes], ids=[*named])
+        working.kept_until = {row.id: row.keep_until for row in rows}
 
 
 _FEEDS = sa.select(_FEED.c.id, _FEED.c.owner_id, _FEED.c.audience, _FEED.c.views).where(

@@ -82,7 +82,7 @@ async def receive(transaction: Transaction, context: Context, actor: Actor, inco
         # 7. Feeds last: number, list, mark, digest. What they list is spelled while the store writes down
         # what was received.
         await open_new_feeds(transaction, context.seams, working)
-        kept = _keep(transaction, batch)
+        kept = _keep(transaction, batch, working)
         listing = await meanwhile(kept, lambda: listing_of(context.seams, working))
         await list_changes(transaction, listing, now)
     counted += len(batch.fresh)
@@ -114,9 +114,9 @@ async def _settle(transaction: Transaction, batch: Batch, access: Access) -> Wor
         return await _settle_one_by_one(transaction, batch, access, places)
 
 
-async def _keep(transaction: Transaction, batch: Batch) -> None:
+async def _keep(transaction: Transaction, batch: Batch, working: Working) -> None:
     """Every mutation with its outcome; the replica's count, and what it says of its outbox."""
-    await transaction.insert(_RECEIVED, batch.rows(batch.fresh))
+    await transaction.insert(_RECEIVED, batch.rows(working))
     if batch.actor.replica is None:
         return
     outbox = batch.incoming.outbox

@@ -57,7 +57,8 @@ def answers_of(collection: Collection, route: str) -> Responses:
         found[201] = {**found[201], "model": collection.read}
     codes = _CODES[route]
     own = _own(collection, route) if "invalid" in codes else ()
-    return found | answers(SIGNED_IN, STORED, codes, own, _of_merged(collection, route))
+    erased = ("erased",) if collection.erased_with and route != "list_all" else ()
+    return found | answers(SIGNED_IN, STORED, codes, own, erased, _of_merged(collection, route))
 
 
 def _own(collection: Collection, route: str) -> Codes:

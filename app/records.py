@@ -77,7 +77,8 @@ async def get_record(snapshot: Transaction, context: Context, person: UUID, coll
 async def require_unmerged(
     snapshot: Transaction, context: Context, person: UUID, collection: Collection, home: UUID, id: UUID
 ) -> None:
-    """Raises `merged`, with where it went, of a record that was merged into one that this person may see."""
+    """Of a deleted record. Raises `erased`; and `merged`, with where it went, where this person may see that."""
+    await require_unerased(snapshot, collection, home, id)
     if not collection.same:
         return
     # From the history, which shows what was deleted to whoever saw it.
@@ -91,6 +92,15 @@ async def require_unmerged(
         await require_unmerged(snapshot, context, person, collection, home, into)
     else:
         raise Problem("merged", into=str(into))
+
+
+async def require_unerased(snapshot: Transaction, collection: Collection, home: UUID, id: UUID) -> None:
+    """Raises `erased` of a record that was, for whoever sees that it is deleted."""
+    if not collection.erased_with:
+        return
+    of_it = (_HISTORY.c.home == home, _HISTORY.c.collection == collection.name, _HISTORY.c.record_id == id)
+    if await snapshot.first(sa.select(_HISTORY.c.rev).where(*of_it, _HISTORY.c.op == "erase")):
+        raise Problem("erased")
 
 
 async def find_record(
@@ -189,10 +199,12 @@ def _ids_listed_in(home: UUID, collection: Collection) -> sa.Select[Any]:
 async def history_of(
     snapshot: Transaction, context: Context, person: UUID, collection: Collection, id: UUID
 ) -> list[dict[str, Any]]:
-    """How the record became what it is: the newest MOST_HISTORY revs, the newest first. Raises not_found."""
+    """How the record became what it is: the newest MOST_HISTORY revs, the newest first. Raises not_found, erased."""
     stored = await find_record(snapshot, context, person, collection, id)
     if stored is None:
         raise Problem("not_found")
+    if stored.deleted:
+        await require_unerased(snapshot, collection, stored.home, id)
     rows = await snapshot.rows(
         sa.select(_HISTORY)
         .where(

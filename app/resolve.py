@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from app.access import Verdict
 from app.batch import NOBODY
-from app.bench import Bench, Refused, require_references, require_seen, verdict_on
+from app.bench import Bench, Refused, require_kept, require_references, require_seen, verdict_on
 from app.effects import apply, as_whole, change_conflict
 from app.fields import as_delta, as_uuid
 from app.recover import base_is_known, recover, seen_fields
@@ -79,6 +79,7 @@ def _resolution_of(bench: Bench, mutation: Mutation) -> tuple[Record | None, Rec
     if verdict_on(bench, target, target.collection.writers) == "no":
         # Before what was chosen is looked at: that tells whether there is such a record.
         raise Refused("not_found")
+    require_kept(bench, target)
     known, after = base_is_known(bench, mutation) and named is target, as_uuid(said.get("after"))
     if name == DELETED:
         if not isinstance(value, bool):

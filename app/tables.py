@@ -211,11 +211,13 @@ class History(SQLModel, table=True):
     person_id: UUID | None = None
     at: datetime
     op: str
-    """create, update, delete, revive, recover (made again from what a phone had seen), merge (into another record)."""
+    """create, update, delete, revive, recover (made again from what a phone had seen), merge (into another record);
+    erase, from which on nothing of it is known any more."""
     fields: dict[str, Any] = json_column()
     was: dict[str, Any] = json_column()
 
 
+KEPT = text("payload IS NOT NULL")
 REFUSED_CREATE, REFUSED = text("op = 'create' AND outcome = 'refused'"), text("outcome = 'refused'")
 """Asked for in these very words, or the planner doesn't see that the index has the answer."""
 
@@ -238,6 +240,12 @@ class ReceivedMutation(SQLModel, table=True):
             postgresql_where=REFUSED,
             sqlite_where=REFUSED,
         ),
+        Index(
+            "received_mutation_kept_index",
+            *("home", "collection", "record_id"),
+            postgresql_where=KEPT,
+            sqlite_where=KEPT,
+        ),
     )
 
     home: UUID = Field(primary_key=True)
@@ -257,4 +265,4 @@ class ReceivedMutation(SQLModel, table=True):
     outcome: str
     answer: dict[str, Any] = json_column()
     payload: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
-    """As it came, of all but the plainly applied."""
+    """As it came, of all but the plainly applied; none of what was erased."""

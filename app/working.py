@@ -1,7 +1,7 @@
 """The records a push touches, as they are inside its transaction: loaded, judged in memory, then written."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 from app.areas import Area
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
-from app.fields import MERGED_INTO, as_uuid, as_wire
+from app.fields import ERASED_AT, MERGED_INTO, as_uuid, as_wire
 from app.views import HELPER
 from sync.decide import Held, Past
 from sync.wire import Fields, Mutation
@@ -64,6 +64,11 @@ class Record:
         return self.held.fields if self.held else {}
 
     @property
+    def erased(self) -> bool:
+        """Is nothing left of it but that there was one?"""
+        return bool(self.own.get(ERASED_AT))
+
+    @property
     def live_feeds(self) -> list[int]:
         """Feeds that list it."""
         return [entry.feed_id for entry in self.entries if entry.live]
@@ -86,6 +91,8 @@ class Working:
     """A loaded record that was merged → the one that stayed, loaded as well."""
     refused_creates: set[Key] = field(default_factory=set)
     """Records whose create was refused and which nobody created since."""
+    kept_until: dict[UUID, date] = field(default_factory=dict)
+    """Of the campaigns for which something new is recorded: until when."""
     moves: int = 0
     """How often a record has come or gone elsewhere through which others may list."""
 

@@ -24,7 +24,7 @@ from app.fields import as_delta
 from app.incoming import Arrived
 from app.problems import Problem
 from app.receive import receive
-from app.records import Stored, find_record, require_unmerged
+from app.records import Stored, find_record, require_unerased, require_unmerged
 from app.tables import FeedEntry, History, ReceivedMutation
 from app.terms import Terms
 from sync.canonical import NotCanonical, canonical_json
@@ -104,6 +104,8 @@ async def resolve_conflict(context: Context, asked: Asked) -> None:
         seen = await _find(transaction, context, asked)
         if seen is None:
             raise Problem("not_found")
+        if seen.deleted:  # which a conflict is with what it is of, when that is erased
+            raise Problem("erased")
         target = COLLECTIONS[str(seen.fields["of_collection"])]
         held = await _lock(transaction, target, seen.home, UUID(str(seen.fields["of_record"])))
         conflict = await _lock(transaction, conflicts, seen.home, asked.id)
@@ -141,6 +143,8 @@ async def _create(transaction: Transaction, context: Context, asked: Asked) -> O
     write = Write(collection, id if home == asked.id else home, id, "create", 0, asked.fields)
     outcome = await _write(transaction, context, asked, write)
     if taken:
+        if (seen := await _find(transaction, context, asked)) and seen.deleted:
+            await require_unerased(transaction, collection, seen.home, asked.id)
         raise Problem("id_taken")
     if await _made_by(transaction, write) != outcome.id:
         # Another request was faster: as a create this would have become an edit of its record.

@@ -25,6 +25,7 @@ def _short(fields: Fields) -> list[Error]:
     title="问卷答卷 · Answers",
     about="一次行动在一户、一人处问到的 · What a campaign asked somebody, and what they said",
     lists_in="household_id",
+    erased_with=("campaign_id",),
     rule=_short,
 )
 class Answers(SQLModel):

@@ -90,6 +90,8 @@ class Collection:
     """The field that decides the listing: one that refers to `areas`, or to a record listed by its own area."""
     same: tuple[tuple[str, ...], ...]
     """Fields of which two records that have the same may be of one thing. Where there are none, nothing is merged."""
+    erased_with: tuple[str, ...]
+    """Fields that name what it is erased with: a campaign whose retention ends, or a record that is erased."""
     rules: Rules = field(repr=False)
     gives: Given = field(repr=False)
     whole: TypeAdapter[dict[str, Any]] = field(repr=False)
@@ -224,14 +226,16 @@ def collection(
     audience: str = "staff",
     refuses: tuple[str, ...] = (),
     same: tuple[tuple[str, ...], ...] = (),
+    erased_with: tuple[str, ...] = (),
     rule: Callable[[Fields], list[Error]] | None = None,
     gives: Given = lambda fields, day_of, today: {},
     columns: Callable[[], Sequence[sa.schema.SchemaItem]] = list,
 ) -> Callable[[Model], Model]:
     """Declares the class a collection.
 
-    `about` is its line in the documentation; what `same` names makes two records look like one; `rule` looks at a
-    whole record; `gives` fills in what is `given`; `columns` are the server's own, and indexes.
+    `about` is its line in the documentation; what `same` names makes two records look like one; with what
+    `erased_with` names it is erased; `rule` looks at a whole record; `gives` fills in what is `given`; `columns` are
+    the server's own, and indexes.
     """
 
     def declare(model: Model) -> Model:
@@ -242,7 +246,7 @@ def collection(
             title=title,
             about=about,
             refuses=refuses,
-            table=table_of(name, specs, lists_in, columns(), same),
+            table=table_of(name, specs, lists_in, columns(), same, erased_with),
             fields=specs,
             create=create_model_of(model),
             put=put_model_of(model),
@@ -254,6 +258,7 @@ def collection(
             audience=audience,
             lists_in=lists_in,
             same=same,
+            erased_with=erased_with,
             rules=Rules({n: s.policy for n, s in specs.items()}, _faults(specs, rule)),
             gives=gives,
             whole=TypeAdapter(_whole_fields(model)),

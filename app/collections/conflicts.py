@@ -13,6 +13,7 @@ from app.collections.base import ask, collection, once
     title="冲突 · Conflicts",
     about="两人改了同一处，等人来定 · What two people changed at once; a person decides",
     lists_in="of_record",
+    erased_with=("of_record",),
 )
 class Conflict(SQLModel):
     """One contested field of one record 一处冲突."""

@@ -18,6 +18,7 @@ def _indexes() -> list[sa.Index]:
     title="疑似重复 · Duplicates",
     about="像是同一人、同一户的两条记录，合并或标明不是 · Two records that look like one: merge them, or say no",
     lists_in="area_id",
+    erased_with=("record", "other"),
     columns=_indexes,
 )
 class Duplicate(SQLModel):

@@ -13,6 +13,7 @@ from app.collections.base import Code, ask, collection, forwards, latest, once, 
     title="跟进事项 · Follow-ups",
     about="购药、陪诊、返汉等需跟进的人，办结时写明原因 · Who is to be followed up, until it is closed with a reason",
     lists_in="household_id",
+    erased_with=("campaign_id",),
     rule=forwards,
 )
 class FollowUp(SQLModel):

@@ -1,0 +1,179 @@
+"""Erasure: what was recorded for a campaign is forgotten once its retention has ended.
+
+Of an erased record stays that there was one: its id, where it lay, with what it was erased, and who wrote of it when.
+Nothing stays that anybody wrote: not in its row, its history or its conflicts, nor in what was sent and kept. To phones
+it is a record that was deleted, and whatever still arrives for it is refused as `erased` (judge.py).
+"""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from datetime import date
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.areas import areas_by_id
+from app.collections import COLLECTIONS
+from app.collections.base import Collection
+from app.context import Context
+from app.database import Transaction
+from app.fields import ERASED_AT
+from app.listing import list_changes, spelled_anew
+from app.loading import load_entries, load_feeds
+from app.tables import KEPT, REFUSED, History, ReceivedMutation
+from app.working import Record, Working, as_loaded
+from sync.days import day_of
+from sync.decide import Held
+
+BATCH = 200
+"""Records erased, or refusals looked through, at a time."""
+_ERASABLE = [collection for collection in COLLECTIONS.values() if collection.erased_with]
+_ABOUT = [collection for collection in _ERASABLE if "of_collection" in collection.fields]
+_RECORDED = [collection for collection in _ERASABLE if "of_collection" not in collection.fields]
+_NOTHING: dict[type, Any] = {str: "", UUID: UUID(int=0), date: date.min}
+"""What a column holds that must hold something."""
+_ID = re.compile(rb"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_CAMPAIGN = COLLECTIONS["campaigns"].table
+_HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
+_RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
+
+
+async def erase_ended(context: Context) -> int:
+    """Erases what names a campaign whose `keep_until` lies before today, deleted or not; how many records.
+
+    Many transactions, each whole by itself: done again, it goes on where it was left.
+    """
+    today, erased = day_of(context.seams.now(), context.day_begins), 0
+    ended = sa.select(_CAMPAIGN.c.id).where(_CAMPAIGN.c.keep_until < today)
+    for collection in _RECORDED:
+        table, [named] = collection.table, collection.erased_with
+        due = sa.select(table.c.home, table.c.id).where(table.c[named].in_(ended), table.c[ERASED_AT].is_(None))
+        async for page in _pages(context, table, due):
+            for home, rows in groupby(page, lambda row: row.home):
+                erased += await erase(context, collection, home, [row.id for row in rows])
+    await _forget_refusals(context, ended)
+    await _forget_latecomers(context)
+    return erased
+
+
+async def _pages(context: Context, table: sa.Table, wanted: sa.Select[Any]) -> AsyncIterator[Sequence[Any]]:
+    """Its rows in order of (home, id)."""
+    key = (table.c.home, table.c.id)
+    after: sa.ColumnElement[bool] = sa.true()
+    while True:
+        async with context.database.snapshot("server") as snapshot:
+            page = await snapshot.rows(wanted.where(after).order_by(*key).limit(BATCH))
+        if not page:
+            return
+        yield page
+        reached = zip((page[-1].home, page[-1].id), key, strict=True)
+        after = sa.tuple_(*key) > sa.tuple_(*(sa.literal(value, column.type) for value, column in reached))
+
+
+async def erase(context: Context, collection: Collection, home: UUID, ids: Sequence[UUID]) -> int:
+    """These records of one home, and what is about them, in one transaction; how many weren't erased before."""
+
+    async def work(transaction: Transaction) -> int:
+        working = Working(home)
+        # 1. Held as a push holds them: whoever writes one of them has done so by now, or will find it erased.
+        records = await _hold(transaction, working, collection, collection.table.c.id.in_(ids))
+        held = [(collection, records)]
+        for about in _ABOUT:
+            table = about.table
+            names = sa.or_(*(table.c[name].in_(ids) for name in about.erased_with))
+            which = sa.and_(table.c.of_collection == collection.name, names)
+            held.append((about, await _hold(transaction, working, about, which)))
+        # 2. Nothing stays of what anybody wrote.
+        for erased, some in held:
+            await _forget(transaction, context, home, erased, some)
+        # 3. Phones drop it as they drop what was deleted. Feeds last, as in a push.
+        every = [record for _, some in held for record in some]
+        working.areas = await areas_by_id(transaction, home, {r.area_id for r in every if r.area_id})
+        await load_feeds(transaction, working)
+        await load_entries(transaction, working, every)
+        listed = [(r, feeds) for r in every if (feeds := working.feeds_of(r)) or r.live_feeds]
+        await list_changes(transaction, spelled_anew(context.seams, working, listed), context.seams.now())
+        return len(records)
+
+    return await context.database.run(work)
+
+
+async def _hold(
+    transaction: Transaction, working: Working, collection: Collection, which: sa.ColumnElement[bool]
+) -> list[Record]:
+    """Those that aren't erased yet, as they will be."""
+    table = collection.table
+    held = sa.select(table).where(table.c.home == working.home, which, table.c[ERASED_AT].is_(None))
+    rows = await transaction.rows(held.order_by(table.c.id).with_for_update())
+    records = [as_loaded(working, collection, row) for row in rows]
+    for record, row in zip(records, rows, strict=True):
+        fields = {name: value for name, value in record.fields.items() if name in _kept(collection)}
+        record.held = Held(row.rev + 1, fields, {}, deleted=True)
+    return records
+
+
+def _kept(collection: Collection) -> set[str]:
+    """Fields that say with what it was erased, and where it lies."""
+    return {*collection.erased_with, "of_collection", "area_id"}
+
+
+async def _forget(
+    transaction: Transaction, context: Context, home: UUID, collection: Collection, records: Sequence[Record]
+) -> None:
+    if not records:
+        return
+    table, ids, now = collection.table, [record.id for record in records], context.seams.now()
+    emptied = [spec for name, spec in collection.fields.items() if name not in _kept(collection)]
+    blank = {spec.name: _NOTHING[spec.kind] if spec.required else sa.null() for spec in emptied}
+    deleted_at = sa.func.coalesce(table.c.deleted_at, sa.literal(now, table.c.deleted_at.type))
+    stamps = {"updated_at": now, "updated_by": None, "deleted_at": deleted_at, ERASED_AT: now}
+    row = sa.update(table).where(table.c.home == home, table.c.id.in_(ids))
+    await transaction.execute(row.values(**blank, **stamps, rev=table.c.rev + 1, field_revs={}))
+    for past, words in ((_HISTORY, {"fields": {}, "was": {}}), (_RECEIVED, {"payload": None})):
+        of_it = (past.c.home == home, past.c.collection == collection.name, past.c.record_id.in_(ids))
+        await transaction.execute(sa.update(past).where(*of_it, *([KEPT] if past is _RECEIVED else [])).values(**words))
+    erased = {"home": home, "collection": collection.name, "mutation_id": context.seams.new_id(), "person_id": None}
+    erased |= {"at": now, "op": "erase", "fields": {}, "was": {}}
+    revs = [(record.id, record.held.rev) for record in records if record.held]
+    await transaction.insert(_HISTORY, [{**erased, "record_id": id, "rev": rev} for id, rev in revs])
+
+
+async def _forget_refusals(context: Context, ended: sa.Select[Any]) -> None:
+    """What was refused and names such a campaign: of records that never came to be, or too flawed to say of which."""
+    async with context.database.snapshot("server") as snapshot:
+        campaigns = {row.id for row in await snapshot.rows(ended)}
+    if not campaigns:
+        return
+    name = _RECEIVED.c.collection
+    of_these = sa.or_(name.is_(None), name.in_([collection.name for collection in _RECORDED]))
+    refusals = sa.select(_RECEIVED.c.home, _RECEIVED.c.id, _RECEIVED.c.payload).where(REFUSED, KEPT, of_these)
+    async for page in _pages(context, _RECEIVED, refusals):
+        naming = [
+            (row.home, row.id) for row in page if campaigns & {UUID(f.decode()) for f in _ID.findall(row.payload)}
+        ]
+        if naming:
+            await _forget_payloads(context, sa.tuple_(_RECEIVED.c.home, _RECEIVED.c.id).in_(naming))
+
+
+async def _forget_latecomers(context: Context) -> None:
+    """What was refused before anybody looked which record it is of; and edits of what was never created, where the
+    create is forgotten.
+    """
+    create = _RECEIVED.alias("create")
+    same = [create.c[name] == _RECEIVED.c[name] for name in ("home", "collection", "record_id")]
+    forgotten = sa.exists().where(
+        *same, create.c.op == "create", create.c.outcome == "refused", create.c.payload.is_(None)
+    )
+    for collection in _ERASABLE:
+        table = collection.table
+        of_it = sa.exists().where(table.c.home == _RECEIVED.c.home, table.c.id == _RECEIVED.c.record_id)
+        never_was = sa.and_(~of_it, forgotten)
+        gone = sa.or_(of_it.where(table.c[ERASED_AT].is_not(None)), never_was)
+        await _forget_payloads(context, sa.and_(_RECEIVED.c.collection == collection.name, gone))
+
+
+async def _forget_payloads(context: Context, which: sa.ColumnElement[bool]) -> None:
+    words = sa.update(_RECEIVED).where(KEPT, which).values(payload=None)
+    await context.database.run(lambda transaction: transaction.execute(words))
