@@ -157,7 +157,7 @@ class Batch:
         return day_of(self.now, self.day_begins)
 
     def rows(self, working: Working) -> list[dict[str, Any]]:
-        """What is kept of each fresh one: the payload of all but the plainly applied, and nothing for what was erased."""
+        """What is kept of each fresh one: the payload of all but the plainly applied, and none of what was erased."""
         erased = {record.key for record in working.records.values() if record.erased}
         return [self._row(place, self.incoming.arrived[place], erased) for place in self.fresh]
 

@@ -8,6 +8,8 @@ from sync.phone import Phone
 from sync.wire import Outcome, ProblemBody, PushAnswer
 
 LOG_KEPT = timedelta(days=30)
+ERASED = "erased"
+"""What it is about was erased: of a mutation refused for that its writer keeps nothing either."""
 
 
 def take_answer(phone: Phone, answer: PushAnswer, serial: int) -> None:
@@ -91,6 +93,8 @@ def _settle(phone: Phone, entry: Entry, outcome: Outcome, answer: PushAnswer, se
         phone.entries.put(entry.model_copy(update=done | kept))
     elif code == corrections.MUTATION_REUSED:
         corrections.queue_again(phone, entry, entry.after)
+    elif code == ERASED:
+        phone.entries.remove(entry)
     elif _may_wait(entry, code) and corrections.waits_for_a_create(phone, entry):
         corrections.queue_behind(phone, entry)
     else:

@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 
 from app.collections import COLLECTIONS
+from app.erasure import erase
 from tests.contract import Answer
 from tests.maker import INHERITED, PLACES, TEAMS, Maker, who_only_reads
 from tests.stage import OVERRIDE, Stage
@@ -62,6 +63,12 @@ async def held(stage: Stage) -> Answer:
     record = (await stage.make.send("GET", stage.collection, f"/{stage.id}")).json()
     whole = {name: record[name] for name in stage.collection.fields}
     return whole | await stage.make.change(stage.collection, record)
+
+
+async def erased(stage: Stage) -> httpx.Response:
+    assert stage.collection
+    await erase(stage.world.context, stage.collection, stage.world.home, [stage.id])
+    return await (stage.ask_with(id=str(stage.id)) if stage.name.endswith("_create") else stage.ask())
 
 
 async def mutation_reused(stage: Stage) -> httpx.Response:
@@ -195,7 +202,16 @@ OF_RECORDS: dict[str, Provocation] = {
     **{
         made.__name__: made
         for made in (
-            *(not_found, not_permitted, mutation_reused, id_taken, once_changed, reference_not_found, id_invalid),
+            *(
+                not_found,
+                not_permitted,
+                erased,
+                mutation_reused,
+                id_taken,
+                once_changed,
+                reference_not_found,
+                id_invalid,
+            ),
             *(area_without_feed, not_storable, already_resolved, mutation_invalid, text_too_long, invalid),
             *(check_digit, server_gives),
         )

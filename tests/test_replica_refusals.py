@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from sync.corrections import NotRefused
-from sync.entries import Key
+from sync.entries import MUTATIONS, Key
 from sync.phone import opened
 from sync.replica import NotShown
 from tests.scripted import HOME, Pair, Raw, pair, refusal
@@ -49,6 +49,21 @@ def test_a_refused_edit_leaves_the_screen_and_is_kept_with_its_problem(pair: Pai
     assert pair.phone.refusals() == []
     with pytest.raises(NotRefused):
         pair.phone.dismiss(refused.id)
+
+
+def test_of_an_edit_of_what_was_erased_nothing_is_kept(pair: Pair) -> None:
+    key, other = pair.key("households", 1), pair.key("households", 2)
+    for each in (key, other):
+        pair.server.write(each, {"door": "101"})
+    pair.sync()
+    pair.server.judge = lambda mutation: refusal("erased") if mutation["record"] == str(key.record) else None
+    pair.phone.edit(key, {"door": "a secret"})
+    pair.phone.edit(other, {"door": "103"})
+    pair.sync()
+    assert pair.phone.refusals() == []
+    assert "a secret" not in json.dumps([*pair.store.scan(MUTATIONS)])
+    assert pair.fields(other) == {"door": "103"}
+    assert pair.phone.status().up_to_date
 
 
 def test_a_refusal_that_says_no_reason_is_shown_as_one_all_the_same(pair: Pair) -> None:
