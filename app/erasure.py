@@ -22,7 +22,8 @@ from app.database import Transaction
 from app.fields import ERASED_AT
 from app.listing import list_changes, spelled_anew
 from app.loading import load_entries, load_feeds
-from app.tables import KEPT, REFUSED, History, ReceivedMutation
+from app.prepared import among
+from app.tables import KEPT, REFUSED, REFUSED_CREATE, History, ReceivedMutation
 from app.working import Record, Working, as_loaded
 from sync.days import day_of
 from sync.decide import Held
@@ -53,8 +54,9 @@ async def erase_ended(context: Context) -> int:
         async for page in _pages(context, table, due):
             for home, rows in groupby(page, lambda row: row.home):
                 erased += await erase(context, collection, home, [row.id for row in rows])
-    await _forget_refusals(context, ended)
-    await _forget_latecomers(context)
+    # What names what was forgotten just now is forgotten as well.
+    while await _forget_refusals(context, today):
+        pass
     return erased
 
 
@@ -131,49 +133,51 @@ async def _forget(
     stamps = {"updated_at": now, "updated_by": None, "deleted_at": deleted_at, ERASED_AT: now}
     row = sa.update(table).where(table.c.home == home, table.c.id.in_(ids))
     await transaction.execute(row.values(**blank, **stamps, rev=table.c.rev + 1, field_revs={}))
-    for past, words in ((_HISTORY, {"fields": {}, "was": {}}), (_RECEIVED, {"payload": None})):
-        of_it = (past.c.home == home, past.c.collection == collection.name, past.c.record_id.in_(ids))
-        await transaction.execute(sa.update(past).where(*of_it, *([KEPT] if past is _RECEIVED else [])).values(**words))
+    past, sent = (sa.update(kept).where(*_of(kept, home, collection, ids)) for kept in (_HISTORY, _RECEIVED))
+    await transaction.execute(past.values(fields={}, was={}))
+    await transaction.execute(sent.where(KEPT).values(payload=None))
     erased = {"home": home, "collection": collection.name, "mutation_id": context.seams.new_id(), "person_id": None}
     erased |= {"at": now, "op": "erase", "fields": {}, "was": {}}
     revs = [(record.id, record.held.rev) for record in records if record.held]
     await transaction.insert(_HISTORY, [{**erased, "record_id": id, "rev": rev} for id, rev in revs])
 
 
-async def _forget_refusals(context: Context, ended: sa.Select[Any]) -> None:
-    """What was refused and names such a campaign: of records that never came to be, or too flawed to say of which."""
-    async with context.database.snapshot("server") as snapshot:
-        campaigns = {row.id for row in await snapshot.rows(ended)}
-    if not campaigns:
-        return
-    name = _RECEIVED.c.collection
-    of_these = sa.or_(name.is_(None), name.in_([collection.name for collection in _RECORDED]))
-    refusals = sa.select(_RECEIVED.c.home, _RECEIVED.c.id, _RECEIVED.c.payload).where(REFUSED, KEPT, of_these)
-    async for page in _pages(context, _RECEIVED, refusals):
-        naming = [
-            (row.home, row.id) for row in page if campaigns & {UUID(f.decode()) for f in _ID.findall(row.payload)}
-        ]
-        if naming:
-            await _forget_payloads(context, sa.tuple_(_RECEIVED.c.home, _RECEIVED.c.id).in_(naming))
+def _of(kept: sa.Table, home: UUID, collection: Collection, ids: Sequence[UUID]) -> tuple[sa.ColumnElement[bool], ...]:
+    return kept.c.home == home, kept.c.collection == collection.name, kept.c.record_id.in_(ids)
 
 
-async def _forget_latecomers(context: Context) -> None:
-    """What was refused before anybody looked which record it is of; and edits of what was never created, where the
-    create is forgotten.
+_UNREAD, _NAMES = _RECEIVED.c.collection.is_(None), [collection.name for collection in _ERASABLE]
+_REFUSALS = sa.select(_RECEIVED.c.home, _RECEIVED.c.id, _RECEIVED.c.payload).where(
+    REFUSED, KEPT, sa.or_(_UNREAD, _RECEIVED.c.collection.in_(_NAMES))
+)
+_GONE = sa.union_all(
+    sa.select(_CAMPAIGN.c.id).where(among(_CAMPAIGN.c.id, "ids"), _CAMPAIGN.c.keep_until < sa.bindparam("today")),
+    *(
+        sa.select(table.c.id).where(among(table.c.id, "ids"), table.c[ERASED_AT].is_not(None))
+        for table in (collection.table for collection in _ERASABLE)
+    ),
+    sa.select(_RECEIVED.c.record_id).where(
+        among(_RECEIVED.c.record_id, "ids"), REFUSED_CREATE, _RECEIVED.c.payload.is_(None)
+    ),
+)
+
+
+async def _forget_refusals(context: Context, today: date) -> bool:
+    """What was refused, perhaps too flawed to say of which record it is, and names such a campaign, what was erased, or
+    what was never created and is forgotten; was there any?
     """
-    create = _RECEIVED.alias("create")
-    same = [create.c[name] == _RECEIVED.c[name] for name in ("home", "collection", "record_id")]
-    forgotten = sa.exists().where(
-        *same, create.c.op == "create", create.c.outcome == "refused", create.c.payload.is_(None)
-    )
-    for collection in _ERASABLE:
-        table = collection.table
-        of_it = sa.exists().where(table.c.home == _RECEIVED.c.home, table.c.id == _RECEIVED.c.record_id)
-        never_was = sa.and_(~of_it, forgotten)
-        gone = sa.or_(of_it.where(table.c[ERASED_AT].is_not(None)), never_was)
-        await _forget_payloads(context, sa.and_(_RECEIVED.c.collection == collection.name, gone))
+    forgotten = False
+    async for page in _pages(context, _RECEIVED, _REFUSALS):
+        named = {(row.home, row.id): {UUID(id.decode()) for id in _ID.findall(row.payload)} for row in page}
+        async with context.database.snapshot("server") as snapshot:
+            rows = await snapshot.fetch(_GONE, ids=[*set[UUID]().union(*named.values())], today=today)
+        gone = {row.id for row in rows}
+        if naming := [key for key, ids in named.items() if ids & gone]:
+            which = sa.tuple_(_RECEIVED.c.home, _RECEIVED.c.id).in_(naming)
+            await _run(context, sa.update(_RECEIVED).where(which).values(payload=None))
+            forgotten = True
+    return forgotten
 
 
-async def _forget_payloads(context: Context, which: sa.ColumnElement[bool]) -> None:
-    words = sa.update(_RECEIVED).where(KEPT, which).values(payload=None)
+async def _run(context: Context, words: sa.Update) -> None:
     await context.database.run(lambda transaction: transaction.execute(words))

@@ -21,7 +21,7 @@ _RECEIVED: sa.Table = ReceivedMutation.__table__  # type: ignore[attr-defined]
 
 
 class MutationView(BaseModel):
-    """One mutation as it was received. The payload is kept of all but the plainly applied."""
+    """One mutation as it was received. The payload is kept of all but the plainly applied and of what was erased."""
 
     id: UUID = Field(description="修改编号 · The mutation's id, or one of the server's where that was unusable")
     home: UUID = Field(description="社区 · The community it was sent to")

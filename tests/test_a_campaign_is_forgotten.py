@@ -1,113 +1,25 @@
 """When a campaign's retention has ended, nothing that was written for it is left; until then, all of it is."""
 
-import json
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlmodel import SQLModel
+from typer.testing import CliRunner
 
-from app.database import Database
-from app.erasure import erase_ended
+from app.cli import app
+from app.commands import session
 from app.schema import begin_epoch
-from tests.raw_phone import Answer, RawPhone, phone_of
+from app.settings import Settings
+from tests.conftest import KEY
+from tests.forgotten import KEPT_DAYS, SECRET, Told, codes_of, erase, late, li, rows_of, told, wang
+from tests.raw_phone import RawPhone, phone_of
 from tests.sweeps import begin, doors, knock, secretary, sweep, today
 from tests.world import NEW_ID, World, mutation, nothing_drifted
 
-__all__ = ["doors", "secretary"]  # the fixtures
-
-SECRET = "fever since the ninth"
-KEPT_DAYS = 5
-
-
-@dataclass
-class Told:
-    """What was recorded for a campaign, each with what nobody may read any more."""
-
-    campaign: str
-    door: UUID
-    answers: UUID
-    follow_up: UUID
-    deleted: UUID
-    refused: UUID
-    hint: UUID
-    open: str
-    closed: str
-
-    @property
-    def records(self) -> list[tuple[str, object]]:
-        """By collection."""
-        about: list[tuple[str, object]] = [("conflicts", self.open), ("conflicts", self.closed)]
-        there: list[tuple[str, object]] = [("answers", self.answers), ("follow_ups", self.follow_up)]
-        return [*there, ("answers", self.deleted), *about, ("duplicates", self.hint)]
-
-
-@pytest.fixture
-async def li(world: World) -> RawPhone:
-    return await phone_of(world, "li")
-
-
-@pytest.fixture
-async def wang(world: World) -> RawPhone:
-    return await phone_of(world, "wang")
-
-
-@pytest.fixture
-async def told(secretary: RawPhone, li: RawPhone, wang: RawPhone, doors: list[UUID]) -> Told:
-    return await tell(secretary, li, wang, doors[0])
-
-
-async def tell(secretary: RawPhone, li: RawPhone, wang: RawPhone, door: UUID) -> Told:
-    """Made, edited, edited by two at once, refused, deleted."""
-    world = secretary.world
-    campaign = await begin(secretary, keep_until=str(today(world, later=KEPT_DAYS)))
-    answers, follow_up, deleted, refused, hint = (NEW_ID() for _ in range(5))
-    whose = {"household_id": str(door), "campaign_id": campaign}
-    said = {**whose, "said": {"fever": SECRET}, "note": SECRET}
-    matter = {**whose, "kind": "medicine", "since": str(today(world)), "note": SECRET}
-    for id in (answers, deleted):
-        await li.apply("answers", id, fields=said)
-    await li.apply("follow_ups", follow_up, fields=matter)
-    await li.apply("answers", answers, "update", 1, fields={"said": {"fever": f"{SECRET}, and more"}})
-    [open] = (await wang.say("answers", answers, "update", 1, fields={"said": {"fever": f"no {SECRET}"}}))["conflicts"]
-    await li.apply("follow_ups", follow_up, "update", 1, fields={"note": f"li: {SECRET}"})
-    theirs = {"note": f"wang: {SECRET}"}
-    [closed] = (await wang.say("follow_ups", follow_up, "update", 1, fields=theirs))["conflicts"]
-    await li.resolve(closed, f"both: {SECRET}", base=2, seen=1)
-    await li.apply("answers", deleted, "delete", 1)
-    pair = {"area_id": str(world.areas["unit_1"]), "of_collection": "answers", "note": SECRET}
-    await li.apply("duplicates", hint, fields={**pair, "record": str(answers), "other": str(deleted)})
-    elsewhere = {**said, "household_id": str(NEW_ID())}
-    no_id = {**mutation(world, "answers", refused, fields=said), "id": "no id"}
-    outcomes = await wang.push(
-        mutation(world, "answers", answers, "update", 1, fields={"household_id": str(NEW_ID()), "note": SECRET}),
-        mutation(world, "answers", refused, fields=elsewhere),
-        mutation(world, "answers", refused, "update", 1, fields={"note": SECRET}),
-        no_id,
-    )
-    assert {outcome["outcome"] for outcome in outcomes} == {"refused"}
-    return Told(campaign, door, answers, follow_up, deleted, refused, hint, open, closed)
-
-
-async def erase(world: World, *, after: int = KEPT_DAYS + 1) -> int:
-    """As the operator's command does it, so many days from now."""
-    seams = world.context.seams
-    later = replace(seams, now=lambda: seams.now() + timedelta(days=after))
-    return await erase_ended(replace(world.context, seams=later))
-
-
-async def rows_of(database: Database) -> str:
-    """Every row of every table, as text."""
-    async with database.snapshot("server") as snapshot:
-        tables = SQLModel.metadata.sorted_tables
-        rows = [(table.name, row) for table in tables for row in await snapshot.rows(sa.select(table))]
-    return "\n".join(f"{name} {tuple(row)!r}" for name, row in rows)
+__all__ = ["doors", "li", "secretary", "told", "wang"]  # the fixtures
 
 
 async def test_no_word_of_it_is_left_in_any_table(world: World, told: Told, li: RawPhone) -> None:
@@ -157,39 +69,15 @@ async def test_what_was_written_for_anything_else_stays(
 
 async def test_phones_drop_it_at_their_next_pull(world: World, told: Told, li: RawPhone, wang: RawPhone) -> None:
     await li.pull()
-    assert SECRET in json.dumps([*map(str, li.feeds.values())])
+    assert SECRET in str(li.feeds)
     await erase(world)
     fresh = RawPhone(world, await world.phone_token("wang"), "wang")
     for phone in (li, fresh):
         await phone.pull()
         phone.check_digests()
-        assert SECRET not in json.dumps([*map(str, phone.feeds.values())])
+        assert SECRET not in str(phone.feeds)
         assert not any(phone.holds(*record) for record in told.records)
     assert li.holds("households", told.door)
-
-
-def late(world: World, told: Told) -> list[Answer]:
-    """Whatever a phone may still send of it."""
-    note = {"note": SECRET}
-    whole = {"household_id": str(told.door), "campaign_id": told.campaign, **note}
-    chosen = {"resolution": {"value": SECRET, "base": 1, "after": None}}
-    before = {"collection": "answers", "record": str(told.answers), "home": str(world.home), "rev": 1, "fields": whole}
-    return [
-        mutation(world, "answers", told.answers, "update", 1, fields=note),
-        mutation(world, "answers", told.answers, "update", 1, fields=note, epoch="another", seen=[before]),
-        mutation(world, "answers", told.answers, "update", 1, fields={"note": 7, "said": {"fever": SECRET}}),
-        mutation(world, "answers", told.answers, "update", 1, fields={"unheard_of": SECRET}),
-        mutation(world, "follow_ups", told.follow_up, "update", 2, fields=note),
-        mutation(world, "answers", told.deleted, fields=whole),
-        mutation(world, "answers", told.answers, "delete", 2),
-        mutation(world, "duplicates", told.hint, "update", 1, fields=note),
-        mutation(world, "conflicts", UUID(told.open), "update", 1, fields=chosen),
-        mutation(world, "conflicts", UUID(told.closed), "update", 1, fields=chosen),
-    ]
-
-
-def codes_of(outcomes: list[Answer]) -> list[str]:
-    return [outcome["problem"]["code"] for outcome in outcomes]
 
 
 async def test_what_still_arrives_is_refused_and_not_kept(world: World, told: Told, li: RawPhone) -> None:
@@ -328,3 +216,9 @@ async def statements(world: World, work: Coroutine[Any, Any, int]) -> int:
     for engine in engines:
         event.remove(engine, "before_cursor_execute", count)
     return len(counted)
+
+
+def test_the_command_says_of_how_many_records(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "settings", lambda: Settings(database_url=database_url, key=KEY))
+    run = CliRunner().invoke(app, ["erase"])
+    assert (run.exit_code, run.output) == (0, "0\n")
