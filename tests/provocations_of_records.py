@@ -202,18 +202,9 @@ OF_RECORDS: dict[str, Provocation] = {
     **{
         made.__name__: made
         for made in (
-            *(
-                not_found,
-                not_permitted,
-                erased,
-                mutation_reused,
-                id_taken,
-                once_changed,
-                reference_not_found,
-                id_invalid,
-            ),
+            *(not_found, not_permitted, mutation_reused, id_taken, once_changed, reference_not_found, id_invalid),
             *(area_without_feed, not_storable, already_resolved, mutation_invalid, text_too_long, invalid),
-            *(check_digit, server_gives),
+            *(check_digit, server_gives, erased),
         )
     },
     "stale": said(headers={"If-Match": '"77"'}),
