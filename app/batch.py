@@ -165,7 +165,8 @@ class Batch:
         outcome, m = self.answers[place], arrived.mutation
         plain = self.ids[place] in self.plain and outcome.outcome == "applied"
         told = outcome.problem is not None and outcome.problem.code == "erased"
-        forgotten = told or (m is not None and (m.collection, m.record) in erased)
+        here = m is not None and m.home in (None, self.home)
+        forgotten = told or (m is not None and here and (m.collection, m.record) in erased)
         return {
             "home": self.home,
             "id": self.ids[place],

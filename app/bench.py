@@ -107,9 +107,17 @@ def require_kept(bench: Bench, record: Record) -> None:
 
 
 def require_retained(bench: Bench, record: Record, fields: Fields) -> None:
-    """Nothing new is recorded for a campaign whose retention has ended. Raises Refused: erased."""
-    named = (as_uuid(fields.get(name)) for name in record.collection.erased_with if record.held is None)
-    if any(bench.working.kept_until.get(id, bench.today) < bench.today for id in named if id):
+    """Nothing new is recorded for a campaign whose retention has ended, nor about what was erased.
+
+    Raises Refused: erased.
+    """
+    named = [id for name in record.collection.erased_with if (id := as_uuid(fields.get(name)))]
+    if record.held is not None:
+        return
+    for about in (bench.working.find(str(fields.get("of_collection")), id) for id in named):
+        if about:
+            require_kept(bench, about)
+    if any(bench.working.kept_until.get(id, bench.today) < bench.today for id in named):
         raise Refused("erased")
 
 
@@ -132,8 +140,13 @@ def _why_not(bench: Bench, record: Record, op: Op) -> str:
 
 
 def _missing(bench: Bench, key: Key, code: str) -> str:
-    """The code for what doesn't exist, or isn't this person's to see: no other where only one of these is so."""
-    return "depends_on_refused" if key in bench.working.refused_creates else code
+    """The code for what doesn't exist, or isn't this person's to see: no other where only one of these is so.
+
+    What depends on a create of which nothing is kept isn't kept either.
+    """
+    if key not in bench.working.refused_creates:
+        return code
+    return "erased" if key in bench.working.forgotten_creates else "depends_on_refused"
 
 
 def require_references(bench: Bench, record: Record, fields: Fields) -> Verdict:

@@ -12,7 +12,7 @@ from app.incoming import Arrived
 from app.join import join
 from app.recover import edit_of, recover
 from app.resolve import resolve
-from app.working import CONFLICTS
+from app.working import CONFLICTS, Record
 from sync.decide import decide
 from sync.wire import Fields, Mutation, Outcome
 
@@ -21,7 +21,7 @@ def judge(bench: Bench, arrived: Arrived) -> Outcome:
     """The outcome of one mutation, its effect already in the working set."""
     try:
         # Before anything is looked at that it says: of that nothing is told either.
-        if arrived.mutation and (record := bench.working.find(arrived.mutation.collection, arrived.mutation.record)):
+        if record := _named(bench, arrived.mutation):
             require_kept(bench, record)
         if arrived.mutation and arrived.into:
             return join(bench, arrived.mutation, arrived.into)
@@ -31,9 +31,25 @@ def judge(bench: Bench, arrived: Arrived) -> Outcome:
         return _judge_record(bench, mutation, fields)
     except Refused as refused:
         if arrived.mutation and arrived.mutation.op == "create":
-            bench.working.refused_creates.add((arrived.mutation.collection, arrived.mutation.record))
+            _note_refused_create(bench, arrived.mutation, refused.problem.code)
         body = refused.problem.as_body()
         return Outcome(id=arrived.sent_id, outcome="refused", problem=body)
+
+
+def _named(bench: Bench, mutation: Mutation | None) -> Record | None:
+    """The record that it is of, where somebody has created that here."""
+    if mutation is None or mutation.home not in (None, bench.working.home):
+        return None
+    return bench.working.find(mutation.collection, mutation.record)
+
+
+def _note_refused_create(bench: Bench, mutation: Mutation, code: str) -> None:
+    key, working = (mutation.collection, mutation.record), bench.working
+    if code != "erased":
+        working.forgotten_creates.discard(key)
+    elif key not in working.refused_creates:
+        working.forgotten_creates.add(key)
+    working.refused_creates.add(key)
 
 
 def _well_formed(bench: Bench, arrived: Arrived) -> tuple[Mutation, Fields]:

@@ -1,6 +1,6 @@
 """Step 4 of the write path: lock and read, in a few set-based statements, what a push touches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from app.areas import AUDIENCES, areas_by_id
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.database import Transaction
-from app.fields import MERGED_INTO, as_uuid
+from app.fields import ERASED_AT, MERGED_INTO, as_uuid
 from app.follows import hold_follows
 from app.incoming import Arrived
 from app.join import referring
@@ -49,7 +49,7 @@ async def load(
     conflicts = await _conflicts(transaction, home, [m.record for m in mutations if m.collection == CONFLICTS])
     write |= {(row.of_collection, row.of_record) for row in conflicts.values()}
     write |= {(s.collection, s.record) for m in mutations for s in m.seen or () if s.collection in COLLECTIONS}
-    references = _references(mutations, conflicts)
+    references = _references(mutations, conflicts) | _spoken_about(mutations)
     read = {key for key in references if key[0] != AREAS}
     merged = {(a.mutation.collection, a.mutation.record) for a in arrived if a.mutation and a.into}
     write |= {(a.mutation.collection, a.into) for a in arrived if a.mutation and a.into}
@@ -96,6 +96,24 @@ def _references(mutations: Iterable[Mutation], conflicts: dict[UUID, Any]) -> se
     return found
 
 
+def _spoken_about(mutations: Iterable[Mutation]) -> set[Key]:
+    """Of what may be erased, the records about which something new would be: it isn't taken if they were."""
+    found: set[Key] = set()
+    for name, fields in _made_by(mutations):
+        of = COLLECTIONS.get(str(fields.get("of_collection")))
+        named = (as_uuid(fields.get(field)) for field in COLLECTIONS[name].erased_with)
+        found |= {(of.name, id) for id in named if id and of and of.erased_with and name != CONFLICTS}
+    return found
+
+
+def _made_by(mutations: Iterable[Mutation]) -> Iterator[tuple[str, Fields]]:
+    """The collection and the fields of every record that these might make: by a create, or from what was seen."""
+    for mutation in mutations:
+        if mutation.op == "create":
+            yield mutation.collection, mutation.fields
+        yield from ((seen.collection, seen.fields) for seen in mutation.seen or () if seen.collection in COLLECTIONS)
+
+
 def _resolved_field(mutation: Mutation, conflict: Any) -> tuple[str, Fields]:
     """The collection that a resolution's target is of, and the field it gives which value."""
     value = resolution_of(mutation).get("value")
@@ -138,7 +156,7 @@ async def _lock(
 def _locking(name: str, *, shared: bool) -> Each:
     table = COLLECTIONS[name].table
     # Of what is only referred to, no more is asked than where it lists.
-    listing = {"id", "rev", "deleted_at", "area_id", COLLECTIONS[name].lists_in, MERGED_INTO}
+    listing = {"id", "rev", "deleted_at", "area_id", COLLECTIONS[name].lists_in, MERGED_INTO, ERASED_AT}
     columns = [column for column in table.c if not shared or column.name in listing]
     statement = sa.select(*columns).order_by(table.c.id).with_for_update(read=shared)
     return Each(statement, home=table.c.home, ids=table.c.id)
@@ -167,9 +185,9 @@ _RETENTIONS = sa.select(_CAMPAIGN.c.id, _CAMPAIGN.c.keep_until).where(
 
 
 async def _load_retentions(transaction: Transaction, working: Working, mutations: Iterable[Mutation]) -> None:
-    """Of the campaigns that a create names, of this community or of what lies above it: until when they are kept."""
-    created = [(m.fields, COLLECTIONS[m.collection].erased_with) for m in mutations if m.op == "create"]
-    named = {id for fields, names in created for name in names if (id := as_uuid(fields.get(name)))}
+    """Of the campaigns that new records name, of this community or of what lies above: until when they are kept."""
+    made = [(fields, COLLECTIONS[name].erased_with) for name, fields in _made_by(mutations)]
+    named = {id for fields, names in made for name in names if (id := as_uuid(fields.get(name)))}
     if named:
         homes = {UUID(hex=id) for area in working.areas.values() for id in area.path.strip("/").split("/")}
         rows = await transaction.fetch(_RETENTIONS, homes=[*homes], ids=[*named])
@@ -219,7 +237,9 @@ def _home_listing(working: Working, record: Record) -> UUID:
     return area.reference_area_id if area else working.home
 
 
-_REFUSED = sa.select(_RECEIVED.c.collection, _RECEIVED.c.record_id).where(REFUSED_CREATE)
+_REFUSED = sa.select(
+    *(_RECEIVED.c.collection, _RECEIVED.c.record_id, _RECEIVED.c.payload.is_not(None).label("kept"))
+).where(REFUSED_CREATE)
 _REFUSED_CREATES = Each(
     _REFUSED, home=_RECEIVED.c.home, collections=_RECEIVED.c.collection, records=_RECEIVED.c.record_id
 )
@@ -232,5 +252,7 @@ async def _load_refused_creates(transaction: Transaction, working: Working, acce
     if not missing:
         return
     wanted = {"collections": [name for name, _ in missing], "records": [id for _, id in missing]}
-    for row in await transaction.fetch_each(_REFUSED_CREATES, home=working.home, **wanted):
-        working.refused_creates.add((row.collection, row.record_id))
+    rows = await transaction.fetch_each(_REFUSED_CREATES, home=working.home, **wanted)
+    kept = {(row.collection, row.record_id) for row in rows if row.kept}
+    working.refused_creates |= {(row.collection, row.record_id) for row in rows}
+    working.forgotten_creates = working.refused_creates - kept

@@ -1,6 +1,6 @@
 """After a restore: what the server lost is made again from what people saw before their edits."""
 
-from app.bench import Bench, Refused, permitted
+from app.bench import Bench, Refused, permitted, require_retained
 from app.collections import COLLECTIONS
 from app.effects import fill_in, place_area, write
 from app.working import CONFLICTS, Record
@@ -9,7 +9,10 @@ from sync.wire import Fields, Mutation
 
 
 def recover(bench: Bench, mutation: Mutation) -> None:
-    """After a restore: what is missing is made from what the person saw, under the same access checks."""
+    """After a restore: what is missing is made from what the person saw, under the same access checks.
+
+    Raises Refused: erased, of what would have to be made for a campaign whose retention has ended.
+    """
     waiting = [s for s in mutation.seen or () if s.collection in COLLECTIONS and s.collection != CONFLICTS]
     for _ in range(2):  # a record and what decides its listing: parents may come second
         for seen in waiting:
@@ -25,7 +28,10 @@ def _recover_one(bench: Bench, mutation: Mutation, record: Record, seen: Fields)
         if errors or record.collection.rules.faults(fields):
             return
         permitted(bench, record, "create", fields)
-    except Refused:
+        require_retained(bench, record, fields)
+    except Refused as refused:
+        if refused.problem.code == "erased" and COLLECTIONS[mutation.collection].erased_with:
+            raise
         return
     decision = Decision("applied", fields=fields)
     # When it was, its writer's own clock would tell; this one only tells when it was seen.

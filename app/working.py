@@ -91,6 +91,8 @@ class Working:
     """A loaded record that was merged → the one that stayed, loaded as well."""
     refused_creates: set[Key] = field(default_factory=set)
     """Records whose create was refused and which nobody created since."""
+    forgotten_creates: set[Key] = field(default_factory=set)
+    """Of these those that were refused as erased, or are forgotten by now: nobody will correct them."""
     kept_until: dict[UUID, date] = field(default_factory=dict)
     """Of the campaigns for which something new is recorded: until when."""
     moves: int = 0
@@ -207,7 +209,7 @@ def as_parent(working: Working, collection: Collection, row: Any) -> Record:
     record, listed = working.record(collection.name, row.id), as_wire(row._mapping[collection.lists_in])
     record.held = Held(row.rev, {collection.lists_in: listed}, {}, row.deleted_at is not None)
     record.area_id = row.area_id
-    record.own = {name: row._mapping[name] for name in collection.own_columns if name == MERGED_INTO}
+    record.own = {name: row._mapping[name] for name in collection.own_columns if name in (MERGED_INTO, ERASED_AT)}
     record.stored = True
     return record
 

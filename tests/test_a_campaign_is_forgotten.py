@@ -155,13 +155,13 @@ async def test_nothing_new_is_taken_for_it(world: World, secretary: RawPhone, li
         await li.apply("follow_ups", NEW_ID(), fields={**fields, "campaign_id": campaign})
 
 
-async def test_a_late_edit_of_what_was_never_created_goes_with_the_next_run(
-    world: World, told: Told, wang: RawPhone
-) -> None:
-    await erase(world)
-    outcome = await wang.say("answers", told.refused, "update", 1, fields={"note": SECRET})
+async def test_a_late_edit_of_what_was_never_created_is_not_kept(world: World, told: Told, wang: RawPhone) -> None:
+    edit = ("answers", told.refused, "update", 1)
+    outcome = await wang.say(*edit, fields={"note": "kept"})
     assert outcome["problem"]["code"] == "depends_on_refused"
     await erase(world)
+    outcome = await wang.say(*edit, fields={"note": SECRET})
+    assert outcome["problem"]["code"] == "erased"
     assert SECRET not in await rows_of(world.context.database)
 
 

@@ -1,0 +1,90 @@
+"""What was sent for a campaign whose retention has ended, and became no record of it, isn't kept; anything else is."""
+
+from uuid import UUID
+
+from app.schema import begin_epoch
+from tests.forgotten import SECRET, Told, codes_of, erase, li, rows_of, told, wang
+from tests.raw_phone import Answer, RawPhone
+from tests.sweeps import begin, doors, secretary, today
+from tests.world import NEW_ID, World, household, mutation
+
+__all__ = ["doors", "li", "secretary", "told", "wang"]  # the fixtures
+
+
+async def begin_over(secretary: RawPhone) -> str:
+    """A campaign whose retention ended yesterday."""
+    return await begin(secretary, first=-9, last=-5, keep_until=str(today(secretary.world, later=-1)))
+
+
+def answers(door: UUID, campaign: str, note: str = SECRET) -> Answer:
+    return {"household_id": str(door), "campaign_id": campaign, "note": note}
+
+
+async def texts_of(phone: RawPhone) -> str:
+    """What this person's refusals are kept with."""
+    listed = await phone.world.http.get("/v1/mutations", headers=phone.headers)
+    return str([one["payload"] for one in listed.json()["mutations"]])
+
+
+async def test_what_follows_a_create_that_was_not_taken_is_not_kept(
+    world: World, secretary: RawPhone, li: RawPhone, doors: list[UUID]
+) -> None:
+    id, campaign = NEW_ID(), await begin_over(secretary)
+    edit = {"fields": {"note": SECRET}}
+    outcomes = await li.push(
+        mutation(world, "answers", id, fields=answers(doors[0], campaign)),
+        mutation(world, "answers", id, "update", 1, **edit),
+    )
+    outcomes.append(await li.say("answers", id, "update", 1, **edit))
+    assert codes_of(outcomes) == ["erased"] * 3
+    assert SECRET not in await rows_of(world.context.database)
+    # Its writer may still take it for another campaign, and what follows that is judged as ever.
+    other = await begin(secretary)
+    refused = await li.say("answers", id, fields=answers(NEW_ID(), other, "kept"))
+    assert refused["outcome"] == "refused"
+    assert (await li.say("answers", id, "update", 1, **edit))["problem"]["code"] == "depends_on_refused"
+    await li.apply("answers", id, fields=answers(doors[0], other, "kept"))
+    await li.apply("answers", id, "update", 1, fields={"note": "more"})
+
+
+async def test_what_a_restore_lost_is_not_made_again_from_what_was_seen(
+    world: World, secretary: RawPhone, li: RawPhone, doors: list[UUID]
+) -> None:
+    id, conflict, campaign = NEW_ID(), NEW_ID(), await begin_over(secretary)
+    await begin_epoch(world.context.database, world.context.seams)
+    about = {"of_collection": "answers", "of_record": str(id), "field": "note"}
+    before = [
+        ("conflicts", conflict, about),
+        ("answers", id, answers(doors[0], campaign)),
+        ("households", doors[0], household(world, "100")),
+    ]
+    home = str(world.home)
+    seen = [{"collection": name, "record": str(one), "home": home, "rev": 1, "fields": f} for name, one, f in before]
+    chosen = {"resolution": {"value": SECRET, "base": 1, "after": None}}
+    outcomes = await li.push(
+        mutation(world, "answers", id, "update", 1, fields={"note": SECRET}, epoch="another", seen=seen[1:]),
+        mutation(world, "conflicts", conflict, "update", 1, fields=chosen, epoch="another", seen=seen),
+    )
+    assert codes_of(outcomes) == ["erased"] * 2
+    assert SECRET not in await rows_of(world.context.database)
+
+
+async def test_nothing_new_is_noted_about_what_was_erased(world: World, told: Told, li: RawPhone) -> None:
+    await erase(world)
+    pair = {"area_id": str(world.areas["unit_1"]), "of_collection": "answers", "note": SECRET}
+    for one, other in ((told.answers, NEW_ID()), (NEW_ID(), told.answers)):
+        hint = {**pair, "record": str(one), "other": str(other)}
+        outcome = await li.say("duplicates", NEW_ID(), fields=hint)
+        assert outcome["problem"]["code"] == "erased"
+        answer = await world.http.post("/v1/duplicates", json=hint, headers=li.headers)
+        assert (answer.status_code, answer.json()["code"]) == (410, "erased")
+    assert SECRET not in await rows_of(world.context.database)
+
+
+async def test_what_belongs_to_another_community_is_told_so_whatever_was_erased_here(
+    world: World, told: Told, li: RawPhone
+) -> None:
+    await erase(world)
+    edit = mutation(world, "answers", told.answers, "update", 1, fields={"note": "kept"})
+    assert codes_of(await li.push({**edit, "home": str(NEW_ID())})) == ["wrong_home"]
+    assert "kept" in await texts_of(li)
