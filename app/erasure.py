@@ -5,8 +5,9 @@ Nothing stays that anybody wrote: not in its row, its history or its conflicts, 
 it is a record that was deleted, and whatever still arrives for it is refused as `erased` (judge.py).
 """
 
+import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence, Set
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -15,24 +16,29 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.areas import areas_by_id
+from app.batch import NO_HOME
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import Context
 from app.database import Transaction
-from app.fields import ERASED_AT
+from app.fields import ERASED_AT, as_uuid
 from app.listing import list_changes, spelled_anew
 from app.loading import load_entries, load_feeds
 from app.prepared import among
-from app.tables import KEPT, REFUSED, REFUSED_CREATE, History, ReceivedMutation
+from app.tables import KEPT, LOOSE, REFUSED_CREATE, History, ReceivedMutation
 from app.working import Record, Working, as_loaded
 from sync.days import day_of
 from sync.decide import Held
 
 BATCH = 200
 """Records erased, or refusals looked through, at a time."""
+PAUSE_SECONDS = 0.05
+"""Between two batches: whoever waits for a record of one, or to write at all, comes first."""
 _ERASABLE = [collection for collection in COLLECTIONS.values() if collection.erased_with]
 _ABOUT = [collection for collection in _ERASABLE if "of_collection" in collection.fields]
 _RECORDED = [collection for collection in _ERASABLE if "of_collection" not in collection.fields]
+_ALONE = {collection.name for collection in _RECORDED}
+_LASTING = [collection.name for collection in COLLECTIONS.values() if not collection.erased_with]
 _NOTHING: dict[type, Any] = {str: "", UUID: UUID(int=0), date: date.min}
 """What a column holds that must hold something."""
 _ID = re.compile(rb"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -54,8 +60,9 @@ async def erase_ended(context: Context) -> int:
         async for page in _pages(context, table, due):
             for home, rows in groupby(page, lambda row: row.home):
                 erased += await erase(context, collection, home, [row.id for row in rows])
+                await context.seams.sleep(PAUSE_SECONDS)
     # What names what was forgotten just now is forgotten as well.
-    while await _forget_refusals(context, today):
+    while await _forget_loose(context, today):
         pass
     return erased
 
@@ -146,37 +153,77 @@ def _of(kept: sa.Table, home: UUID, collection: Collection, ids: Sequence[UUID])
     return kept.c.home == home, kept.c.collection == collection.name, kept.c.record_id.in_(ids)
 
 
-_UNREAD, _NAMES = _RECEIVED.c.collection.is_(None), [collection.name for collection in _ERASABLE]
-_REFUSALS = sa.select(_RECEIVED.c.home, _RECEIVED.c.id, _RECEIVED.c.payload).where(
-    REFUSED, KEPT, sa.or_(_UNREAD, _RECEIVED.c.collection.in_(_NAMES))
-)
-_GONE = sa.union_all(
-    sa.select(_CAMPAIGN.c.id).where(among(_CAMPAIGN.c.id, "ids"), _CAMPAIGN.c.keep_until < sa.bindparam("today")),
-    *(
-        sa.select(table.c.id).where(among(table.c.id, "ids"), table.c[ERASED_AT].is_not(None))
-        for table in (collection.table for collection in _ERASABLE)
-    ),
-    sa.select(_RECEIVED.c.record_id).where(
-        among(_RECEIVED.c.record_id, "ids"), REFUSED_CREATE, _RECEIVED.c.payload.is_(None)
-    ),
-)
+_LOOSE = sa.select(
+    *(_RECEIVED.c.home, _RECEIVED.c.id, _RECEIVED.c.collection, _RECEIVED.c.record_id, _RECEIVED.c.payload)
+).where(LOOSE, sa.or_(_RECEIVED.c.collection.is_(None), _RECEIVED.c.collection.not_in(_LASTING)))
+_ENDED = sa.select(_CAMPAIGN.c.id).where(among(_CAMPAIGN.c.id, "ids"), _CAMPAIGN.c.keep_until < sa.bindparam("today"))
 
 
-async def _forget_refusals(context: Context, today: date) -> bool:
-    """What was refused, perhaps too flawed to say of which record it is, and names such a campaign, what was erased, or
-    what was never created and is forgotten; was there any?
+def _gone(*, anywhere: bool) -> sa.CompoundSelect[Any]:
+    """(home, collection, id) of those of the ids that were erased, or never created and are forgotten."""
+    erased: Iterable[tuple[sa.Table, Any, Any, sa.ColumnElement[bool]]] = (
+        (one.table, one.table.c.id, sa.literal_column(f"'{one.name}'"), one.table.c[ERASED_AT].is_not(None))
+        for one in _ERASABLE
+    )
+    forgotten = sa.and_(REFUSED_CREATE, _RECEIVED.c.payload.is_(None))
+    every = (*erased, (_RECEIVED, _RECEIVED.c.record_id, _RECEIVED.c.collection, forgotten))
+    return sa.union_all(
+        *(
+            sa.select(table.c.home, name.label("collection"), id.label("id")).where(
+                *(() if anywhere else (among(table.c.home, "homes"),)), among(id, "ids"), which
+            )
+            for table, id, name, which in every
+        )
+    )
+
+
+_GONE, _GONE_ANYWHERE = _gone(anywhere=False), _gone(anywhere=True)
+
+
+async def _forget_loose(context: Context, today: date) -> bool:
+    """What was sent and has no record with which it would be erased: what was refused, perhaps too flawed to say of
+    what it is, and what settled a conflict that a restore had lost. It goes where it names such a campaign, or is of
+    what was erased, or of what was never created and is forgotten; was there any?
     """
     forgotten = False
-    async for page in _pages(context, _RECEIVED, _REFUSALS):
+    async for page in _pages(context, _RECEIVED, _LOOSE):
         named = {(row.home, row.id): {UUID(id.decode()) for id in _ID.findall(row.payload)} for row in page}
+        ids, homes = [*set[UUID]().union(*named.values())], [*{row.home for row in page}]
         async with context.database.snapshot("server") as snapshot:
-            rows = await snapshot.fetch(_GONE, ids=[*set[UUID]().union(*named.values())], today=today)
-        gone = {row.id for row in rows}
-        if naming := [key for key, ids in named.items() if ids & gone]:
-            which = sa.tuple_(_RECEIVED.c.home, _RECEIVED.c.id).in_(naming)
+            ended = {row.id for row in await snapshot.fetch(_ENDED, ids=ids, today=today)}
+            # By home and id each is one look into an index; a plan for any values reads whole homes.
+            await snapshot.plan_afresh()
+            if NO_HOME in homes:  # what didn't say where it belongs may be of anywhere
+                gone = await snapshot.fetch(_GONE_ANYWHERE, ids=ids)
+            else:
+                gone = await snapshot.fetch(_GONE, homes=homes, ids=ids)
+        if found := [(row.home, row.id) for row in page if _is_gone(row, named[row.home, row.id], ended, gone)]:
+            which = sa.tuple_(_RECEIVED.c.home, _RECEIVED.c.id).in_(found)
             await _run(context, sa.update(_RECEIVED).where(which).values(payload=None))
             forgotten = True
     return forgotten
+
+
+def _is_gone(row: Any, named: Set[UUID], ended: Set[UUID], gone: Sequence[Any]) -> bool:
+    """Of a record that stands by itself nothing is gone but its own; of any other, what it names."""
+    collection, record = _told_of(row)
+    if collection in _LASTING:
+        return False
+    there = {(one.collection, one.id) for one in gone if row.home in (one.home, NO_HOME)}
+    alone = record is not None and collection in _ALONE
+    return bool(named & ended) or ((collection, record) in there if alone else any(id in named for _, id in there))
+
+
+def _told_of(row: Any) -> tuple[str | None, UUID | None]:
+    """The collection and the record that it is of, as far as that can be read."""
+    if row.collection is not None:
+        return row.collection, row.record_id
+    try:
+        said = json.loads(row.payload)
+    except (ValueError, RecursionError):
+        return None, None
+    collection, record = (said.get("collection"), said.get("record")) if isinstance(said, dict) else (None, None)
+    return collection if isinstance(collection, str) else None, as_uuid(record)
 
 
 async def _run(context: Context, words: sa.Update) -> None:

@@ -218,6 +218,8 @@ class History(SQLModel, table=True):
 
 
 KEPT = text("payload IS NOT NULL")
+LOOSE = text("payload IS NOT NULL AND (outcome = 'refused' OR collection = 'conflicts')")
+"""What is kept of what was sent, and perhaps is of no record that is there."""
 REFUSED_CREATE, REFUSED = text("op = 'create' AND outcome = 'refused'"), text("outcome = 'refused'")
 """Asked for in these very words, or the planner doesn't see that the index has the answer."""
 
@@ -246,6 +248,7 @@ class ReceivedMutation(SQLModel, table=True):
             postgresql_where=KEPT,
             sqlite_where=KEPT,
         ),
+        Index("received_mutation_loose_index", *("home", "id"), postgresql_where=LOOSE, sqlite_where=LOOSE),
     )
 
     home: UUID = Field(primary_key=True)

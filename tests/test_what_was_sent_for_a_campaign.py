@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from app.schema import begin_epoch
-from tests.forgotten import SECRET, Told, codes_of, erase, li, rows_of, told, wang
+from tests.forgotten import KEPT_DAYS, SECRET, Told, codes_of, erase, li, rows_of, told, wang
 from tests.raw_phone import Answer, RawPhone
 from tests.sweeps import begin, doors, secretary, today
 from tests.world import NEW_ID, World, household, mutation
@@ -79,6 +79,68 @@ async def test_nothing_new_is_noted_about_what_was_erased(world: World, told: To
         answer = await world.http.post("/v1/duplicates", json=hint, headers=li.headers)
         assert (answer.status_code, answer.json()["code"]) == (410, "erased")
     assert SECRET not in await rows_of(world.context.database)
+
+
+async def test_what_settled_a_conflict_that_a_restore_had_lost_goes(
+    world: World, secretary: RawPhone, li: RawPhone, wang: RawPhone, doors: list[UUID]
+) -> None:
+    campaign = await begin(secretary, keep_until=str(today(world, later=KEPT_DAYS)))
+    id, conflict, was = NEW_ID(), NEW_ID(), {"said": {"fever": SECRET}}
+    await li.apply("answers", id, fields=answers(doors[0], campaign) | was)
+    await li.apply("answers", id, "update", 1, fields={"said": {"fever": "no"}})
+    await begin_epoch(world.context.database, world.context.seams)
+    about = {"of_collection": "answers", "of_record": str(id), "field": "said"}
+    before = [("conflicts", conflict, about), ("answers", id, answers(doors[0], campaign) | was)]
+    home = str(world.home)
+    seen = [{"collection": name, "record": str(one), "home": home, "rev": 1, "fields": f} for name, one, f in before]
+    chosen = {"resolution": {"value": {"fever": f"still {SECRET}"}, "base": 1, "after": None}}
+    settled = {"fields": chosen, "epoch": "another", "seen": seen}
+    assert (await wang.say("conflicts", conflict, "update", 1, **settled))["outcome"] == "conflicted"
+    await erase(world)
+    assert SECRET not in await rows_of(world.context.database)
+
+
+async def test_what_was_sent_of_a_kind_nobody_knows_goes_with_its_campaign(
+    world: World, secretary: RawPhone, li: RawPhone
+) -> None:
+    campaign = await begin_over(secretary)
+    outcome = await li.say("swabs", NEW_ID(), fields={"campaign_id": campaign, "note": SECRET})
+    assert outcome["problem"]["code"] == "unknown_collection"
+    await erase(world, after=0)
+    assert SECRET not in await rows_of(world.context.database)
+
+
+async def test_a_push_too_flawed_to_say_where_it_belongs_is_forgotten(world: World, told: Told, li: RawPhone) -> None:
+    edit = mutation(world, "answers", told.answers, "update", 1, fields={"note": SECRET})
+    [outcome] = await li.push({**edit, "id": "no id"}, home=None)
+    assert outcome["problem"]["code"] == "id_invalid"
+    await erase(world)
+    assert SECRET not in await rows_of(world.context.database)
+
+
+async def test_a_flawed_visit_stays_as_visits_do(
+    world: World, secretary: RawPhone, li: RawPhone, doors: list[UUID]
+) -> None:
+    campaign = await begin_over(secretary)
+    knocked = {"household_id": str(doors[0]), "outcome": "opened", "campaign_id": campaign, "note": "kept"}
+    [outcome] = await li.push({**mutation(world, "visits", NEW_ID(), fields=knocked), "id": "no id"})
+    assert outcome["problem"]["code"] == "id_invalid"
+    await erase(world, after=0)
+    assert "kept" in await texts_of(li)
+
+
+async def test_what_others_are_to_correct_stays_whatever_id_was_erased(
+    world: World, secretary: RawPhone, li: RawPhone, wang: RawPhone, doors: list[UUID]
+) -> None:
+    over, ending = await begin_over(secretary), await begin(secretary, keep_until=str(today(world, later=KEPT_DAYS)))
+    matter = {"kind": "medicine", "since": "2026-01-01", "resident_id": str(NEW_ID()), "note": "kept"}
+    for door in doors[:2]:
+        assert (await wang.say("follow_ups", NEW_ID(), fields={**matter, "household_id": str(door)}))["problem"]
+    # Answers under the ids of doors: the ones are never created, the others erased.
+    assert codes_of([await li.say("answers", doors[0], fields=answers(doors[0], over))]) == ["erased"]
+    await li.apply("answers", doors[1], fields=answers(doors[1], ending))
+    await erase(world)
+    assert (await texts_of(wang)).count("kept") == 2
 
 
 async def test_what_belongs_to_another_community_is_told_so_whatever_was_erased_here(

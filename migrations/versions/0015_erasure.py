@@ -11,6 +11,8 @@ down_revision: str | None = "0014"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+_LOOSE = "payload IS NOT NULL AND (outcome = 'refused' OR collection = 'conflicts')"
+
 
 def upgrade() -> None:
     with op.batch_alter_table("answers", schema=None) as batch_op:
@@ -33,10 +35,20 @@ def upgrade() -> None:
             postgresql_where=sa.text("payload IS NOT NULL"),
             sqlite_where=sa.text("payload IS NOT NULL"),
         )
+        batch_op.create_index(
+            "received_mutation_loose_index",
+            ["home", "id"],
+            unique=False,
+            postgresql_where=sa.text(_LOOSE),
+            sqlite_where=sa.text(_LOOSE),
+        )
 
 
 def downgrade() -> None:
     with op.batch_alter_table("received_mutation", schema=None) as batch_op:
+        batch_op.drop_index(
+            "received_mutation_loose_index", postgresql_where=sa.text(_LOOSE), sqlite_where=sa.text(_LOOSE)
+        )
         batch_op.drop_index(
             "received_mutation_kept_index",
             postgresql_where=sa.text("payload IS NOT NULL"),
