@@ -25,6 +25,7 @@ from app.fields import ERASED_AT, as_uuid
 from app.listing import list_changes, spelled_anew
 from app.loading import load_entries, load_feeds
 from app.prepared import among
+from app.sqlite import Sqlite
 from app.tables import KEPT, LOOSE, REFUSED_CREATE, History, ReceivedMutation
 from app.working import Record, Working, as_loaded
 from sync.days import day_of
@@ -64,6 +65,8 @@ async def erase_ended(context: Context) -> int:
     # What names what was forgotten just now is forgotten as well.
     while await _forget_loose(context, today):
         pass
+    if isinstance(context.database, Sqlite):
+        await context.database.clear_journal()
     return erased
 
 

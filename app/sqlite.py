@@ -168,9 +168,21 @@ class Sqlite(Database):
     async def system(self) -> str | None:
         return None
 
+    async def clear_journal(self) -> None:
+        """What was overwritten is left neither in the file nor beside it."""
+        async with self._turn, self.writing.connect() as connection:
+            await connection.run_sync(_write_back)
+
     async def close(self) -> None:
         await close_engine(self.reading)
         await close_engine(self.writing)
+
+
+def _write_back(connection: sa.Connection) -> None:
+    """Outside any transaction, in which it couldn't be."""
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    cursor.close()
 
 
 def _engine(address: sa.URL, options: dict[str, Any], begin: str, connections: int) -> AsyncEngine:
@@ -189,6 +201,7 @@ def _engine(address: sa.URL, options: dict[str, Any], begin: str, connections: i
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
         cursor.close()
 

@@ -1,6 +1,9 @@
 """When a campaign's retention has ended, nothing that was written for it is left; until then, all of it is."""
 
 from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typer.testing import CliRunner
 
+from app import erasure
 from app.cli import app
 from app.commands import session
 from app.schema import begin_epoch
@@ -31,6 +35,36 @@ async def test_no_word_of_it_is_left_in_any_table(world: World, told: Told, li: 
     # That there was something, and who wrote when, stays.
     assert all(str(id) in rows for _, id in told.records)
     await nothing_drifted(world.context)
+
+
+async def test_no_word_of_it_is_left_in_the_embedded_stores_files(world: World, told: Told, database_url: str) -> None:
+    if not database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL's are its own to vacuum.")
+    file = Path(database_url.removeprefix("sqlite:///"))
+
+    def words() -> int:
+        return sum(one.read_bytes().count(SECRET.encode()) for one in file.parent.glob(f"{file.name}*"))
+
+    assert words() > 20
+    await erase(world)
+    assert words() == 0
+
+
+async def test_between_two_batches_whoever_writes_comes_first(
+    world: World, told: Told, li: RawPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "BATCH", 1)
+    seams = world.context.seams
+    written: list[str] = []
+
+    async def write(seconds: float) -> None:
+        assert seconds > 0
+        outcome = await li.say("households", told.door, "update", 1 + len(written), fields={"note": f"{len(written)}"})
+        written.append(outcome["outcome"])
+
+    later = replace(seams, now=lambda: seams.now() + timedelta(days=KEPT_DAYS + 1), sleep=write)
+    assert await erasure.erase_ended(replace(world.context, seams=later)) == 3
+    assert written == ["applied"] * 3
 
 
 async def test_nothing_is_erased_a_day_before(world: World, told: Told, li: RawPhone) -> None:
