@@ -7,7 +7,7 @@ it is a record that was deleted, and whatever still arrives for it is refused as
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence, Set
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence, Set
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -201,8 +201,7 @@ async def _forget_loose(context: Context, today: date) -> bool:
             else:
                 gone = await snapshot.fetch(_GONE, homes=homes, ids=ids)
         if found := [(row.home, row.id) for row in page if _is_gone(row, named[row.home, row.id], ended, gone)]:
-            which = sa.tuple_(_RECEIVED.c.home, _RECEIVED.c.id).in_(found)
-            await _run(context, sa.update(_RECEIVED).where(which).values(payload=None))
+            await _run(context, sa.update(_RECEIVED).where(*_among_keys(found)).values(payload=None))
             forgotten = True
     return forgotten
 
@@ -227,6 +226,13 @@ def _told_of(row: Any) -> tuple[str | None, UUID | None]:
         return None, None
     collection, record = (said.get("collection"), said.get("record")) if isinstance(said, dict) else (None, None)
     return collection if isinstance(collection, str) else None, as_uuid(record)
+
+
+def _among_keys(found: Sequence[tuple[UUID, UUID]]) -> Iterator[sa.ColumnElement[bool]]:
+    """Of a row of values SQLite looks up none in an index; of single ones it does."""
+    key = (_RECEIVED.c.home, _RECEIVED.c.id)
+    yield from (column.in_(set(values)) for column, values in zip(key, zip(*found, strict=True), strict=True))
+    yield sa.tuple_(*key).in_(found)
 
 
 async def _run(context: Context, words: sa.Update) -> None:

@@ -1,6 +1,12 @@
 """What was sent for a campaign whose retention has ended, and became no record of it, isn't kept; anything else is."""
 
+from typing import Any
 from uuid import UUID
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import SQLModel
 
 from app.schema import begin_epoch
 from tests.forgotten import KEPT_DAYS, SECRET, Told, codes_of, erase, li, rows_of, told, wang
@@ -141,6 +147,25 @@ async def test_what_others_are_to_correct_stays_whatever_id_was_erased(
     await li.apply("answers", doors[1], fields=answers(doors[1], ending))
     await erase(world)
     assert (await texts_of(wang)).count("kept") == 2
+
+
+async def test_what_is_written_meanwhile_never_waits_for_a_whole_table(world: World, told: Told, store: str) -> None:
+    if store != "sqlite":
+        pytest.skip("PostgreSQL locks rows.")
+    engine: AsyncEngine = vars(world.context.database)["writing"]
+    written: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        written.extend([(statement, parameters)] if statement.startswith(("UPDATE", "SELECT")) else [])
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    await erase(world)
+    event.remove(engine.sync_engine, "before_cursor_execute", note)
+    assert any(statement.startswith("UPDATE received_mutation") for statement, _ in written)
+    async with world.context.database.transaction() as transaction:
+        for statement, parameters in written:
+            plan = await transaction.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            assert [row[-1] for row in plan if row[-1].removeprefix("SCAN ") in SQLModel.metadata.tables] == []
 
 
 async def test_what_belongs_to_another_community_is_told_so_whatever_was_erased_here(
