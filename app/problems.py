@@ -105,7 +105,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "already_resolved": Entry(409, "该冲突已由他人处理", "Somebody resolved this conflict first"),
     "pull_only": Entry(422, "该类记录不能由手机修改", "Phones can't write this collection"),
     "not_storable": Entry(422, "该修改无法保存", "This mutation can't be stored"),
-    "erased": Entry(410, "该记录已依法清除", "This record has been erased"),
+    "erased": Entry(410, "依法清除，不再保存", "By law this is erased, or may no longer be kept"),
     # a file that is imported
     "sheet_unreadable": Entry(
         422, "文件无法读取，请另存为 xlsx 或 CSV", "This is no xlsx or CSV file that can be read"
