@@ -37,9 +37,9 @@ async def test_no_word_of_it_is_left_in_any_table(world: World, told: Told, li: 
     await nothing_drifted(world.context)
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 async def test_no_word_of_it_is_left_in_the_embedded_stores_files(world: World, told: Told, database_url: str) -> None:
-    if not database_url.startswith("sqlite"):
-        pytest.skip("PostgreSQL's are its own to vacuum.")
+    """PostgreSQL's are its own to vacuum."""
     file = Path(database_url.removeprefix("sqlite:///"))
 
     def words() -> int:

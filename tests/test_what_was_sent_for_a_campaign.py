@@ -149,9 +149,9 @@ async def test_what_others_are_to_correct_stays_whatever_id_was_erased(
     assert (await texts_of(wang)).count("kept") == 2
 
 
-async def test_what_is_written_meanwhile_never_waits_for_a_whole_table(world: World, told: Told, store: str) -> None:
-    if store != "sqlite":
-        pytest.skip("PostgreSQL locks rows.")
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_what_is_written_meanwhile_never_waits_for_a_whole_table(world: World, told: Told) -> None:
+    """PostgreSQL locks rows."""
     engine: AsyncEngine = vars(world.context.database)["writing"]
     written: list[tuple[str, Any]] = []
 
