@@ -11,6 +11,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.fields import as_wire
+from app.prepared import among
 from app.reports.parts import areas_around, codes_at, ids_along, seen_whole
 from sync.calendar import Records
 from sync.days import shifted
@@ -25,7 +26,23 @@ OF_A_PLAN = (
     *("every_days", "days", "since", "until", "closed"),
 )
 OF_A_DOOR = ("area_id", "floor", "door")
+OF_A_CONTACT = ("household_id", "channel", "persons_met", "day", "outcome")
 """What the list is made from: many rows are read, and what a plan says besides costs more than the rest."""
+
+
+_MET = (_VISIT.c.household_id, _VISIT.c.channel, _VISIT.c.persons_met)
+_CONTACTS = (
+    sa.select(*_MET, sa.func.max(_VISIT.c.day).label("day"), sa.literal("opened").label("outcome"))
+    .where(
+        _VISIT.c.home == sa.bindparam("home"),
+        among(_VISIT.c.household_id, "doors"),
+        _VISIT.c.deleted_at.is_(None),
+        _VISIT.c.outcome == "opened",
+        _VISIT.c.day > sa.bindparam("after"),
+        _VISIT.c.day <= sa.bindparam("until"),
+    )
+    .group_by(*_MET)
+)
 
 
 async def duties_of(context: Context, person: UUID, area: UUID, day: date, group: str) -> Fields:
@@ -52,26 +69,15 @@ async def _records(snapshot: Transaction, place: Any, theirs: sa.Select[Any], da
             sa.or_(_PLAN.c.until.is_(None), _PLAN.c.until >= day),
         )
     )
-    plans, planned = await snapshot.rows(in_force), sa.select(in_force.subquery().c.household_id)
-    met = (_VISIT.c.household_id, _VISIT.c.channel, _VISIT.c.persons_met)
-    contacts = (
-        sa.select(*met, sa.func.max(_VISIT.c.day).label("day"), sa.literal("opened").label("outcome"))
-        .where(
-            _VISIT.c.home == home,
-            _VISIT.c.household_id.in_(planned),
-            _VISIT.c.deleted_at.is_(None),
-            _VISIT.c.outcome == "opened",
-            _VISIT.c.day > shifted(day, -LOOK_BACK),
-            _VISIT.c.day <= day,
-        )
-        .group_by(*met)
-    )
+    plans = await snapshot.rows(in_force)
+    doors, days = [*{row.household_id for row in plans}], {"after": shifted(day, -LOOK_BACK), "until": day}
+    contacts = await snapshot.fetch(_CONTACTS, home=home, doors=doors, **days)
     of_days = _CODE.c.list.in_(("rest_day", "work_day"))
     members = sa.select(_MEMBER).where(_MEMBER.c.home == home, _MEMBER.c.area_id == place.id)
     return {
         "care_plans": {str(row.id): _wire(row, OF_A_PLAN) for row in plans},
         "households": {str(row.household_id): _wire(row, OF_A_DOOR) for row in plans},
-        "visits": {str(n): _wire(row, row._fields) for n, row in enumerate(await snapshot.rows(contacts))},
+        "visits": {str(n): _wire(row, OF_A_CONTACT) for n, row in enumerate(contacts)},
         "areas": await areas_around(snapshot, place, *ids_along(place.path)),
         "members": _by_id(await snapshot.rows(members.where(_MEMBER.c.deleted_at.is_(None)))),
         "codes": _by_id(await codes_at(snapshot, place, of_days)),
