@@ -99,23 +99,25 @@ def _met(snapshot: Transaction, ground: Ground, visits: sa.CTE) -> sa.Select[Any
 
 def _methods(ground: Ground, homes: Sequence[UUID], since: date, until: date) -> sa.Select[Any]:
     """By way of knocking: how often it was tried, how often it opened, and how often after a refusal at that door."""
-    lately = _visits(ground, homes, shifted(since, -REMEMBERED), until).subquery()
+    lately = _visits(ground, homes, shifted(since, -REMEMBERED), until).cte("lately").prefix_with("MATERIALIZED")
+    door, opens = (lately.c.home, lately.c.household_id), lately.c.outcome == "opened"
+    # What came before is looked for only at doors that were refused: at most others nothing was.
+    refused = sa.select(*door).where(lately.c.outcome == "refused")
     before = sa.func.lag(lately.c.outcome).over(
-        partition_by=(lately.c.home, lately.c.household_id), order_by=(lately.c.day, lately.c.created_at, lately.c.id)
+        partition_by=door, order_by=(lately.c.day, lately.c.created_at, lately.c.id)
     )
-    knocks = sa.select(lately.c.day, lately.c.method, lately.c.outcome, before.label("before")).subquery()
-    opened = knocks.c.outcome == "opened"
-    return (
-        sa.select(
-            knocks.c.method,
-            sa.func.count().label("tried"),
-            sa.func.sum(sa.case((opened, 1), else_=0)).label("opened"),
-            sa.func.sum(sa.case((sa.and_(opened, knocks.c.before == "refused"), 1), else_=0)).label("after_refusal"),
-        )
-        .where(knocks.c.day >= since)
-        .group_by(knocks.c.method)
-        .order_by(knocks.c.method.is_(None), knocks.c.method)
+    there = sa.select(lately.c.day, lately.c.method, opens.label("opens"), before.label("before"))
+    at_those = there.where(sa.tuple_(*door).in_(refused)).subquery()
+    none, one = sa.literal(0), sa.literal(1)
+    knocks = sa.select(
+        lately.c.method, one.label("tried"), sa.case((opens, 1), else_=0).label("opened"), none.label("after_refusal")
+    ).where(lately.c.day >= since)
+    after = sa.select(at_those.c.method, none, none, one).where(
+        at_those.c.day >= since, at_those.c.opens, at_those.c.before == "refused"
     )
+    each = sa.union_all(knocks, after).subquery()
+    sums = [sa.func.sum(each.c[name]).label(name) for name in ("tried", "opened", "after_refusal")]
+    return sa.select(each.c.method, *sums).group_by(each.c.method).order_by(each.c.method.is_(None), each.c.method)
 
 
 def _summed(ground: Ground, area: Named, rows: Sequence[Any], met: int) -> Fields:
