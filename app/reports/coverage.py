@@ -11,7 +11,7 @@ from app.collections import COLLECTIONS
 from app.collections.care_plans import Channel
 from app.context import Context
 from app.database import Transaction
-from app.reports.parts import Ground, Named, ground_of, homes_of
+from app.reports.parts import Ground, Named, ground_of
 from sync.days import shifted
 from sync.wire import Fields
 
@@ -30,12 +30,10 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
     # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
     async with context.database.snapshot("server") as snapshot:
         ground = await ground_of(snapshot, context, person, area)
-        homes = await homes_of(snapshot, ground)
-        await snapshot.plan_afresh()  # a day and a year, a building and a city are not to be read in one way
-        visits = _visits(ground, homes, since, until).cte("visits_then").prefix_with("MATERIALIZED")
+        visits = _visits(ground, since, until).cte("visits_then").prefix_with("MATERIALIZED")
         counted = await snapshot.rows(_doors(ground, visits))
         met = await snapshot.rows(_met(snapshot, ground, visits))
-        methods = await snapshot.rows(_methods(ground, homes, since, until))
+        methods = await snapshot.rows(_methods(ground, since, until))
     rows = [row._mapping for row in counted]
     everybody = {None if row.whole else row.part or area: row.met for row in met}
     return {
@@ -54,12 +52,13 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
     }
 
 
-def _visits(ground: Ground, homes: Sequence[UUID], since: date, until: date) -> sa.Select[Any]:
+def _visits(ground: Ground, since: date, until: date) -> sa.Select[Any]:
     """Those at these doors on these days."""
-    then = (_VISIT.c.home.in_(homes), _VISIT.c.day >= since, _VISIT.c.day <= until, _VISIT.c.deleted_at.is_(None))
+    there = (_VISIT.c.home.in_(ground.homes), ground.at_a_door(_VISIT))
+    then = (_VISIT.c.day >= since, _VISIT.c.day <= until, _VISIT.c.deleted_at.is_(None))
     columns = (_VISIT.c.home, _VISIT.c.household_id, _VISIT.c.day, _VISIT.c.created_at, _VISIT.c.id)
     told = (_VISIT.c.outcome, _VISIT.c.channel, _VISIT.c.method, _VISIT.c.persons_met)
-    return sa.select(*columns, *told).where(*then, ground.at_a_door(_VISIT))
+    return sa.select(*columns, *told).where(*there, *then)
 
 
 def _doors(ground: Ground, visits: sa.CTE) -> sa.Select[Any]:
@@ -97,9 +96,9 @@ def _met(snapshot: Transaction, ground: Ground, visits: sa.CTE) -> sa.Select[Any
     return sa.select(sa.union_all(of_part, in_all).subquery())
 
 
-def _methods(ground: Ground, homes: Sequence[UUID], since: date, until: date) -> sa.Select[Any]:
+def _methods(ground: Ground, since: date, until: date) -> sa.Select[Any]:
     """By way of knocking: how often it was tried, how often it opened, and how often after a refusal at that door."""
-    lately = _visits(ground, homes, shifted(since, -REMEMBERED), until).cte("lately").prefix_with("MATERIALIZED")
+    lately = _visits(ground, shifted(since, -REMEMBERED), until).cte("lately").prefix_with("MATERIALIZED")
     door, opens = (lately.c.home, lately.c.household_id), lately.c.outcome == "opened"
     # What came before is looked for only at doors that were refused: at most others nothing was.
     refused = sa.select(*door).where(lately.c.outcome == "refused")

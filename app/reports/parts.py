@@ -36,6 +36,8 @@ class Ground:
     path: str
     """Of the area, down the tree."""
     parts: Sequence[Named]
+    homes: Sequence[UUID]
+    """The communities that it lies in: what is asked for by them is found by an index."""
     places: sa.CTE
     """(home, id, part) of the areas: the part is null where it is the area itself, or in none of its parts."""
     doors: sa.Join
@@ -58,11 +60,6 @@ class Ground:
     def shown(self, many: int) -> int | None:
         """A count as this person is told it."""
         return many if self.hidden_below is None else blurred(many)
-
-
-async def homes_of(snapshot: Transaction, ground: Ground) -> list[UUID]:
-    """The communities that the ground lies in: what is asked for by them is found by an index."""
-    return [row.home for row in await snapshot.rows(sa.select(ground.places.c.home).distinct())]
 
 
 async def known_area(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Any:
@@ -116,22 +113,26 @@ async def ground_of(snapshot: Transaction, context: Context, person: UUID, area:
     """Raises not_found for an area that the person doesn't know, not_permitted where they see nothing of it whole."""
     row = await known_area(snapshot, context, person, area)
     theirs = staff_areas(person, row.path, context.seams.now()).cte("theirs")
-    if await snapshot.first(sa.select(theirs).limit(1)) is None:
+    homes = [found.home for found in await snapshot.rows(sa.select(theirs.c.home).distinct())]
+    if not homes:
         raise Problem("not_permitted")
     leaf, part = _AREA.alias("leaf"), _AREA.alias("part")
     leaves = theirs.join(leaf, sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id))
     of_part = sa.and_(part.c.parent_id == area, part.c.deleted_at.is_(None), leaf.c.path.startswith(part.c.path))
     places = sa.select(theirs.c.home, theirs.c.id, part.c.id.label("part")).select_from(leaves.outerjoin(part, of_part))
-    where = places.cte("places")
+    where = places.cte("places").prefix_with("MATERIALIZED")  # for each area once, not for each of its doors
     named = sa.select(part.c.id, part.c.name, part.c.level).where(part.c.id.in_(sa.select(where.c.part)))
     parts = await snapshot.rows(named.order_by(part.c.sort, part.c.name, part.c.id))
     there = (_HOUSEHOLD.c.home == where.c.home, _HOUSEHOLD.c.area_id == where.c.id, _HOUSEHOLD.c.deleted_at.is_(None))
-    doors: Any = where.join(_HOUSEHOLD, sa.and_(*there))
+    doors: Any = where.join(_HOUSEHOLD, sa.and_(_HOUSEHOLD.c.home.in_(homes), *there))
     outside = await reads_from_above(snapshot, person, row.path, context.seams.now())
+    # From here on much is read, of whole communities. No planner foresees how much, and row by row it would never end.
+    await snapshot.plan_for_many()
     return Ground(
         Named(row.id, row.name, row.level),
         row.path,
         [Named(one.id, one.name, one.level) for one in parts],
+        homes,
         where,
         doors,
         where.c.part,
