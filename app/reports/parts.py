@@ -113,12 +113,16 @@ async def ground_of(snapshot: Transaction, context: Context, person: UUID, area:
     """Raises not_found for an area that the person doesn't know, not_permitted where they see nothing of it whole."""
     row = await known_area(snapshot, context, person, area)
     theirs = staff_areas(person, row.path, context.seams.now()).cte("theirs")
-    homes = [found.home for found in await snapshot.rows(sa.select(theirs.c.home).distinct())]
+    homes = [one.home for one in await snapshot.rows(sa.select(theirs.c.home).distinct())]
     if not homes:
         raise Problem("not_permitted")
     leaf, part = _AREA.alias("leaf"), _AREA.alias("part")
     leaves = theirs.join(leaf, sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id))
-    of_part = sa.and_(part.c.parent_id == area, part.c.deleted_at.is_(None), leaf.c.path.startswith(part.c.path))
+    # Found once, and then by their key: above communities each of them is a home of its own.
+    inside = sa.select(part.c.home, part.c.id).where(part.c.parent_id == area, part.c.deleted_at.is_(None))
+    found = await snapshot.rows(inside)
+    by_key = (part.c.home.in_({one.home for one in found}), part.c.id.in_([one.id for one in found]))
+    of_part = sa.and_(*by_key, leaf.c.path.startswith(part.c.path))
     places = sa.select(theirs.c.home, theirs.c.id, part.c.id.label("part")).select_from(leaves.outerjoin(part, of_part))
     where = places.cte("places").prefix_with("MATERIALIZED")  # for each area once, not for each of its doors
     named = sa.select(part.c.id, part.c.name, part.c.level).where(part.c.id.in_(sa.select(where.c.part)))
