@@ -183,14 +183,16 @@ async def held_paths_under(
     return await paths_under(transaction, person, roles, clock)
 
 
-def staff_areas(person: UUID, path: str, now: datetime) -> sa.Select[Any]:
+def staff_areas(person: UUID, path: str, now: datetime, community: UUID | None) -> sa.Select[Any]:
     """(home, id) of the areas at or below this path of which the person sees all that is recorded there.
 
-    None of those that they see masked, or of which they only know that there are such places.
+    None of those that they see masked, or of which they only know that there are such places. What lies in a community
+    lies there with all that is below it: of many followed feeds those of no other are looked at.
     """
+    within = sa.true() if community is None else _AREA.c.home == community
     theirs = sa.and_(_FOLLOW.c.home == _FEED.c.home, _FOLLOW.c.feed_id == _FEED.c.id, _FOLLOW.c.person_id == person)
     places = sa.select(_AREA.c.home, _AREA.c.id).join(_FEED, _STAFF_FEED).join(_FOLLOW, theirs).distinct()
-    return places.where(_AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None), _in_force(now))
+    return places.where(within, _AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None), _in_force(now))
 
 
 async def reads_from_above(snapshot: Transaction, person: UUID, path: str, now: datetime) -> bool:

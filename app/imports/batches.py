@@ -75,7 +75,7 @@ class Job:
         """The areas of which the person sees all records."""
         if self.person is None:
             return [*self.places.by_id]
-        theirs = staff_areas(self.person, self.home_path, self.context.seams.now())
+        theirs = staff_areas(self.person, self.home_path, self.context.seams.now(), self.home)
         return [row.id for row in await transaction.rows(theirs)]
 
 

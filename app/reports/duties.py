@@ -55,13 +55,15 @@ async def duties_of(context: Context, person: UUID, area: UUID, day: date, group
 
 async def _records(snapshot: Transaction, place: Any, theirs: sa.Select[Any], day: date) -> Records:
     """Of what a phone holds that which matters here: every plan in force, and when each way of meeting last was."""
+    # As values: the second wall asks of every row that a statement might look for otherwise.
+    areas = [row.id for row in await snapshot.rows(theirs)]
     home, door = place.home, sa.and_(_PLAN.c.home == _HOUSEHOLD.c.home, _PLAN.c.household_id == _HOUSEHOLD.c.id)
     in_force = (
         sa.select(_PLAN.c.id, *(_PLAN.c[name] for name in OF_A_PLAN), *(_HOUSEHOLD.c[name] for name in OF_A_DOOR))
         .select_from(_HOUSEHOLD.join(_PLAN, door))
         .where(
             _HOUSEHOLD.c.home == home,
-            _HOUSEHOLD.c.area_id.in_(sa.select(theirs.subquery().c.id)),
+            _HOUSEHOLD.c.area_id.in_(areas),
             _HOUSEHOLD.c.deleted_at.is_(None),
             _PLAN.c.deleted_at.is_(None),
             _PLAN.c.closed.is_(None),

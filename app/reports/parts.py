@@ -69,6 +69,12 @@ async def known_area(snapshot: Transaction, context: Context, person: UUID, area
     return row
 
 
+def _community_of(place: Any) -> UUID | None:
+    """In which an area lies; None of one above them, which is a home of its own."""
+    above = place.home == place.id and place.level != place.home_level
+    return None if above else place.home
+
+
 def ids_along(path: str) -> list[UUID]:
     """The areas from the top of the tree down to the one with this path."""
     return [UUID(hex=step) for step in path.strip("/").split("/")]
@@ -100,7 +106,7 @@ async def seen_whole(snapshot: Transaction, context: Context, person: UUID, area
     Raises not_found, not_permitted for a masked view, and invalid where the area lies above communities.
     """
     place = await known_area(snapshot, context, person, area)
-    theirs = staff_areas(person, place.path, context.seams.now())
+    theirs = staff_areas(person, place.path, context.seams.now(), _community_of(place))
     homes = {row.home for row in await snapshot.rows(sa.select(theirs.subquery().c.home).distinct())}
     if not homes:
         raise Problem("not_permitted")
@@ -112,7 +118,7 @@ async def seen_whole(snapshot: Transaction, context: Context, person: UUID, area
 async def ground_of(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Ground:
     """Raises not_found for an area that the person doesn't know, not_permitted where they see nothing of it whole."""
     row = await known_area(snapshot, context, person, area)
-    theirs = staff_areas(person, row.path, context.seams.now()).cte("theirs")
+    theirs = staff_areas(person, row.path, context.seams.now(), _community_of(row)).cte("theirs")
     homes = [one.home for one in await snapshot.rows(sa.select(theirs.c.home).distinct())]
     if not homes:
         raise Problem("not_permitted")
