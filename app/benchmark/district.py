@@ -1,7 +1,8 @@
 """A district of many communities, each as large as the reported one: for what an office counts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -21,6 +22,8 @@ AT_ONCE = 1000
 """Rows a statement: SQLite takes so many values and no more."""
 PLANS, RESPONSIBLE = 150, 2
 """Care plans in the first grid, and who is responsible for each in turn."""
+PLANNED_DAYS = 30
+"""Since how long the plans are in force."""
 KNOCKED = 5
 """Of so many doors one was not knocked at."""
 
@@ -42,8 +45,9 @@ class District:
 
 
 async def lay_district(context: Context, communities: int) -> District:
-    """An empty database becomes a district. Areas and plans are written as by anybody; doors, people and the visits of
-    one day at four doors of five are put into their tables, without a history, for reports read nothing else.
+    """An empty database becomes a district. Areas, and the doors, plans and visits of the first grid, are written as by
+    anybody, for a duty list tells what is listed; all else, people and the visits of one day at four doors of five, is
+    put into its tables without a history, for what is counted is counted there.
     """
     world = context.seams
     invented = invent_community(SEED, world.now().date())
@@ -51,10 +55,11 @@ async def lay_district(context: Context, communities: int) -> District:
     copies = [first, *(_renamed(context, invented) for _ in range(communities - 1))]
     root, community = invented.root_id, invented.community_id
     await create_all(context, cast(Any, [*_areas(invented, copies), *invented.codes]))
-    for names in copies:
-        await _fill(context, invented, names)
     grid = invented.areas_of_level("grid")[0]["record"]
-    await create_all(context, cast(Any, _plans(context, invented, grid)))
+    doors = _doors_of(invented, grid)
+    await create_all(context, cast(Any, [*doors, *_plans(context, doors), *_visits(context, community, doors)]))
+    for names in copies:
+        await _fill(context, invented, names, {door["record"] for door in doors} if names is first else set())
     boss = await context.database.run(lambda transaction: _add_boss(transaction, context, UUID(root)))
     of_all = [UUID(names[community]) for names in copies]
     return District(context, boss, UUID(root), of_all, len(invented.residents), UUID(grid))
@@ -84,8 +89,8 @@ def _areas(invented: Community, copies: Sequence[Mapping[str, str]]) -> Iterator
                 yield Item(collection="areas", record=id, home=None, fields=fields)
 
 
-async def _fill(context: Context, invented: Community, names: Mapping[str, str]) -> None:
-    """One community's rows."""
+async def _fill(context: Context, invented: Community, names: Mapping[str, str], written: Set[str]) -> None:
+    """One community's rows, but for the doors that are written already, and the visits there."""
     home, now, new_id = UUID(names[invented.community_id]), context.seams.now(), context.seams.new_id
     stamps = {"home": home, "rev": 1, "field_revs": {}, "deleted_at": None, "merged_into": None}
     stamps |= {"created_at": now, "created_by": None, "updated_at": now, "updated_by": None}
@@ -97,14 +102,14 @@ async def _fill(context: Context, invented: Community, names: Mapping[str, str])
     for item in invented.households:
         columns = households.as_columns(cast(Any, item["fields"]))
         row = {**columns, **stamps, "id": UUID(doors[item["record"]]), "area_id": places[item["record"]]}
-        rows[households.table].append(row)
+        rows[households.table] += [] if item["record"] in written else [row]
     for item in invented.residents:
         door, columns = str(item["fields"]["household_id"]), residents.as_columns(cast(Any, item["fields"]))
         behind = {"id": new_id(), "household_id": UUID(doors[door]), "area_id": places[door]}
         rows[residents.table].append({**columns, **stamps, **behind})
     knocks = Knocks(context.seams, str(home))
     for number, (door, id) in enumerate(doors.items()):
-        if number % KNOCKED:
+        if number % KNOCKED and door not in written:
             [visit] = knocks.visits(1, [id])
             rows[visits.table].append(as_row(visit, home, places[door], home, now))
     for table, all_rows in rows.items():
@@ -114,13 +119,23 @@ async def _fill(context: Context, invented: Community, names: Mapping[str, str])
             )
 
 
-def _plans(context: Context, invented: Community, grid: str) -> Iterator[Item]:
-    """For the first doors of the grid."""
+def _doors_of(invented: Community, grid: str) -> list[Item]:
     parents = {item["record"]: str(item["fields"]["parent_id"]) for item in invented.areas}
-    there = [h for h in invented.households if parents[parents[str(h["fields"]["area_id"])]] == grid]
+    return [h for h in invented.households if parents[parents[str(h["fields"]["area_id"])]] == grid]
+
+
+def _visits(context: Context, community: str, doors: Sequence[Item]) -> Iterator[Item]:
+    """One at four doors of five."""
+    knocks = Knocks(context.seams, "first")
+    for visit in knocks.visits(len(doors) * (KNOCKED - 1) // KNOCKED, [door["record"] for door in doors]):
+        yield Item(collection="visits", record=str(visit.id), home=community, fields=cast(Any, visit.fields))
+
+
+def _plans(context: Context, doors: Sequence[Item]) -> Iterator[Item]:
+    """For the first doors of the grid, all of them due by now or kept."""
     people = [str(context.seams.new_id()) for _ in range(RESPONSIBLE)]
-    since = str(context.seams.now().date())
-    for number, household in enumerate(there[:PLANS]):
+    since = str(context.seams.now().date() - timedelta(days=PLANNED_DAYS))
+    for number, household in enumerate(doors[:PLANS]):
         fields: dict[str, object] = {"household_id": household["record"], "reason": "elderly", "since": since}
         fields["responsible"] = [people[number % RESPONSIBLE]]
         yield Item(collection="care_plans", record=str(context.seams.new_id()), home=household["home"], fields=fields)

@@ -65,6 +65,8 @@ async def _of_a_community(session: Session, district: District) -> list[Figure]:
             await one.ask()
             one.seconds.append(session.world.monotonic() - began)
     duties = asked.pop("reports-duties")
+    listed = await duties.ask()
+    assert listed["due"] > 0, "an empty list is no list"
     return [
         *(_beside(measure, one, limit) for measure, one in asked.items()),
         Figure("reports-duties", median(duties.seconds[1:]) * 1000, "ms", at_most=MOST_OF_A_LIST_MILLISECONDS),

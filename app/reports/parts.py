@@ -75,6 +75,13 @@ def _community_of(place: Any) -> UUID | None:
     return None if above else place.home
 
 
+def part_of(snapshot: Transaction, path: str, area: sa.FromClause) -> sa.ColumnElement[UUID]:
+    """The id of the area directly in the one with this path in which another lies: its path's next step; null of the
+    one itself.
+    """
+    return snapshot.as_id(sa.func.nullif(sa.func.substr(area.c.path, len(path) + 1, len(UUID(int=0).hex)), ""))
+
+
 def ids_along(path: str) -> list[UUID]:
     """The areas from the top of the tree down to the one with this path."""
     return [UUID(hex=step) for step in path.strip("/").split("/")]
@@ -122,17 +129,13 @@ async def ground_of(snapshot: Transaction, context: Context, person: UUID, area:
     homes = [one.home for one in await snapshot.rows(sa.select(theirs.c.home).distinct())]
     if not homes:
         raise Problem("not_permitted")
-    leaf, part = _AREA.alias("leaf"), _AREA.alias("part")
+    leaf = _AREA.alias("leaf")
     leaves = theirs.join(leaf, sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id))
-    # Found once, and then by their key: above communities each of them is a home of its own.
-    inside = sa.select(part.c.home, part.c.id).where(part.c.parent_id == area, part.c.deleted_at.is_(None))
-    found = await snapshot.rows(inside)
-    by_key = (part.c.home.in_({one.home for one in found}), part.c.id.in_([one.id for one in found]))
-    of_part = sa.and_(*by_key, leaf.c.path.startswith(part.c.path))
-    places = sa.select(theirs.c.home, theirs.c.id, part.c.id.label("part")).select_from(leaves.outerjoin(part, of_part))
+    places = sa.select(theirs.c.home, theirs.c.id, part_of(snapshot, row.path, leaf).label("part")).select_from(leaves)
     where = places.cte("places").prefix_with("MATERIALIZED")  # for each area once, not for each of its doors
-    named = sa.select(part.c.id, part.c.name, part.c.level).where(part.c.id.in_(sa.select(where.c.part)))
-    parts = await snapshot.rows(named.order_by(part.c.sort, part.c.name, part.c.id))
+    inside = (_AREA.c.parent_id == area, _AREA.c.id.in_(sa.select(where.c.part)))
+    named = sa.select(_AREA.c.id, _AREA.c.name, _AREA.c.level).where(*inside)
+    parts = await snapshot.rows(named.order_by(_AREA.c.sort, _AREA.c.name, _AREA.c.id))
     there = (_HOUSEHOLD.c.home == where.c.home, _HOUSEHOLD.c.area_id == where.c.id, _HOUSEHOLD.c.deleted_at.is_(None))
     doors: Any = where.join(_HOUSEHOLD, sa.and_(_HOUSEHOLD.c.home.in_(homes), *there))
     outside = await reads_from_above(snapshot, person, row.path, context.seams.now())
