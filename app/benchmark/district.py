@@ -125,7 +125,7 @@ def _doors_of(invented: Community, grid: str) -> list[Item]:
 
 
 def _visits(context: Context, community: str, doors: Sequence[Item]) -> Iterator[Item]:
-    """One at four doors of five."""
+    """As many as there are doors, but for a fifth, at any of them."""
     knocks = Knocks(context.seams, "first")
     for visit in knocks.visits(len(doors) * (KNOCKED - 1) // KNOCKED, [door["record"] for door in doors]):
         yield Item(collection="visits", record=str(visit.id), home=community, fields=cast(Any, visit.fields))

@@ -55,21 +55,19 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
 def _visits(snapshot: Transaction, ground: Ground, since: date, until: date) -> sa.Select[Any]:
     """Those at these doors on these days, each with the part in which its door lies."""
     door, leaf, places = _HOUSEHOLD, _AREA.alias("leaf"), ground.places
-    then = (
-        _VISIT.c.home.in_(ground.homes),
-        _VISIT.c.day >= since,
-        _VISIT.c.day <= until,
-        _VISIT.c.deleted_at.is_(None),
-    )
+    here = [table.c.home.in_(ground.homes) for table in (_VISIT, door, leaf)]
+    then = (_VISIT.c.day >= since, _VISIT.c.day <= until, _VISIT.c.deleted_at.is_(None))
     # Joined by the tables' own keys: what a statement makes for itself has none, and no store foresees how much it is.
+    # Apart from the places, else PostgreSQL joins those by the community alone.
     behind = (door.c.home == _VISIT.c.home, door.c.id == _VISIT.c.household_id, door.c.deleted_at.is_(None))
     lies = (leaf.c.home == door.c.home, leaf.c.id == door.c.area_id)
-    there = sa.tuple_(door.c.home, door.c.area_id).in_(sa.select(places.c.home, places.c.id))
     columns = (_VISIT.c.home, _VISIT.c.household_id, _VISIT.c.day, _VISIT.c.created_at, _VISIT.c.id)
     told = (_VISIT.c.outcome, _VISIT.c.channel, _VISIT.c.method, _VISIT.c.persons_met)
     joined = _VISIT.join(door, sa.and_(*behind)).join(leaf, sa.and_(*lies))
-    part = part_of(snapshot, ground.path, leaf).label("part")
-    return sa.select(part, *columns, *told).select_from(joined).where(*then, there)
+    part, area = part_of(snapshot, ground.path, leaf).label("part"), door.c.area_id.label("door_area")
+    visits = sa.select(part, area, *columns, *told).select_from(joined).where(*here, *then)
+    each = visits.cte("knocks").prefix_with("MATERIALIZED")
+    return sa.select(each).where(sa.tuple_(each.c.home, each.c.door_area).in_(sa.select(places.c.home, places.c.id)))
 
 
 def _doors(ground: Ground, visits: sa.CTE) -> sa.Select[Any]:

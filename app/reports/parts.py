@@ -130,7 +130,8 @@ async def ground_of(snapshot: Transaction, context: Context, person: UUID, area:
     if not homes:
         raise Problem("not_permitted")
     leaf = _AREA.alias("leaf")
-    leaves = theirs.join(leaf, sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id))
+    same = (leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id)
+    leaves = theirs.join(leaf, sa.and_(leaf.c.home.in_(homes), *same))
     places = sa.select(theirs.c.home, theirs.c.id, part_of(snapshot, row.path, leaf).label("part")).select_from(leaves)
     where = places.cte("places").prefix_with("MATERIALIZED")  # for each area once, not for each of its doors
     inside = (_AREA.c.parent_id == area, _AREA.c.id.in_(sa.select(where.c.part)))
