@@ -122,10 +122,6 @@ class PostgresTransaction(PostgresReader, Transaction):
     async def plan_afresh(self) -> None:
         await self.drive("SET LOCAL plan_cache_mode = force_custom_plan")
 
-    async def plan_for_many(self) -> None:
-        off = "".join(f"; SET LOCAL enable_{join} = off" for join in ("nestloop", "mergejoin"))
-        await self.say(f"SET LOCAL plan_cache_mode = force_custom_plan{off}")
-
     async def insert(self, table: sa.Table, rows: Rows) -> None:
         await self._write(table, rows, replace=())
 

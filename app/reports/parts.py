@@ -36,8 +36,6 @@ class Ground:
     path: str
     """Of the area, down the tree."""
     parts: Sequence[Named]
-    homes: Sequence[UUID]
-    """The communities that it lies in: what is asked for by them is found by an index."""
     places: sa.CTE
     """(home, id, part) of the areas: the part is null where it is the area itself, or in none of its parts."""
     doors: sa.Join
@@ -62,6 +60,11 @@ class Ground:
         return many if self.hidden_below is None else blurred(many)
 
 
+async def homes_of(snapshot: Transaction, ground: Ground) -> list[UUID]:
+    """The communities that the ground lies in: what is asked for by them is found by an index."""
+    return [row.home for row in await snapshot.rows(sa.select(ground.places.c.home).distinct())]
+
+
 async def known_area(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Any:
     """The area's row. Raises not_found for one that the person doesn't know."""
     seen = await get_record(snapshot, context, person, COLLECTIONS["areas"], area)
@@ -73,13 +76,6 @@ def _community_of(place: Any) -> UUID | None:
     """In which an area lies; None of one above them, which is a home of its own."""
     above = place.home == place.id and place.level != place.home_level
     return None if above else place.home
-
-
-def part_of(snapshot: Transaction, path: str, area: sa.FromClause) -> sa.ColumnElement[UUID]:
-    """The id of the area directly in the one with this path in which another lies: its path's next step; null of the
-    one itself.
-    """
-    return snapshot.as_id(sa.func.nullif(sa.func.substr(area.c.path, len(path) + 1, len(UUID(int=0).hex)), ""))
 
 
 def ids_along(path: str) -> list[UUID]:
@@ -125,28 +121,23 @@ async def seen_whole(snapshot: Transaction, context: Context, person: UUID, area
 async def ground_of(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Ground:
     """Raises not_found for an area that the person doesn't know, not_permitted where they see nothing of it whole."""
     row = await known_area(snapshot, context, person, area)
-    theirs = staff_areas(person, row.path, context.seams.now(), _community_of(row)).cte("theirs")
-    homes = [one.home for one in await snapshot.rows(sa.select(theirs.c.home).distinct())]
-    if not homes:
+    theirs = staff_areas(person, row.path, context.seams.now(), None).cte("theirs")
+    if await snapshot.first(sa.select(theirs).limit(1)) is None:
         raise Problem("not_permitted")
-    leaf = _AREA.alias("leaf")
-    same = (leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id)
-    leaves = theirs.join(leaf, sa.and_(leaf.c.home.in_(homes), *same))
-    places = sa.select(theirs.c.home, theirs.c.id, part_of(snapshot, row.path, leaf).label("part")).select_from(leaves)
-    where = places.cte("places").prefix_with("MATERIALIZED")  # for each area once, not for each of its doors
-    inside = (_AREA.c.parent_id == area, _AREA.c.id.in_(sa.select(where.c.part)))
-    named = sa.select(_AREA.c.id, _AREA.c.name, _AREA.c.level).where(*inside)
-    parts = await snapshot.rows(named.order_by(_AREA.c.sort, _AREA.c.name, _AREA.c.id))
+    leaf, part = _AREA.alias("leaf"), _AREA.alias("part")
+    leaves = theirs.join(leaf, sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id))
+    of_part = sa.and_(part.c.parent_id == area, part.c.deleted_at.is_(None), leaf.c.path.startswith(part.c.path))
+    places = sa.select(theirs.c.home, theirs.c.id, part.c.id.label("part")).select_from(leaves.outerjoin(part, of_part))
+    where = places.cte("places")
+    named = sa.select(part.c.id, part.c.name, part.c.level).where(part.c.id.in_(sa.select(where.c.part)))
+    parts = await snapshot.rows(named.order_by(part.c.sort, part.c.name, part.c.id))
     there = (_HOUSEHOLD.c.home == where.c.home, _HOUSEHOLD.c.area_id == where.c.id, _HOUSEHOLD.c.deleted_at.is_(None))
-    doors: Any = where.join(_HOUSEHOLD, sa.and_(_HOUSEHOLD.c.home.in_(homes), *there))
+    doors: Any = where.join(_HOUSEHOLD, sa.and_(*there))
     outside = await reads_from_above(snapshot, person, row.path, context.seams.now())
-    # From here on much is read, of whole communities. No planner foresees how much, and row by row it would never end.
-    await snapshot.plan_for_many()
     return Ground(
         Named(row.id, row.name, row.level),
         row.path,
         [Named(one.id, one.name, one.level) for one in parts],
-        homes,
         where,
         doors,
         where.c.part,

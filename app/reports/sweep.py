@@ -14,7 +14,7 @@ from app.context import Context
 from app.database import Transaction
 from app.fields import MERGED_INTO
 from app.records import get_record
-from app.reports.parts import Ground, Named, areas_around, ground_of, known_area
+from app.reports.parts import Ground, Named, areas_around, ground_of, homes_of, known_area
 from sync.days import CHINA, shifted
 from sync.walk import Walk
 from sync.wire import Fields
@@ -41,17 +41,18 @@ async def sweep_of(context: Context, person: UUID, campaign: UUID, area: UUID) -
     # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
     async with context.database.snapshot("server") as snapshot:
         ground = await ground_of(snapshot, context, person, area)
+        homes = await homes_of(snapshot, ground)
         blocks = await _frozen(snapshot, context, ground, campaign)
-        targets, knocks = _targets(snapshot, ground, blocks), _knocks(ground.homes, campaign, _end_of(context, known))
+        targets, knocks = _targets(snapshot, ground, blocks), _knocks(homes, campaign, _end_of(context, known))
         counts = _counts(
             await snapshot.rows(_by_block(ground, blocks)),
             await snapshot.rows(_by_target(targets, knocks)),
             await snapshot.rows(_by_door(ground, targets, knocks)),
-            await snapshot.rows(_persons(snapshot, ground, campaign)),
+            await snapshot.rows(_persons(snapshot, ground, homes, campaign)),
         )
         left = None
         if ground.hidden_below is None:
-            walk = Walk(await areas_around(snapshot, await known_area(snapshot, context, person, area), *ground.homes))
+            walk = Walk(await areas_around(snapshot, await known_area(snapshot, context, person, area), *homes))
             left = await snapshot.rows(_left(targets, knocks))
     to_knock = None if left is None else await run_in_threadpool(_along, walk, str(area), left)
     return {
@@ -172,7 +173,7 @@ def _sum(of: Any) -> sa.ColumnElement[int]:
     return sa.cast(sa.func.coalesce(sa.func.sum(of), 0), sa.Integer)
 
 
-def _persons(snapshot: Transaction, ground: Ground, campaign: UUID) -> sa.Select[Any]:
+def _persons(snapshot: Transaction, ground: Ground, homes: Sequence[UUID], campaign: UUID) -> sa.Select[Any]:
     """By part: whom they met of those who live in these places, each person once; and how many of them have their
     household registration elsewhere.
     """
@@ -184,7 +185,7 @@ def _persons(snapshot: Transaction, ground: Ground, campaign: UUID) -> sa.Select
     # Whoever was met in two parts counts in the one that comes first, so that parts add up to the whole.
     part = sa.func.min(sa.cast(ground.part, sa.Text)).label("part")
     living = sa.tuple_(_RESIDENT.c.home, _RESIDENT.c.area_id).in_(sa.select(ground.places.c.home, ground.places.c.id))
-    for_it = (_VISIT.c.home.in_(ground.homes), _VISIT.c.campaign_id == campaign, _VISIT.c.deleted_at.is_(None))
+    for_it = (_VISIT.c.home.in_(homes), _VISIT.c.campaign_id == campaign, _VISIT.c.deleted_at.is_(None))
     met = sa.select(into, part, foreign).select_from(where).where(*for_it, living)
     each = met.group_by(_VISIT.c.home, into).subquery()
     columns = (sa.func.count().label("met"), _sum(each.c.foreign).label("not_registered"))

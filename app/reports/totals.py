@@ -83,8 +83,7 @@ async def _count(snapshot: Transaction, ground: Ground, day: date, whole: Row, p
 def _statements(snapshot: Transaction, ground: Ground, day: date) -> Iterator[tuple[str, sa.Select[Any]]]:
     doors, found = ground.doors, ground.found
     behind = (_RESIDENT.c.home == found.c.home, _RESIDENT.c.household_id == found.c.id)
-    living = (_RESIDENT.c.home.in_(ground.homes), _RESIDENT.c.deleted_at.is_(None))
-    people = found.join(_RESIDENT, sa.and_(*behind, *living))
+    people = found.join(_RESIDENT, sa.and_(*behind, _RESIDENT.c.deleted_at.is_(None)))
     aged = [
         sa.func.sum(sa.case((_RESIDENT.c.birth_date <= _years_before(day, age), 1), else_=0)).label(_aged(age))
         for age in AGES
