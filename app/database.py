@@ -160,6 +160,10 @@ class Transaction(Reader):
         """Statements after this are planned for the very values they are asked with, where plans are kept."""
 
     @abc.abstractmethod
+    async def plan_for_many(self) -> None:
+        """That, and so that tables are joined as wholes, where the planner might look for one row after the other."""
+
+    @abc.abstractmethod
     async def insert(self, table: sa.Table, rows: Rows) -> None:
         """All rows in one statement; every row has the same keys. A duplicate key is an error."""
 

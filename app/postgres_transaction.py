@@ -122,6 +122,12 @@ class PostgresTransaction(PostgresReader, Transaction):
     async def plan_afresh(self) -> None:
         await self.drive("SET LOCAL plan_cache_mode = force_custom_plan")
 
+    async def plan_for_many(self) -> None:
+        said = {"plan_cache_mode": "force_custom_plan", "enable_nestloop": "off", "enable_mergejoin": "off"}
+        # In the order of their words: else two are joined by their community alone, which is all of its rows by all.
+        said |= {"join_collapse_limit": "1", "from_collapse_limit": "1"}
+        await self.say("; ".join(f"SET LOCAL {name} = {value}" for name, value in said.items()))
+
     async def insert(self, table: sa.Table, rows: Rows) -> None:
         await self._write(table, rows, replace=())
 

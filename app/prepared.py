@@ -35,7 +35,7 @@ class _Several(TypeDecorator[Sequence[Any]]):
 
 
 class among(sa.ColumnElement[bool]):
-    """`column` is one of the values of the parameter `name`: one statement for any number of them."""
+    """`column` is one of the values of the parameter `name`, or of these: one statement for any number of them."""
 
     type: Any = sa.types.NULLTYPE  # SQLite would compare a boolean with 1, and use no index
     _traverse_internals = [  # noqa: RUF012 - SQLAlchemy's own name for what tells two statements apart
@@ -43,9 +43,9 @@ class among(sa.ColumnElement[bool]):
         ("values", InternalTraversal.dp_clauseelement),
     ]
 
-    def __init__(self, column: sa.ColumnElement[Any], name: str) -> None:
+    def __init__(self, column: sa.ColumnElement[Any], name: str, values: Sequence[Any] | None = None) -> None:
         self.column = column
-        self.values = sa.bindparam(name, type_=_Several(column.type))
+        self.values = sa.bindparam(name, values, required=values is None, type_=_Several(column.type))
 
 
 class Each:

@@ -54,6 +54,9 @@ class SqliteTransaction(Transaction):
     async def plan_afresh(self) -> None:
         pass
 
+    async def plan_for_many(self) -> None:
+        pass
+
     async def insert(self, table: sa.Table, rows: Rows) -> None:
         if rows:
             await self.connection.execute(sa.insert(table), list(rows))

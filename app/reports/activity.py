@@ -17,7 +17,7 @@ from app.collections.visits import Visit
 from app.context import Context
 from app.database import Transaction
 from app.reports.coverage import CHANNELS
-from app.reports.parts import Ground, ground_of, homes_of
+from app.reports.parts import Ground, ground_of
 from app.tables import REFUSED, ReceivedMutation
 from sync.days import CHINA, shifted
 from sync.wire import Fields
@@ -72,12 +72,10 @@ async def activity_of(context: Context, person: UUID, area: UUID, since: date, u
     # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
     async with context.database.snapshot("server") as snapshot:
         ground = await ground_of(snapshot, context, person, area)
-        homes = await homes_of(snapshot, ground)
-        await snapshot.plan_afresh()  # a day and a year, a building and a city are not to be read in one way
-        by_hour = {row.hour: row._mapping for row in await snapshot.rows(_hours(snapshot, ground, homes, span))}
-        by_day = {row.day.toordinal(): row._mapping for row in await snapshot.rows(_days(ground, homes, span))}
+        by_hour = {row.hour: row._mapping for row in await snapshot.rows(_hours(snapshot, ground, span))}
+        by_day = {row.day.toordinal(): row._mapping for row in await snapshot.rows(_days(ground, span))}
         asked = [(row.kind, row.day, row.many) for row in await snapshot.rows(_conflicts(snapshot, ground, span))]
-        whole = [row.home for row in await snapshot.rows(_whole_homes(ground, homes))]
+        whole = [row.home for row in await snapshot.rows(_whole_homes(ground))]
         refused = [*await snapshot.rows(_refused(snapshot, whole, span))] if whole else None
     return {
         "since": str(since),
@@ -91,9 +89,9 @@ async def activity_of(context: Context, person: UUID, area: UUID, since: date, u
     }
 
 
-def _visits_of(ground: Ground, homes: Sequence[UUID], span: Days) -> tuple[sa.ColumnElement[bool], ...]:
+def _visits_of(ground: Ground, span: Days) -> tuple[sa.ColumnElement[bool], ...]:
     """Which are of these doors and on these days."""
-    on_these = (_VISIT.c.home.in_(homes), _VISIT.c.day >= span.since, _VISIT.c.day <= span.until)
+    on_these = (_VISIT.c.home.in_(ground.homes), _VISIT.c.day >= span.since, _VISIT.c.day <= span.until)
     return *on_these, ground.at_a_door(_VISIT), _VISIT.c.deleted_at.is_(None)
 
 
@@ -101,22 +99,22 @@ def _how_many(of: sa.ColumnElement[bool], name: str) -> sa.Label[int]:
     return sa.func.sum(sa.case((of, 1), else_=0)).label(name)
 
 
-def _hours(snapshot: Transaction, ground: Ground, homes: Sequence[UUID], span: Days) -> sa.Select[Any]:
+def _hours(snapshot: Transaction, ground: Ground, span: Days) -> sa.Select[Any]:
     """By the hour that the phone said, null where it said none: visits, those that opened, and by channel."""
     # Of what is negative the remainder is too: a phone may take it for the years before 1970.
     hour = ((snapshot.hours_to(_VISIT.c.visited_at) + AHEAD_HOURS) % 24 + 24) % 24
     of_each = sa.select(hour.label("hour"), _VISIT.c.outcome, _VISIT.c.channel)
-    each = of_each.where(*_visits_of(ground, homes, span)).subquery()
+    each = of_each.where(*_visits_of(ground, span)).subquery()
     by_channel = [_how_many(each.c.channel == name, name) for name in CHANNELS]
     counts = (sa.func.count().label("visits"), _how_many(each.c.outcome == "opened", "opened"), *by_channel)
     return sa.select(each.c.hour, *counts).group_by(each.c.hour)
 
 
-def _days(ground: Ground, homes: Sequence[UUID], span: Days) -> sa.Select[Any]:
+def _days(ground: Ground, span: Days) -> sa.Select[Any]:
     """By day of work: visits, and what came of them."""
     by_outcome = [_how_many(_VISIT.c.outcome == name, name) for name in OUTCOMES]
     counts = (sa.func.count().label("visits"), *by_outcome)
-    return sa.select(_VISIT.c.day, *counts).where(*_visits_of(ground, homes, span)).group_by(_VISIT.c.day)
+    return sa.select(_VISIT.c.day, *counts).where(*_visits_of(ground, span)).group_by(_VISIT.c.day)
 
 
 def _conflicts(snapshot: Transaction, ground: Ground, span: Days) -> sa.Select[Any]:
@@ -124,8 +122,7 @@ def _conflicts(snapshot: Transaction, ground: Ground, span: Days) -> sa.Select[A
 
     Once it is closed, nothing of a conflict changes any more.
     """
-    places = sa.select(ground.places.c.home, ground.places.c.id)
-    here = (sa.tuple_(_CONFLICT.c.home, _CONFLICT.c.area_id).in_(places), _CONFLICT.c.deleted_at.is_(None))
+    here = (_CONFLICT.c.home.in_(ground.homes), ground.holds(_CONFLICT), _CONFLICT.c.deleted_at.is_(None))
     closed = _CONFLICT.c.state == "closed"
     before, last = span.since.toordinal() - 1, span.until.toordinal()
     found = []
@@ -141,14 +138,14 @@ def _conflicts(snapshot: Transaction, ground: Ground, span: Days) -> sa.Select[A
     return sa.select(sa.union_all(*found).subquery())
 
 
-def _whole_homes(ground: Ground, homes: Sequence[UUID]) -> sa.Select[Any]:
+def _whole_homes(ground: Ground) -> sa.Select[Any]:
     """Communities at or below the area of which the person sees every place where something is recorded."""
     places, place = ground.places, _AREA.alias("place")
     seen = sa.exists(sa.select(1).where(places.c.home == place.c.home, places.c.id == place.c.id))
     recorded = (place.c.home == _AREA.c.home, place.c.feed_area_id.is_not(None), place.c.deleted_at.is_(None))
     unseen = sa.exists(sa.select(1).select_from(place).where(*recorded, ~seen).correlate(_AREA))
     community = (
-        _AREA.c.home.in_(homes),
+        _AREA.c.home.in_(ground.homes),
         _AREA.c.id == _AREA.c.home,
         _AREA.c.level == _AREA.c.home_level,
         _AREA.c.path.startswith(ground.path),

@@ -11,7 +11,7 @@ from app.collections import COLLECTIONS
 from app.collections.care_plans import Channel
 from app.context import Context
 from app.database import Transaction
-from app.reports.parts import Ground, Named, ground_of, homes_of
+from app.reports.parts import Ground, Named, ground_of
 from sync.days import shifted
 from sync.wire import Fields
 
@@ -30,12 +30,10 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
     # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
     async with context.database.snapshot("server") as snapshot:
         ground = await ground_of(snapshot, context, person, area)
-        homes = await homes_of(snapshot, ground)
-        await snapshot.plan_afresh()  # a day and a year, a building and a city are not to be read in one way
-        visits = _visits(ground, homes, since, until).cte("visits_then").prefix_with("MATERIALIZED")
+        visits = _visits(ground, since, until).cte("visits_then").prefix_with("MATERIALIZED")
         counted = await snapshot.rows(_doors(ground, visits))
-        met = await snapshot.rows(_met(snapshot, ground, visits))
-        methods = await snapshot.rows(_methods(ground, homes, since, until))
+        met = await snapshot.rows(_met(snapshot, visits))
+        methods = await snapshot.rows(_methods(ground, since, until))
     rows = [row._mapping for row in counted]
     everybody = {None if row.whole else row.part or area: row.met for row in met}
     return {
@@ -54,52 +52,52 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
     }
 
 
-def _visits(ground: Ground, homes: Sequence[UUID], since: date, until: date) -> sa.Select[Any]:
-    """Those at these doors on these days."""
-    then = (_VISIT.c.home.in_(homes), _VISIT.c.day >= since, _VISIT.c.day <= until, _VISIT.c.deleted_at.is_(None))
+def _visits(ground: Ground, since: date, until: date) -> sa.Select[Any]:
+    """Those at these doors on these days, each with the part in which its door lies."""
+    then = (
+        _VISIT.c.home.in_(ground.homes),
+        _VISIT.c.day >= since,
+        _VISIT.c.day <= until,
+        _VISIT.c.deleted_at.is_(None),
+    )
     columns = (_VISIT.c.home, _VISIT.c.household_id, _VISIT.c.day, _VISIT.c.created_at, _VISIT.c.id)
     told = (_VISIT.c.outcome, _VISIT.c.channel, _VISIT.c.method, _VISIT.c.persons_met)
-    return sa.select(*columns, *told).where(*then, ground.at_a_door(_VISIT))
+    visits = sa.select(ground.part.label("part"), *columns, *told).select_from(
+        ground.at_doors(_VISIT, _VISIT.c.household_id)
+    )
+    return visits.where(*then, *ground.doors)
 
 
 def _doors(ground: Ground, visits: sa.CTE) -> sa.Select[Any]:
     """By part: doors, those knocked at, those that opened, and visits by channel."""
+    found, many = ground.found, sa.func.count()
     opened = sa.func.max(sa.case((visits.c.outcome == "opened", 1), else_=0))
     by_channel = [sa.func.sum(sa.case((visits.c.channel == name, 1), else_=0)).label(name) for name in CHANNELS]
-    key = (visits.c.home, visits.c.household_id)
-    door = sa.select(*key, sa.func.count().label("many"), opened.label("opened"), *by_channel).group_by(*key).subquery()
-    found = ground.found
-    same = sa.and_(door.c.home == found.c.home, door.c.household_id == found.c.id)
+    key = (visits.c.part, visits.c.home, visits.c.household_id)
+    door = sa.select(visits.c.part, many.label("many"), opened.label("opened"), *by_channel).group_by(*key).subquery()
     sums = {"opened": door.c.opened, "visits": door.c.many, **{name: door.c[name] for name in CHANNELS}}
-    columns: list[Any] = [
-        found.c.part,
-        sa.func.count().label("households"),
-        sa.func.count(door.c.household_id).label("knocked"),
-        *(sa.cast(sa.func.coalesce(sa.func.sum(of), 0), sa.Integer).label(name) for name, of in sums.items()),
-    ]
-    return sa.select(*columns).select_from(found.outerjoin(door, same)).group_by(found.c.part)
+    none = [sa.literal(0).label(name) for name in ("knocked", *sums)]
+    there = sa.select(found.c.part, many.label("households"), *none).group_by(found.c.part)
+    knocked = sa.select(door.c.part, sa.literal(0), many, *map(sa.func.sum, sums.values())).group_by(door.c.part)
+    each = sa.union_all(there, knocked).subquery()
+    columns = [sa.cast(sa.func.sum(one), sa.Integer).label(one.name) for one in each.c if one.name != "part"]
+    return sa.select(each.c.part, *columns).group_by(each.c.part)
 
 
-def _met(snapshot: Transaction, ground: Ground, visits: sa.CTE) -> sa.Select[Any]:
+def _met(snapshot: Transaction, visits: sa.CTE) -> sa.Select[Any]:
     """By part, and in all (`part` null, `whole` true): whom they met, each person once."""
     person = snapshot.members_of(visits.c.persons_met)
-    key = (visits.c.home, visits.c.household_id, person.c.value)
-    at_door = sa.select(visits.c.home, visits.c.household_id, person.c.value.label("person"))
-    met = at_door.select_from(visits.join(person, sa.true())).group_by(*key).subquery()
-    found = ground.found
-    same = sa.and_(met.c.home == found.c.home, met.c.household_id == found.c.id)
-    # Grouped, not distinct, and an outer join: else SQLite makes no index and looks at every person for each door.
-    there = sa.select(found.c.part, met.c.person).select_from(found.outerjoin(met, same))
-    each = there.distinct().cte("met").prefix_with("MATERIALIZED")
-    many = sa.func.count(each.c.person).label("met")
+    met = sa.select(visits.c.part, person.c.value.label("person")).select_from(visits.join(person, sa.true()))
+    each = met.distinct().cte("met").prefix_with("MATERIALIZED")
+    many = sa.func.count().label("met")
     of_part = sa.select(each.c.part, many, sa.false().label("whole")).group_by(each.c.part)
     in_all = sa.select(sa.null(), sa.func.count(sa.distinct(each.c.person)), sa.true())
     return sa.select(sa.union_all(of_part, in_all).subquery())
 
 
-def _methods(ground: Ground, homes: Sequence[UUID], since: date, until: date) -> sa.Select[Any]:
+def _methods(ground: Ground, since: date, until: date) -> sa.Select[Any]:
     """By way of knocking: how often it was tried, how often it opened, and how often after a refusal at that door."""
-    lately = _visits(ground, homes, shifted(since, -REMEMBERED), until).cte("lately").prefix_with("MATERIALIZED")
+    lately = _visits(ground, shifted(since, -REMEMBERED), until).cte("lately").prefix_with("MATERIALIZED")
     door, opens = (lately.c.home, lately.c.household_id), lately.c.outcome == "opened"
     # What came before is looked for only at doors that were refused: at most others nothing was.
     refused = sa.select(*door).where(lately.c.outcome == "refused")

@@ -37,13 +37,11 @@ async def follow_ups_of(context: Context, person: UUID, area: UUID, campaign: UU
 
 def _by_kind(ground: Ground, campaign: UUID | None, day: date) -> sa.Select[Any]:
     """By kind and closing reason, which is null of those that are open: how many, and how many are overdue."""
-    doors = ground.found
-    there = sa.and_(_FOLLOW_UP.c.home == doors.c.home, _FOLLOW_UP.c.household_id == doors.c.id)
     overdue = sa.func.sum(sa.case((_FOLLOW_UP.c.due < day, 1), else_=0)).label("overdue")
     columns = (_FOLLOW_UP.c.kind, _FOLLOW_UP.c.closed)
-    counted = sa.select(*columns, sa.func.count().label("many"), overdue).select_from(doors.join(_FOLLOW_UP, there))
-    living = counted.where(_FOLLOW_UP.c.deleted_at.is_(None)).group_by(*columns)
-    return living if campaign is None else living.where(_FOLLOW_UP.c.campaign_id == campaign)
+    living = (_FOLLOW_UP.c.home.in_(ground.homes), _FOLLOW_UP.c.deleted_at.is_(None), ground.at_a_door(_FOLLOW_UP))
+    counted = sa.select(*columns, sa.func.count().label("many"), overdue).where(*living).group_by(*columns)
+    return counted if campaign is None else counted.where(_FOLLOW_UP.c.campaign_id == campaign)
 
 
 def _told(ground: Ground, kind: str, rows: Sequence[Any]) -> Fields:

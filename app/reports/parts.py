@@ -18,6 +18,7 @@ from app.reports.blurring import HIDDEN_BELOW, blurred
 from sync.wire import Fields
 
 _AREA, _CODE, _HOUSEHOLD = (COLLECTIONS[name].table for name in ("areas", "codes", "households"))
+_LEAF = _AREA.alias("leaf")
 
 
 class Named(NamedTuple):
@@ -36,19 +37,44 @@ class Ground:
     path: str
     """Of the area, down the tree."""
     parts: Sequence[Named]
+    homes: Sequence[UUID]
+    """The communities that it lies in: what is asked for by them is found by an index."""
     places: sa.CTE
-    """(home, id, part) of the areas: the part is null where it is the area itself, or in none of its parts."""
-    doors: sa.Join
-    """The households in these places, each once."""
+    """(home, id, part) of the areas: the part is null where it is the area itself."""
     part: sa.ColumnElement[UUID]
+    """Of what is `located`."""
     hidden_below: int | None
     """Below which number nothing is told, since the person looks at it from above communities."""
 
+    def holds(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        """Of a table whose rows lie in an area: is it one of these places?"""
+        return sa.tuple_(table.c.home, table.c.area_id).in_(sa.select(self.places.c.home, self.places.c.id))
+
+    def located(self, table: sa.Table, among: sa.FromClause | None = None) -> sa.Join:
+        """A table's rows, or what is joined with it, each with the area where it lies: `part` tells in which part.
+
+        Joined by the tables' own keys, here and below: what a statement makes for itself has none, and no store
+        foresees how much it is.
+        """
+        there = (_LEAF.c.home == table.c.home, _LEAF.c.id == table.c.area_id, _LEAF.c.home.in_(self.homes))
+        return (table if among is None else among).join(_LEAF, sa.and_(*there))
+
+    def at_doors(self, rows: sa.FromClause, door: sa.ColumnElement[Any]) -> sa.Join:
+        """Rows that name a household as `door`, each with that household, deleted or not, and where it lies."""
+        behind = (_HOUSEHOLD.c.home == rows.c.home, _HOUSEHOLD.c.id == door, _HOUSEHOLD.c.home.in_(self.homes))
+        return self.located(_HOUSEHOLD, rows.join(_HOUSEHOLD, sa.and_(*behind)))
+
+    @property
+    def doors(self) -> tuple[sa.ColumnElement[bool], ...]:
+        """What holds of the households in these places."""
+        return _HOUSEHOLD.c.home.in_(self.homes), _HOUSEHOLD.c.deleted_at.is_(None), self.holds(_HOUSEHOLD)
+
     @cached_property
     def found(self) -> sa.CTE:
-        """(home, id, part) of the households, for what is joined with them: no store looks for them row by row."""
+        """(home, id, part) of the households in these places, each once."""
         columns = (_HOUSEHOLD.c.home, _HOUSEHOLD.c.id, self.part.label("part"))
-        return sa.select(*columns).select_from(self.doors).cte("doors").prefix_with("MATERIALIZED")
+        found = sa.select(*columns).select_from(self.located(_HOUSEHOLD)).where(*self.doors)
+        return found.cte("doors").prefix_with("MATERIALIZED")
 
     def at_a_door(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Of a table whose rows name a household: is it one of these?"""
@@ -58,11 +84,6 @@ class Ground:
     def shown(self, many: int) -> int | None:
         """A count as this person is told it."""
         return many if self.hidden_below is None else blurred(many)
-
-
-async def homes_of(snapshot: Transaction, ground: Ground) -> list[UUID]:
-    """The communities that the ground lies in: what is asked for by them is found by an index."""
-    return [row.home for row in await snapshot.rows(sa.select(ground.places.c.home).distinct())]
 
 
 async def known_area(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Any:
@@ -76,6 +97,12 @@ def _community_of(place: Any) -> UUID | None:
     """In which an area lies; None of one above them, which is a home of its own."""
     above = place.home == place.id and place.level != place.home_level
     return None if above else place.home
+
+
+def _part_of(snapshot: Transaction, path: str) -> sa.ColumnElement[UUID]:
+    """In which area directly in the one with this path a leaf lies: its path's next step; null of the one itself."""
+    step = sa.func.substr(_LEAF.c.path, len(path) + 1, len(UUID(int=0).hex))
+    return snapshot.as_id(sa.func.nullif(step, ""))
 
 
 def ids_along(path: str) -> list[UUID]:
@@ -121,25 +148,26 @@ async def seen_whole(snapshot: Transaction, context: Context, person: UUID, area
 async def ground_of(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Ground:
     """Raises not_found for an area that the person doesn't know, not_permitted where they see nothing of it whole."""
     row = await known_area(snapshot, context, person, area)
-    theirs = staff_areas(person, row.path, context.seams.now(), None).cte("theirs")
-    if await snapshot.first(sa.select(theirs).limit(1)) is None:
+    theirs = staff_areas(person, row.path, context.seams.now(), _community_of(row)).cte("theirs")
+    homes = [one.home for one in await snapshot.rows(sa.select(theirs.c.home).distinct())]
+    if not homes:
         raise Problem("not_permitted")
-    leaf, part = _AREA.alias("leaf"), _AREA.alias("part")
-    leaves = theirs.join(leaf, sa.and_(leaf.c.home == theirs.c.home, leaf.c.id == theirs.c.id))
-    of_part = sa.and_(part.c.parent_id == area, part.c.deleted_at.is_(None), leaf.c.path.startswith(part.c.path))
-    places = sa.select(theirs.c.home, theirs.c.id, part.c.id.label("part")).select_from(leaves.outerjoin(part, of_part))
-    where = places.cte("places")
-    named = sa.select(part.c.id, part.c.name, part.c.level).where(part.c.id.in_(sa.select(where.c.part)))
-    parts = await snapshot.rows(named.order_by(part.c.sort, part.c.name, part.c.id))
-    there = (_HOUSEHOLD.c.home == where.c.home, _HOUSEHOLD.c.area_id == where.c.id, _HOUSEHOLD.c.deleted_at.is_(None))
-    doors: Any = where.join(_HOUSEHOLD, sa.and_(*there))
+    same = (_LEAF.c.home == theirs.c.home, _LEAF.c.id == theirs.c.id, _LEAF.c.home.in_(homes))
+    part = _part_of(snapshot, row.path)
+    places = sa.select(_LEAF.c.home, _LEAF.c.id, part.label("part")).select_from(theirs.join(_LEAF, sa.and_(*same)))
+    where = places.cte("places").prefix_with("MATERIALIZED")  # for each area once, not for each of its doors
+    inside = (_AREA.c.parent_id == area, _AREA.c.id.in_(sa.select(where.c.part)))
+    named = sa.select(_AREA.c.id, _AREA.c.name, _AREA.c.level).where(*inside)
+    parts = await snapshot.rows(named.order_by(_AREA.c.sort, _AREA.c.name, _AREA.c.id))
     outside = await reads_from_above(snapshot, person, row.path, context.seams.now())
+    # From here on much is read, of whole communities. No planner foresees how much, and row by row it would never end.
+    await snapshot.plan_for_many()
     return Ground(
         Named(row.id, row.name, row.level),
         row.path,
         [Named(one.id, one.name, one.level) for one in parts],
+        homes,
         where,
-        doors,
-        where.c.part,
+        part,
         HIDDEN_BELOW if outside else None,
     )

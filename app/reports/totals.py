@@ -81,27 +81,29 @@ async def _count(snapshot: Transaction, ground: Ground, day: date, whole: Row, p
 
 
 def _statements(snapshot: Transaction, ground: Ground, day: date) -> Iterator[tuple[str, sa.Select[Any]]]:
-    doors, found = ground.doors, ground.found
+    doors, found = ground.located(_HOUSEHOLD), ground.found
     behind = (_RESIDENT.c.home == found.c.home, _RESIDENT.c.household_id == found.c.id)
-    people = found.join(_RESIDENT, sa.and_(*behind, _RESIDENT.c.deleted_at.is_(None)))
+    living = (_RESIDENT.c.home.in_(ground.homes), _RESIDENT.c.deleted_at.is_(None))
+    people = found.join(_RESIDENT, sa.and_(*behind, *living))
     aged = [
         sa.func.sum(sa.case((_RESIDENT.c.birth_date <= _years_before(day, age), 1), else_=0)).label(_aged(age))
         for age in AGES
     ]
     many = sa.func.count()
-    yield "household", _counted(snapshot, ground.part, doors, _HOUSEHOLD.c.tags, [many.label("households")])
-    yield "resident", _counted(snapshot, found.c.part, people, _RESIDENT.c.tags, [many.label("residents"), *aged])
+    by_part = (ground.part.label("part"), _HOUSEHOLD.c.tags, many.label("households"))
+    yield "household", _counted(snapshot, sa.select(*by_part).select_from(doors).where(*ground.doors))
+    behind_them = (found.c.part, _RESIDENT.c.tags, many.label("residents"), *aged)
+    yield "resident", _counted(snapshot, sa.select(*behind_them).select_from(people))
 
 
-def _counted(
-    snapshot: Transaction, part: Any, source: sa.Join, tags: sa.Column[Any], counts: Sequence[sa.Label[int]]
-) -> sa.Select[Any]:
-    """(part, tag, counts…) of the rows with each tag, by the first count alone, and with tag null of all.
+def _counted(snapshot: Transaction, rows: sa.Select[Any]) -> sa.Select[Any]:
+    """From (part, tags, counts…): (part, tag, counts…) of the rows with each tag, by the first count alone, and with
+    tag null of all.
 
     Many have the same tags: they are counted as one before their tags are looked at.
     """
-    grouped = sa.select(part.label("part"), tags.label("tags"), *counts).select_from(source).group_by(part, tags)
-    alike = grouped.cte("alike").prefix_with("MATERIALIZED")
+    part, tags, *counts = rows.selected_columns
+    alike = rows.group_by(part, tags).cte("alike").prefix_with("MATERIALIZED")
     names = [count.name for count in counts]
     sums = [sa.func.sum(alike.c[name]).label(name) for name in names]
     tag = snapshot.members_of(alike.c.tags)
