@@ -15,6 +15,7 @@ from app.collections.blocks import MOST_DOORS
 from app.context import Context
 from app.database import Transaction
 from app.keyed import keyed_id
+from app.prepared import among
 from app.problems import Problem, require_taken, wrong_field
 from app.receive import receive
 from app.records import get_record
@@ -80,7 +81,7 @@ async def _doors_of(
         return place.home, walk, await _doors(snapshot, place.home, theirs)
 
 
-async def _doors(snapshot: Transaction, home: UUID, theirs: sa.Select[Any]) -> Sequence[Any]:
+async def _doors(snapshot: Transaction, home: UUID, theirs: Sequence[UUID]) -> Sequence[Any]:
     """Each with how many residents are behind it."""
     behind = sa.select(_RESIDENT.c.household_id, sa.func.count().label("many"))
     people = behind.where(_RESIDENT.c.home == home, _RESIDENT.c.deleted_at.is_(None)).group_by(_RESIDENT.c.household_id)
@@ -89,7 +90,7 @@ async def _doors(snapshot: Transaction, home: UUID, theirs: sa.Select[Any]) -> S
     counted = sa.select(*columns, sa.func.coalesce(of.c.many, 0).label("many"))
     doors = counted.outerjoin(of, of.c.household_id == _HOUSEHOLD.c.id).where(
         _HOUSEHOLD.c.home == home,
-        _HOUSEHOLD.c.area_id.in_(sa.select(theirs.subquery().c.id)),
+        among(_HOUSEHOLD.c.area_id, "areas", theirs),
         _HOUSEHOLD.c.deleted_at.is_(None),
     )
     return await snapshot.rows(doors)

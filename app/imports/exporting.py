@@ -16,6 +16,7 @@ from app.imports.importing import names_of
 from app.imports.places import Places
 from app.imports.rows import HOUSEHOLDS, RESIDENTS
 from app.imports.values import LISTS, Names
+from app.prepared import among
 from app.problems import Problem
 from app.reports.parts import areas_around, codes_at, seen_whole
 from app.reports.sheets import NO, YES, Cell, Sheet
@@ -60,11 +61,10 @@ async def roster_table(context: Context, person: UUID, area: UUID, mapping: Mapp
         living = sa.select(_AREA).where(_AREA.c.home == place.home, _AREA.c.deleted_at.is_(None))
         places = Places(place.id, await snapshot.rows(living))
         names = await codes_at(snapshot, place)
-        there = sa.select(theirs.subquery().c.id)
-        doors = await _living(snapshot, _HOUSEHOLD, place.home, there, _HOUSEHOLD.c.id)
+        doors = await _living(snapshot, _HOUSEHOLD, place.home, theirs, _HOUSEHOLD.c.id)
         about_people = any(field.startswith("resident.") for field in mapping.values())
         born = (_RESIDENT.c.birth_date.is_(None), _RESIDENT.c.birth_date, _RESIDENT.c.id)
-        people = await _living(snapshot, _RESIDENT, place.home, there, *born) if about_people else ()
+        people = await _living(snapshot, _RESIDENT, place.home, theirs, *born) if about_people else ()
     behind: dict[UUID, list[Any]] = defaultdict(list)
     for one in people:
         behind[one.household_id].append(one)
@@ -79,9 +79,9 @@ async def roster_table(context: Context, person: UUID, area: UUID, mapping: Mapp
 
 
 async def _living(
-    snapshot: Transaction, table: sa.Table, home: UUID, areas: sa.Select[Any], *order: Any
+    snapshot: Transaction, table: sa.Table, home: UUID, areas: Sequence[UUID], *order: Any
 ) -> Sequence[Any]:
-    which = (table.c.home == home, table.c.area_id.in_(areas), table.c.deleted_at.is_(None))
+    which = (table.c.home == home, among(table.c.area_id, "areas", areas), table.c.deleted_at.is_(None))
     most = MOST_DOORS if table is _HOUSEHOLD else 10 * MOST_DOORS
     rows = await snapshot.rows(sa.select(table).where(*which).order_by(*order).limit(most + 1))
     if len(rows) > most:

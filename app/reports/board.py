@@ -5,7 +5,7 @@ has no use for a board, and none is ever published: it tells who lives alone.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +15,13 @@ from app.access import reads_from_above
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
+from app.prepared import among
 from app.problems import Problem, wrong_field
 from app.reports.parts import areas_around, codes_at, seen_whole
 from sync.walk import Walk
 from sync.wire import Fields
 
-_CODE, _HOUSEHOLD, _RESIDENT = (COLLECTIONS[name].table for name in ("codes", "households", "residents"))
+_HOUSEHOLD, _RESIDENT = COLLECTIONS["households"].table, COLLECTIONS["residents"].table
 
 
 async def board_of(context: Context, person: UUID, area: UUID) -> Fields:
@@ -56,15 +57,15 @@ async def board_of(context: Context, person: UUID, area: UUID) -> Fields:
 
 async def _colours(snapshot: Transaction, place: Any) -> Mapping[str, Fields]:
     """Tag → its colour, in the order of the list. Of a tag holds what the nearest area says."""
-    nearest = {code.code: code for code in await codes_at(snapshot, place, _CODE.c.list == "colour")}
+    nearest = {code.code: code for code in await codes_at(snapshot, place, "colour")}
     shown = sorted((code for code in nearest.values() if not code.retired), key=lambda code: (code.sort, code.code))
     return {code.code: {"colour": code.name, "colour_en": code.name_en} for code in shown}
 
 
-async def _doors(snapshot: Transaction, home: UUID, theirs: sa.Select[Any]) -> Mapping[UUID, dict[str, Any]]:
+async def _doors(snapshot: Transaction, home: UUID, areas: Sequence[UUID]) -> Mapping[UUID, dict[str, Any]]:
     """Each with whatever could have a colour: its use, its tags and those of whoever lives there."""
-    places = sa.select(theirs.subquery().c.id)
-    there = (_HOUSEHOLD.c.home == home, _HOUSEHOLD.c.area_id.in_(places), _HOUSEHOLD.c.deleted_at.is_(None))
+    living = _HOUSEHOLD.c.deleted_at.is_(None)
+    there = (_HOUSEHOLD.c.home == home, among(_HOUSEHOLD.c.area_id, "areas", areas), living)
     columns = (_HOUSEHOLD.c.id, _HOUSEHOLD.c.area_id, _HOUSEHOLD.c.door, _HOUSEHOLD.c.floor, _HOUSEHOLD.c.use)
     doors: dict[UUID, Any] = {
         row.id: {

@@ -1,6 +1,6 @@
 """The duty list of a group's day, from what the store holds: sync/duty.py ranks and shares it, as a phone does."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -18,18 +18,34 @@ from sync.days import shifted
 from sync.duty import LOOK_BACK, duty_list
 from sync.wire import Fields
 
-_CODE, _HOUSEHOLD, _MEMBER, _PLAN, _VISIT = (
-    COLLECTIONS[name].table for name in ("codes", "households", "members", "care_plans", "visits")
+_HOUSEHOLD, _MEMBER, _PLAN, _VISIT = (
+    COLLECTIONS[name].table for name in ("households", "members", "care_plans", "visits")
 )
 OF_A_PLAN = (
     *("household_id", "resident_id", "channels", "responsible", "risk"),
     *("every_days", "days", "since", "until", "closed"),
 )
 OF_A_DOOR = ("area_id", "floor", "door")
+OF_A_MEMBER = ("area_id", "group", "person_id", "name", "per_day", "since", "until")
+OF_A_CODE = ("area_id", "list", "code", "retired")
 OF_A_CONTACT = ("household_id", "channel", "persons_met", "day", "outcome")
 """What the list is made from: many rows are read, and what a plan says besides costs more than the rest."""
 
-
+_IN_FORCE = (
+    sa.select(_PLAN.c.id, *(_PLAN.c[name] for name in OF_A_PLAN), *(_HOUSEHOLD.c[name] for name in OF_A_DOOR))
+    .select_from(
+        _HOUSEHOLD.join(_PLAN, sa.and_(_PLAN.c.home == _HOUSEHOLD.c.home, _PLAN.c.household_id == _HOUSEHOLD.c.id))
+    )
+    .where(
+        _HOUSEHOLD.c.home == sa.bindparam("home"),
+        among(_HOUSEHOLD.c.area_id, "areas"),
+        _HOUSEHOLD.c.deleted_at.is_(None),
+        _PLAN.c.deleted_at.is_(None),
+        _PLAN.c.closed.is_(None),
+        _PLAN.c.since <= sa.bindparam("day"),
+        sa.or_(_PLAN.c.until.is_(None), _PLAN.c.until >= sa.bindparam("day")),
+    )
+)
 _MET = (_VISIT.c.household_id, _VISIT.c.channel, _VISIT.c.persons_met)
 _CONTACTS = (
     sa.select(*_MET, sa.func.max(_VISIT.c.day).label("day"), sa.literal("opened").label("outcome"))
@@ -43,51 +59,39 @@ _CONTACTS = (
     )
     .group_by(*_MET)
 )
+_MEMBERS = sa.select(_MEMBER.c.id, *(_MEMBER.c[name] for name in OF_A_MEMBER)).where(
+    _MEMBER.c.home == sa.bindparam("home"), _MEMBER.c.area_id == sa.bindparam("area"), _MEMBER.c.deleted_at.is_(None)
+)
 
 
 async def duties_of(context: Context, person: UUID, area: UUID, day: date, group: str) -> Fields:
     """What one group of this area has to do on that day. Raises what seen_whole does."""
-    async with context.database.snapshot(context.seen_by(person)) as snapshot:
-        place, theirs = await seen_whole(snapshot, context, person, area)
-        records = await _records(snapshot, place, theirs, day)
-    return duty_list(records, day, str(area), group)
+    # Where they see everything is looked for before the wall stands, which asks of each area whether they know it.
+    async with context.database.snapshot("server") as snapshot:
+        place, areas = await seen_whole(snapshot, context, person, area)
+        tree = await areas_around(snapshot, place, *ids_along(place.path))
+        async with snapshot.seen_by(context.seen_by(person)):
+            records = await _records(snapshot, place, areas, day)
+    return duty_list({**records, "areas": tree}, day, str(area), group)
 
 
-async def _records(snapshot: Transaction, place: Any, theirs: sa.Select[Any], day: date) -> Records:
+async def _records(snapshot: Transaction, place: Any, areas: Sequence[UUID], day: date) -> Records:
     """Of what a phone holds that which matters here: every plan in force, and when each way of meeting last was."""
-    # As values: the second wall asks of every row that a statement might look for otherwise.
-    areas = [row.id for row in await snapshot.rows(theirs)]
-    home, door = place.home, sa.and_(_PLAN.c.home == _HOUSEHOLD.c.home, _PLAN.c.household_id == _HOUSEHOLD.c.id)
-    in_force = (
-        sa.select(_PLAN.c.id, *(_PLAN.c[name] for name in OF_A_PLAN), *(_HOUSEHOLD.c[name] for name in OF_A_DOOR))
-        .select_from(_HOUSEHOLD.join(_PLAN, door))
-        .where(
-            _HOUSEHOLD.c.home == home,
-            _HOUSEHOLD.c.area_id.in_(areas),
-            _HOUSEHOLD.c.deleted_at.is_(None),
-            _PLAN.c.deleted_at.is_(None),
-            _PLAN.c.closed.is_(None),
-            _PLAN.c.since <= day,
-            sa.or_(_PLAN.c.until.is_(None), _PLAN.c.until >= day),
-        )
-    )
-    plans = await snapshot.rows(in_force)
+    home = place.home
+    plans = await snapshot.fetch(_IN_FORCE, home=home, areas=areas, day=day)
     doors, days = [*{row.household_id for row in plans}], {"after": shifted(day, -LOOK_BACK), "until": day}
     contacts = await snapshot.fetch(_CONTACTS, home=home, doors=doors, **days)
-    of_days = _CODE.c.list.in_(("rest_day", "work_day"))
-    members = sa.select(_MEMBER).where(_MEMBER.c.home == home, _MEMBER.c.area_id == place.id)
     return {
         "care_plans": {str(row.id): _wire(row, OF_A_PLAN) for row in plans},
         "households": {str(row.household_id): _wire(row, OF_A_DOOR) for row in plans},
         "visits": {str(n): _wire(row, OF_A_CONTACT) for n, row in enumerate(contacts)},
-        "areas": await areas_around(snapshot, place, *ids_along(place.path)),
-        "members": _by_id(await snapshot.rows(members.where(_MEMBER.c.deleted_at.is_(None)))),
-        "codes": _by_id(await codes_at(snapshot, place, of_days)),
+        "members": _by_id(await snapshot.fetch(_MEMBERS, home=home, area=place.id), OF_A_MEMBER),
+        "codes": _by_id(await codes_at(snapshot, place, "rest_day", "work_day"), OF_A_CODE),
     }
 
 
-def _by_id(rows: Iterable[Any]) -> dict[str, Fields]:
-    return {str(row.id): _wire(row, row._fields) for row in rows}
+def _by_id(rows: Iterable[Any], names: Iterable[str]) -> dict[str, Fields]:
+    return {str(row.id): _wire(row, names) for row in rows}
 
 
 def _wire(row: Any, names: Iterable[str]) -> Fields:

@@ -12,6 +12,7 @@ from app.access import reads_from_above, staff_areas
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
+from app.prepared import among
 from app.problems import Problem, wrong_field
 from app.records import get_record
 from app.reports.blurring import HIDDEN_BELOW, blurred
@@ -19,6 +20,15 @@ from sync.wire import Fields
 
 _AREA, _CODE, _HOUSEHOLD = (COLLECTIONS[name].table for name in ("areas", "codes", "households"))
 _LEAF = _AREA.alias("leaf")
+_AROUND = sa.select(_AREA.c.id, _AREA.c.parent_id, _AREA.c.name, _AREA.c.sort).where(
+    among(_AREA.c.home, "homes"),
+    sa.or_(_AREA.c.path.startswith(sa.bindparam("path")), among(_AREA.c.id, "along")),
+    _AREA.c.deleted_at.is_(None),
+)
+_CODES = sa.select(_CODE).where(
+    among(_CODE.c.home, "homes"), among(_CODE.c.area_id, "above"), _CODE.c.deleted_at.is_(None)
+)
+_CODES_OF = _CODES.where(among(_CODE.c.list, "lists"))
 
 
 class Named(NamedTuple):
@@ -112,37 +122,37 @@ def ids_along(path: str) -> list[UUID]:
 
 async def areas_around(snapshot: Transaction, place: Any, *homes: UUID) -> dict[str, Fields]:
     """What the walk is ordered by: the area, those in it and those it lies in; of its own community, and of these."""
-    around = sa.or_(_AREA.c.path.startswith(place.path), _AREA.c.id.in_(ids_along(place.path)))
-    columns = (_AREA.c.id, _AREA.c.parent_id, _AREA.c.name, _AREA.c.sort)
-    tree = sa.select(*columns).where(_AREA.c.home.in_({place.home, *homes}), around, _AREA.c.deleted_at.is_(None))
-    return {
-        str(row.id): {"parent_id": str(row.parent_id), "name": row.name, "sort": row.sort}
-        for row in await snapshot.rows(tree)
-    }
+    along = {"path": place.path, "along": ids_along(place.path)}
+    found = await snapshot.fetch(_AROUND, homes=[*{place.home, *homes}], **along)
+    return {str(row.id): {"parent_id": str(row.parent_id), "name": row.name, "sort": row.sort} for row in found}
 
 
-async def codes_at(snapshot: Transaction, place: Any, *which: sa.ColumnElement[bool]) -> Sequence[Any]:
-    """The codes that hold at an area, those of the areas furthest up first: what is said last is the nearest's."""
+async def codes_at(snapshot: Transaction, place: Any, *lists: str) -> Sequence[Any]:
+    """The codes that hold at an area, of all lists or of these; those of the areas furthest up first: what is said
+    last is the nearest's.
+    """
     above = ids_along(place.path)
     # An area above communities is a home of its own.
-    holding = (_CODE.c.home.in_({place.home, *above}), _CODE.c.area_id.in_(above), _CODE.c.deleted_at.is_(None))
-    codes = await snapshot.rows(sa.select(_CODE).where(*holding, *which))
+    codes = await snapshot.fetch(_CODES_OF if lists else _CODES, homes=[place.home, *above], above=above, lists=lists)
     return sorted(codes, key=lambda code: (above.index(code.area_id), code.id))
 
 
-async def seen_whole(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> tuple[Any, sa.Select[Any]]:
-    """The row of an area within one community, and (home, id) of the areas in it of which the person sees all records.
+async def seen_whole(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> tuple[Any, Sequence[UUID]]:
+    """The row of an area within one community, and the areas in it of which the person sees all records.
+
+    As values: the second wall asks of every row that a statement might look for otherwise.
 
     Raises not_found, not_permitted for a masked view, and invalid where the area lies above communities.
     """
     place = await known_area(snapshot, context, person, area)
-    theirs = staff_areas(person, place.path, context.seams.now(), _community_of(place))
-    homes = {row.home for row in await snapshot.rows(sa.select(theirs.subquery().c.home).distinct())}
-    if not homes:
+    community = _community_of(place)
+    theirs = staff_areas(person, place.path, context.seams.now(), community)
+    areas = await snapshot.rows(theirs if community else theirs.limit(1))
+    if not areas:
         raise Problem("not_permitted")
-    if homes != {place.home}:
+    if community is None:
         raise wrong_field("invalid", "area_id")
-    return place, theirs
+    return place, [row.id for row in areas]
 
 
 async def ground_of(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Ground:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.fields import as_wire
+from app.prepared import among
 from app.reports.parts import areas_around, seen_whole
 from sync.walk import Walk
 from sync.wire import Fields
@@ -24,18 +25,17 @@ async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day
     Raises what seen_whole does.
     """
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
-        place, seen = await seen_whole(snapshot, context, person, area)
-        places = sa.select(seen.subquery().c.id)
+        place, places = await seen_whole(snapshot, context, person, area)
         walk = Walk(await areas_around(snapshot, place))
         at = sa.and_(_HOUSEHOLD.c.home == _VISIT.c.home, _HOUSEHOLD.c.id == _VISIT.c.household_id)
         theirs_then = (_VISIT.c.day == day, _VISIT.c.created_by == whose, _VISIT.c.deleted_at.is_(None))
         columns = (_HOUSEHOLD.c.id, _HOUSEHOLD.c.area_id, _HOUSEHOLD.c.door, _HOUSEHOLD.c.floor)
         visits = sa.select(*columns, _VISIT.c.persons_met, *(_VISIT.c[name] for name in _TOLD)).join(_VISIT, at)
-        here = (_HOUSEHOLD.c.home == place.home, _HOUSEHOLD.c.area_id.in_(places))
+        here = (_HOUSEHOLD.c.home == place.home, among(_HOUSEHOLD.c.area_id, "areas", places))
         knocks = await snapshot.rows(visits.where(*here, *theirs_then).order_by(_VISIT.c.created_at, _VISIT.c.id))
         # Nobody writes into another's log.
         theirs = (_LOG.c.created_by == whose, _LOG.c.deleted_at.is_(None))
-        of_the_day = (_LOG.c.home == place.home, _LOG.c.area_id.in_(places), _LOG.c.day == day)
+        of_the_day = (_LOG.c.home == place.home, among(_LOG.c.area_id, "areas", places), _LOG.c.day == day)
         logs = sa.select(_LOG.c.note).where(*of_the_day, _LOG.c.person_id == whose, *theirs)
         notes = [row.note for row in await snapshot.rows(logs.order_by(_LOG.c.created_at, _LOG.c.id)) if row.note]
     walked = sorted(knocks, key=lambda row: walk.place(row._mapping))

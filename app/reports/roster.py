@@ -11,6 +11,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.fields import as_wire
+from app.prepared import among
 from app.problems import wrong_field
 from app.reports.parts import areas_around, seen_whole
 from app.reports.pinyin import is_named, plain
@@ -70,10 +71,10 @@ async def roster_of(context: Context, person: UUID, sought: Sought) -> Fields:
     }
 
 
-def _fitting(snapshot: Transaction, home: UUID, theirs: sa.Select[Any], sought: Sought) -> list[sa.ColumnElement[bool]]:
+def _fitting(snapshot: Transaction, home: UUID, theirs: Sequence[UUID], sought: Sought) -> list[sa.ColumnElement[bool]]:
     """What holds of households in these places, and of those that have the tag or of which somebody has it."""
-    places = sa.select(theirs.subquery().c.id)
-    fitting = [_HOUSEHOLD.c.home == home, _HOUSEHOLD.c.area_id.in_(places), _HOUSEHOLD.c.deleted_at.is_(None)]
+    there = among(_HOUSEHOLD.c.area_id, "areas", theirs)
+    fitting = [_HOUSEHOLD.c.home == home, there, _HOUSEHOLD.c.deleted_at.is_(None)]
     if sought.tag is not None:
         tagged = (_RESIDENT.c.home == home, _RESIDENT.c.deleted_at.is_(None))
         of_persons = sa.select(_RESIDENT.c.household_id).where(*tagged, snapshot.holds(_RESIDENT.c.tags, sought.tag))
