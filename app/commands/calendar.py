@@ -28,13 +28,14 @@ def add(year: int, area_code: str) -> list[str]:
             "nothing was written, and without them Monday to Friday are worked."
         )
 
-    async def write(context: Context, transaction: Transaction) -> list[str]:
-        area = await find_area(transaction, area_code)
+    async def work(context: Context) -> list[str]:
+        async with context.database.snapshot("server") as snapshot:
+            area = await find_area(snapshot, area_code)
         if area is None:
             refuse(f"There is no area with code {area_code}. See: qiaomen area list")
-        return await _add(transaction, context, area, days)
+        return await list_days(context, area, days)
 
-    return with_context(lambda context: context.database.run(lambda t: write(context, t)))
+    return with_context(work)
 
 
 def days_of(year: int) -> list[Fields]:
@@ -53,14 +54,20 @@ def days_of(year: int) -> list[Fields]:
     return days
 
 
-async def _add(transaction: Transaction, context: Context, area: Area, days: list[Fields]) -> list[str]:
-    # Held, so that of two who add the same year at once the second finds what the first has added.
-    this = sa.select(_AREA.c.id).where(_AREA.c.home == area.home, _AREA.c.id == area.id)
-    await transaction.rows(this.with_for_update())
-    # Retired and deleted ones too: somebody has said that the day is none here.
-    listed = sa.select(_CODE.c.list, _CODE.c.code).where(_CODE.c.home == area.home, _CODE.c.area_id == area.id)
-    there = {(row.list, row.code) for row in await transaction.rows(listed.where(_CODE.c.list.in_(LISTS)))}
-    new = [day for day in days if (day["list"], day["code"]) not in there]
-    await create_in(transaction, context, area, "codes", new)
+async def list_days(context: Context, area: Area, days: list[Fields]) -> list[str]:
+    """Makes codes of an area of those that it has no code of yet; what `add` says of it."""
+
+    async def work(transaction: Transaction) -> list[Fields]:
+        # Held, so that of two who add the same year at once the second finds what the first has added.
+        this = sa.select(_AREA.c.id).where(_AREA.c.home == area.home, _AREA.c.id == area.id)
+        await transaction.rows(this.with_for_update())
+        # Retired and deleted ones too: somebody has said that the day is none here.
+        listed = sa.select(_CODE.c.list, _CODE.c.code).where(_CODE.c.home == area.home, _CODE.c.area_id == area.id)
+        there = {(row.list, row.code) for row in await transaction.rows(listed.where(_CODE.c.list.in_(LISTS)))}
+        new = [day for day in days if (day["list"], day["code"]) not in there]
+        await create_in(transaction, context, area, "codes", new)
+        return new
+
+    new = await context.database.run(work)
     all_of, new_of = (Counter(day["list"] for day in some) for some in (days, new))
     return [f"{name}\tcreated {new_of[name]}\tunchanged {all_of[name] - new_of[name]}" for name in LISTS]
