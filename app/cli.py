@@ -105,6 +105,21 @@ def import_roster(
 
 
 @app.command()
+def calendar(
+    year: Annotated[int, typer.Argument(min=1, max=9999)],
+    area_code: Code,
+) -> None:
+    """List a year's statutory days off, and the weekend days worked instead, as codes that hold at an area.
+
+    What is listed there stays as it is, so that the same year again adds nothing. Exit code 1 for a year not known yet.
+    """
+    from app.commands import calendar
+
+    for line in calendar.add(year, area_code):
+        typer.echo(line)
+
+
+@app.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
     from app.commands import running

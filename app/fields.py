@@ -265,7 +265,18 @@ def table_of(
         sa.Column("updated_at", UTCDateTime, nullable=False),
         sa.Column("updated_by", sa.Uuid),
         sa.Index(f"{name}_{lists_in}_index", "home", lists_in),
+        *_of_references(name, specs, lists_in),
     )
+
+
+def _of_references(name: str, specs: Mapping[str, FieldSpec], lists_in: str) -> Iterator[sa.Index]:
+    """What finds all that names a record, for a list that asks for it and for a merge, where no listing goes by that.
+    What names an area beside its own is few.
+    """
+    for spec in specs.values():
+        if spec.name != lists_in and spec.refers_to not in (None, "areas"):
+            named = None if spec.required else sa.column(spec.name).is_not(None)
+            yield sa.Index(f"{name}_{spec.name}_index", "home", spec.name, postgresql_where=named, sqlite_where=named)
 
 
 def _of_same(name: str, same: Sequence[tuple[str, ...]]) -> Iterator[sa.schema.SchemaItem]:

@@ -71,6 +71,15 @@ async def create_all(context: Context, items: Iterable[Item]) -> None:
         await _flush(context, of[0], batch)
 
 
+async def create_in(
+    transaction: Transaction, context: Context, area: Area, collection: str, many: Sequence[Fields]
+) -> None:
+    """Creates records that lie in one area, up to a batch of them, in the caller's transaction."""
+    said: list[Fields] = [{**fields, "area_id": str(area.id)} for fields in many]
+    batch = [as_arrived(context, _write(collection, area.home, context.seams.new_id(), fields)) for fields in said]
+    await _create(transaction, context, area.home, batch)
+
+
 def _write(collection: str, home: UUID, id: UUID, fields: Fields) -> Write:
     return Write(COLLECTIONS[collection], home, id, "create", 0, fields)
 

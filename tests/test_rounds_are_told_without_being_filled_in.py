@@ -55,6 +55,22 @@ async def test_a_patrol_log_follows_from_the_days_visits_on_both_phones(
     assert "visited_at" not in str(log)
 
 
+async def test_who_was_met_under_two_ids_that_became_one_counts_once_in_the_patrol_log(
+    world: World, secretary: RawPhone, doors: list[UUID]
+) -> None:
+    li = await phone_of(world, "li")
+    first, second, third = [await meet(li, doors[0], name=name) for name in ("王强", "王阿强", "王小强")]
+    other = await meet(li, doors[0], name="李红")
+    for door, met in ((doors[0], [first, other]), (doors[1], [second]), (doors[0], [third, other])):
+        said = {"household_id": str(door), "outcome": "opened", "persons_met": sorted(met)}
+        await li.apply("visits", NEW_ID(), fields=said)
+    for loser, into, left in ((first, second, 3), (second, third, 2)):
+        path = f"/v1/residents/{loser}/merge"
+        answer = await world.http.post(path, json={"into": into}, headers=secretary.headers)
+        assert answer.status_code == 200, answer.text
+        assert counted(await report(li, "patrol", "grid"), "visits", "doors", "met") == (3, 2, left)
+
+
 async def test_what_is_brought_after_midnight_is_of_the_working_day_before(world: World, doors: list[UUID]) -> None:
     """Rounds go from five to midnight; a receipt may be named, and need not."""
     helper = await phone_of(world, "helper", role="helper")

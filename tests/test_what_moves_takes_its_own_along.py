@@ -84,6 +84,24 @@ async def test_a_household_moves_to_another_building_with_all_that_lists_through
         phone.check_digests()
 
 
+async def test_a_sponsorship_of_a_household_that_moved_stays_in_the_area_it_names_until_that_is_changed(
+    world: World, old: RawPhone, new: RawPhone, door: UUID
+) -> None:
+    link = NEW_ID()
+    said = {"household_id": str(door), "name": "小陈", "since": "2026-03-01"}
+    await new.apply("sponsorships", link, fields={**said, "area_id": str(world.areas["unit_1"])})
+    await move(world, new, door)
+    await old.pull()
+    assert old.holds("sponsorships", link) is not None
+    await new.apply("sponsorships", link, "update", 1, fields={"area_id": str(world.areas["unit_2"])})
+    await old.pull()
+    await new.pull()
+    assert old.holds("sponsorships", link) is None
+    assert new.feed_of("sponsorships", link) == new.feed_of("households", door)
+    for phone in (old, new):
+        phone.check_digests()
+
+
 async def test_a_resident_touched_in_the_same_push_moves_along_whatever_became_of_the_edit(
     world: World, new: RawPhone, door: UUID
 ) -> None:

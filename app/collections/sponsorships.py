@@ -16,9 +16,18 @@ from app.collections.base import Code, ask, collection, forwards, latest, once, 
     rule=forwards,
 )
 class Sponsorship(SQLModel):
-    """One link between somebody and a place 一项结对. Whoever declines, or ends it, needs no reason."""
+    """One link between somebody and a place 一项结对. Whoever declines, or ends it, needs no reason.
 
-    area_id: UUID = ask(refers_to="areas", filter=True, helper=whole, description="楼栋或单元 · The building or unit")
+    It lies where its own area says, which whole buildings need: that of one household stays when the household moves
+    to another building, until somebody who has both changes its area.
+    """
+
+    area_id: UUID = ask(
+        refers_to="areas",
+        filter=True,
+        helper=whole,
+        description="楼栋或单元，户迁楼时另改 · The building or unit; changed by hand when its household moves",
+    )
     household_id: UUID | None = once(
         None,
         refers_to="households",

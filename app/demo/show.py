@@ -27,6 +27,7 @@ from app.demo.stage import (
     add_accounts,
     counts_of,
     expected_of,
+    list_days_off,
     load,
     open_empty,
     part_of,
@@ -117,6 +118,8 @@ async def _fill(options: Options, chosen: Settings, world: Seams) -> list[Accoun
         say("■ 欧景苑（虚构）· Another, which three districts have on paper")
         await load(context, other)
         await _count(context, "合计 in all", community, other)
+        for one in (community, other):
+            await list_days_off(context, one, today.year)
         return await add_accounts(context)
     finally:
         await context.database.close()

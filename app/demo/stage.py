@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
+from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.areas import find_area
+from app.areas import areas_by_id, find_area
 from app.collections import COLLECTIONS
+from app.commands.calendar import days_of, list_days
 from app.context import Context
 from app.database import Database, Transaction
 from app.demo.community import COMMUNITY, Community
@@ -73,6 +75,17 @@ async def open_empty(settings: Settings, world: Seams) -> Context:
 async def load(context: Context, community: Community) -> None:
     """Through the same write path as everything else."""
     await create_all(context, cast(Iterable[Item], community))
+
+
+async def list_days_off(context: Context, community: Community, year: int) -> None:
+    """The year's real days off, over all of its tree; of a year that nobody has announced yet, none."""
+    try:
+        days = days_of(year)
+    except NotImplementedError:
+        return
+    async with context.database.snapshot("server") as snapshot:
+        [root] = (await areas_by_id(snapshot, None, [UUID(community.root_id)])).values()
+    await list_days(context, root, days)
 
 
 async def counts_of(context: Context) -> dict[str, int]:
