@@ -50,6 +50,16 @@ async def test_a_row_is_a_door_and_whoever_stands_in_it(li: RawPhone) -> None:
     li.check_digests()
 
 
+async def test_whose_birth_date_no_column_says_is_as_old_as_the_id_number_says(li: RawPhone) -> None:
+    headings = ["单元", "房号", "姓名", "身份证号"]
+    file = csv_of(["unit_1", "101", "周桂兰", "11010519491231002x"], headings=headings)
+    assert fates(await bring(li, file)) == ["created"]
+    assert [one["birth_date"] for one in await people_of(li)] == ["1949-12-31"]
+    totals = {"params": {"area_id": str(li.world.home)}, "headers": li.headers}
+    assert (await li.world.http.get("/v1/reports/totals", **totals)).json()["whole"]["aged_60"] == 1
+    assert counts(await bring(li, file)) == {"unchanged": 1}
+
+
 async def test_the_same_file_again_changes_nothing(li: RawPhone) -> None:
     file = csv_of(ZHOU, LI, CHEN, EMPTY)
     await bring(li, file)
