@@ -157,7 +157,7 @@ class Import:
 
     def _read(self, line: Line) -> Row:
         row = self._reader.read(line)
-        row.faults += [Fault(self.columns.cell(line.number, field), "row_twice") for field in self._said_twice(line)]
+        row.faults += [Fault(self.columns.cell(line.number, target), "row_twice") for target in self._said_twice(line)]
         if self.order.kind == "areas" and not row.faults:
             self._note_area(row)
         return row
@@ -165,10 +165,10 @@ class Import:
     def _said_twice(self, line: Line) -> list[str]:
         """Fields of which an earlier row had the same of another person, door or area."""
         twice = []
-        for field, value, whose in self._reader.singles(line):
-            key, owner = hash((field, value)), hash(whose)
+        for target, value, whose in self._reader.singles(line):
+            key, owner = hash((target, value)), hash(whose)
             if self._whose.setdefault(key, owner) != owner:
-                twice.append(field)
+                twice.append(target)
         return twice
 
     def _note_area(self, row: Row) -> None:

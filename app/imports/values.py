@@ -66,9 +66,8 @@ def value_of(cell: Cell, name: str, spec: FieldSpec, names: Names) -> JsonValue:
         return _choice(_SEXES if name == "sex" else _TRUTHS, text)
     if name == "name":
         return _BETWEEN_HAN.sub("", text)
-    if name == "level":
-        return _level(narrow(text))
-    return text if name in _IN_WORDS else narrow(text)
+    word = text if name in _IN_WORDS else narrow(text)
+    return _level(word) if name == "level" else word
 
 
 def text_of(cell: Cell) -> str:
