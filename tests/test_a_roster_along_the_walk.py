@@ -211,6 +211,8 @@ async def test_a_sensitive_tag_needs_a_legal_basis(li: RawPhone) -> None:
     [door, *_] = (await roster(li))["doors"]
     ground = {"household_id": door["id"], "tag": "ill", "since": "2026-03-02"}
     [refused] = await li.push(mutation(li.world, "tag_grounds", NEW_ID(), fields=ground))
+    assert refused["problem"]["code"] == "no_legal_basis"
+    assert refused["problem"]["titles"]["zh"] == "敏感标签须写明法律依据"
     assert refused["problem"]["errors"] == [{"pointer": "/fields/basis", "code": "no_legal_basis"}]
     for lawful in ({"basis": "consent"}, {"tag": "volunteer"}):
         await li.apply("tag_grounds", NEW_ID(), fields={**ground, **lawful})
