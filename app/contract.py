@@ -38,7 +38,7 @@ REFUSALS: Codes = (
     *UNFIT_VALUE,
     "unknown_field",
     *UNFIT_FIELD,
-    *("check_digit", "server_gives"),
+    *("check_digit", "no_legal_basis", "nobody_responsible", "no_approval", "questions_invalid", "server_gives"),
     *("reference_not_found", "area_without_feed", "depends_on_refused", "not_found", "id_taken", "not_permitted"),
     *("already_deleted", "already_resolved", "once_changed", "not_storable", "erased"),
 )

@@ -13,7 +13,7 @@ from app.join import join
 from app.recover import edit_of, recover
 from app.resolve import resolve
 from app.working import CONFLICTS, Record
-from sync.decide import decide
+from sync.decide import Decision, decide
 from sync.wire import Fields, Mutation, Outcome
 
 
@@ -93,7 +93,7 @@ def _judge_record(bench: Bench, mutation: Mutation, fields: Fields) -> Outcome:
     else:
         decision = decide(bench.rules_of(record), record.held, edit, record.past)
     if decision.outcome == "refused":
-        raise Refused(decision.problem or "invalid", decision.errors)
+        raise Refused(_told(decision), decision.errors)
     fill_in(bench, record, decision, lambda said: bench.days(said, mutation))
     place_area(bench, record, decision)
     joined = apply(bench, record, mutation, decision, edit)
@@ -103,3 +103,9 @@ def _judge_record(bench: Bench, mutation: Mutation, fields: Fields) -> Outcome:
         rev=record.held.rev if record.held else None,
         conflicts=joined,
     )
+
+
+def _told(decision: Decision) -> str:
+    """Of what a collection's own rule finds wrong, which rule it is."""
+    code = decision.problem or "invalid"
+    return str(decision.errors[0].get("code", code)) if code == "invalid" and decision.errors else code

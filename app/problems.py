@@ -85,6 +85,12 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "invalid": Entry(422, "字段内容不符合要求", "A field's value is not allowed"),
     "server_gives": Entry(422, "该字段由服务器填写", "The server fills this field in; leave it out"),
     "check_digit": Entry(422, "号码的校验位不正确", "The number's check digit is wrong"),
+    "no_legal_basis": Entry(422, "敏感标签须写明法律依据", "A sensitive tag needs a legal basis"),
+    "nobody_responsible": Entry(422, "须有责任人", "Somebody must be responsible for it"),
+    "no_approval": Entry(422, "须写明批准文号", "The paper that approves it must be named"),
+    "questions_invalid": Entry(
+        422, "问卷格式不正确", "Its questions are no JSON Schema of an object that stands by itself"
+    ),
     "text_too_long": Entry(422, "文字过长", "A text is too long"),
     "nul_in_text": Entry(422, "文字中含有空字符", "A text contains U+0000"),
     "lone_surrogate": Entry(422, "文字编码不完整", "A text contains half a character"),

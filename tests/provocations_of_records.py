@@ -185,6 +185,27 @@ async def check_digit(stage: Stage) -> httpx.Response:
     return await stage.ask(json=dict([number]))
 
 
+async def no_legal_basis(stage: Stage) -> httpx.Response:
+    assert stage.collection
+    sensitive = {**await stage.make.fields(stage.collection), "tag": "ill", "basis": "consent"}
+    stage.id = UUID((await stage.make.create(stage.collection, sensitive))["id"])
+    return await stage.ask_with(tag="ill", basis=None)
+
+
+async def nobody_responsible(stage: Stage) -> httpx.Response:
+    if stage.name.endswith("_put"):
+        return await stage.ask(json={**await held(stage), "responsible": []})
+    return await stage.ask_with(responsible=[])
+
+
+async def no_approval(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(approval=" ")
+
+
+async def questions_invalid(stage: Stage) -> httpx.Response:
+    return await stage.ask_with(questions={"1": "no schema"})
+
+
 async def server_gives(stage: Stage) -> httpx.Response:
     assert stage.collection
     stage.id = NEW_ID()
@@ -204,7 +225,7 @@ OF_RECORDS: dict[str, Provocation] = {
         for made in (
             *(not_found, not_permitted, mutation_reused, id_taken, once_changed, reference_not_found, id_invalid),
             *(area_without_feed, not_storable, already_resolved, mutation_invalid, text_too_long, invalid),
-            *(check_digit, server_gives, erased),
+            *(check_digit, no_legal_basis, nobody_responsible, no_approval, questions_invalid, server_gives, erased),
         )
     },
     "stale": said(headers={"If-Match": '"77"'}),

@@ -138,6 +138,48 @@ async def test_the_same_number_twice_is_refused_the_second_time(li: RawPhone) ->
     assert told(again) == [[("G3", "row_twice")]]
 
 
+async def test_a_doors_id_at_another_door_is_refused_and_nobody_moves_there(li: RawPhone) -> None:
+    headings = ["楼栋", "单元", "房号", "户编号", "姓名"]
+    rows = [
+        ["building_1", "unit_1", "101", "H-1", "周桂兰"],
+        ["building_1", "unit_1", "101室", "H-1", "李建国"],
+        ["building_1", "unit_1", "102", "H-1", "陈小红"],
+        ["building_2", "unit_2", "101", "H-1", "王一"],
+        ["building_2", "unit_2", "202", "H-2", "单田芳"],
+    ]
+    file = csv_of(*rows, headings=headings)
+    report = await bring(li, file)
+    assert fates(report) == ["created", "created", "refused", "refused", "created"]
+    assert told(report)[2:4] == [[("D4", "row_twice")], [("D5", "row_twice")]]
+    assert [one["name"] for one in await people_of(li)] == ["单田芳", "周桂兰", "李建国"]
+    assert told(await bring(li, file, from_row=4))[0] == [("D4", "row_twice")]
+
+
+async def test_an_areas_code_twice_refuses_the_second_alone(boss: RawPhone) -> None:
+    headings = ["上级", "层级", "名称", "编码"]
+    rows = [["grid", "楼栋", "3号楼", "b-3"], ["grid", "楼栋", "4号楼", "b-3"], ["grid", "楼栋", "3号楼", "b-3"]]
+    report = await bring(boss, csv_of(*rows, headings=headings), kind="areas")
+    assert (fates(report), told(report)[1]) == (["created", "refused", "unchanged"], [("D3", "row_twice")])
+
+
+async def test_a_level_that_nobody_knows_makes_no_area(boss: RawPhone) -> None:
+    rows = [["grid", "幢", "3幢"], ["grid", "门栋子", "4幢"], ["grid", "gate", "东门"]]
+    report = await bring(boss, csv_of(*rows, headings=["上级", "层级", "名称"]), kind="areas")
+    assert (fates(report), told(report)[1]) == (["created", "refused", "created"], [("B3", "invalid")])
+
+
+async def test_headings_of_two_rows_lose_no_column(li: RawPhone) -> None:
+    def fill(book: Any, page: Any) -> None:
+        page.merge_range("A1:C1", "住址")
+        page.merge_range("D1:D2", "姓名")
+        page.write_row(1, 0, ["楼栋", "单元", "房号"])
+        page.write_row(2, 0, ["building_1", "unit_1", "101", "周桂兰"])
+
+    report = await bring(li, sheet_of(fill, []))
+    assert (report["heading_row"], fates(report)) == (2, ["created"])
+    assert [one["name"] for one in await people_of(li)] == ["周桂兰"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030"])
 async def test_the_encodings_of_excel_in_china_are_read(li: RawPhone, encoding: str) -> None:
     await bring(li, csv_of(ZHOU).decode().encode(encoding))

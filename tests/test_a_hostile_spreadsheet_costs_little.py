@@ -131,7 +131,7 @@ def test_merged_cells_are_told_in_the_rows_and_columns_they_cover() -> None:
     assert covered == {1: [], 2: [0, 1], 3: [0, 1, 2], 4: [0, 1, 2], 5: [1, 2], 6: []}
 
 
-@pytest.mark.parametrize("letter", ["=", "＝", "＋", "－", "＠", "\n"])
+@pytest.mark.parametrize("letter", ["=", "＝", "＋", "－", "＠", "\n", " =", "\u3000@", "' ="])
 def test_no_text_of_a_csv_is_taken_for_a_formula_and_comes_back_as_it_was(letter: str) -> None:
     written = as_csv([["房号", f"{letter}1+1"]])
     assert f"'{letter}1+1".encode() in written

@@ -103,9 +103,17 @@ async def test_doors_are_found_by_name_first_letters_number_and_tag(
         ("周桂兰", "zgz", False),
         ("周桂兰", "周g", True),
         ("周", "zg", False),
+        ("周 桂兰", "zgl", True),
+        ("周 桂兰", "周桂", True),
+        ("买买提·吐尔逊", "mmttex", True),
+        ("买买提·吐尔逊", "买买提吐", True),
+        ("买买提·吐尔逊", "提·吐", True),
+        ("周桂兰", "·", False),
     ],
 )
-def test_a_character_is_found_by_each_of_its_readings(name: str, sought: str, found: bool) -> None:
+def test_a_name_is_found_by_each_reading_of_its_characters_and_by_what_is_typed_of_it(
+    name: str, sought: str, found: bool
+) -> None:
     assert is_named(name, sought) is found
 
 
@@ -203,6 +211,8 @@ async def test_a_sensitive_tag_needs_a_legal_basis(li: RawPhone) -> None:
     [door, *_] = (await roster(li))["doors"]
     ground = {"household_id": door["id"], "tag": "ill", "since": "2026-03-02"}
     [refused] = await li.push(mutation(li.world, "tag_grounds", NEW_ID(), fields=ground))
+    assert refused["problem"]["code"] == "no_legal_basis"
+    assert refused["problem"]["titles"]["zh"] == "敏感标签须写明法律依据"
     assert refused["problem"]["errors"] == [{"pointer": "/fields/basis", "code": "no_legal_basis"}]
     for lawful in ({"basis": "consent"}, {"tag": "volunteer"}):
         await li.apply("tag_grounds", NEW_ID(), fields={**ground, **lawful})

@@ -78,6 +78,18 @@ async def test_what_goes_out_comes_in_again_unchanged(li: RawPhone, form: str) -
     assert len(await people_of(li)) == 4
 
 
+async def test_a_tag_whose_name_looks_like_two_goes_out_and_comes_in(li: RawPhone, boss: RawPhone) -> None:
+    named = {"area_id": str(li.world.home), "list": "tag", "code": "gravely_ill", "name": "重病/失能"}
+    assert (await li.world.http.post("/v1/codes", json=named, headers=boss.headers)).status_code == 201
+    headings = ["单元", "房号", "户标签"]
+    await bring(li, csv_of(["unit_1", "101", "重病/失能"], headings=headings))
+    door = {"tags": ["gravely_ill", "living_alone"]}
+    await li.apply("households", NEW_ID(), fields=household(li.world, "102", **door))
+    answer = await export(li, mapping={"单元": "place.unit", "房号": "household.door", "户标签": "household.tags"})
+    assert [row[2] for row in rows_of(answer)[1:]] == ["gravely_ill", "gravely_ill、独居"]
+    assert counts(await bring(li, answer.content)) == {"unchanged": 2}
+
+
 async def test_another_place_takes_it_as_its_own(li: RawPhone, boss: RawPhone) -> None:
     await bring(li, csv_of(["101", "周桂兰"], headings=["房号", "姓名"]), "unit_1")
     file = (await export(li, mapping={"房号": "household.door", "姓名": "resident.name"})).content

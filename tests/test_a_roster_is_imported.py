@@ -50,6 +50,37 @@ async def test_a_row_is_a_door_and_whoever_stands_in_it(li: RawPhone) -> None:
     li.check_digests()
 
 
+async def test_whose_birth_date_no_column_says_is_as_old_as_the_id_number_says(li: RawPhone) -> None:
+    headings = ["单元", "房号", "姓名", "身份证号"]
+    file = csv_of(["unit_1", "101", "周桂兰", "11010519491231002x"], headings=headings)
+    assert fates(await bring(li, file)) == ["created"]
+    assert [one["birth_date"] for one in await people_of(li)] == ["1949-12-31"]
+    totals = {"params": {"area_id": str(li.world.home)}, "headers": li.headers}
+    assert (await li.world.http.get("/v1/reports/totals", **totals)).json()["whole"]["aged_60"] == 1
+    assert counts(await bring(li, file)) == {"unchanged": 1}
+
+
+async def test_a_sensitive_tag_that_nobody_gave_a_ground_for_is_named_and_taken(li: RawPhone) -> None:
+    headings = ["单元", "房号", "户标签", "姓名", "人员标签"]
+    rows = [["unit_1", "101", "low_income", "周桂兰", "独居、ill"], ["unit_1", "101", "low_income", "李建国", "ill"]]
+    file = csv_of(*rows, headings=headings)
+    report = await bring(li, file)
+    named = [[(one["cell"], one["code"]) for one in row["problems"]] for row in report["rows"]]
+    lacking = "no_legal_basis"
+    assert (fates(report), named) == (
+        ["created", "created"],
+        [[("C2", lacking), ("E2", lacking)], [("C3", lacking), ("E3", lacking)]],
+    )
+    door, since = report["rows"][0]["household"], {"since": "2026-01-01", "basis": "consent"}
+    whose = [{"tag": "low_income"}, {"tag": "ill", "resident_id": report["rows"][1]["resident"]}]
+    for ground in (*whose, {"tag": "ill", "resident_id": report["rows"][0]["resident"], "until": "2026-01-02"}):
+        await li.apply("tag_grounds", NEW_ID(), fields={"household_id": door, **since, **ground})
+    again = await bring(li, file)
+    assert counts(again) == {"unchanged": 2}
+    # The first one's has run out.
+    assert [[one["cell"] for one in row["problems"]] for row in again["rows"]] == [["E2"], []]
+
+
 async def test_the_same_file_again_changes_nothing(li: RawPhone) -> None:
     file = csv_of(ZHOU, LI, CHEN, EMPTY)
     await bring(li, file)

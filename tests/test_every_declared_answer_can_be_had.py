@@ -4,11 +4,15 @@ On both stores; but the problems of the operations that every collection has, wh
 (tests/in_turn.py).
 """
 
+import re
+from pathlib import Path
+
 import pytest
 
 from app.collections import COLLECTIONS
 from app.context import Context
 from app.document import operations
+from app.problems import CATALOGUE
 from tests.contract import document, path_of, responses_of
 from tests.in_turn import is_turn_of
 from tests.provocations import PROVOCATIONS
@@ -39,6 +43,12 @@ def codes_of(name: str, store: str) -> list[str]:
     if collection not in COLLECTIONS or verb not in OF_EVERY_COLLECTION:
         return codes
     return [code for nth, code in enumerate(sorted(codes)) if is_turn_of(store, collection, nth)]
+
+
+def test_whatever_a_rule_finds_wrong_has_a_name_in_both_languages() -> None:
+    sources = [path.read_text() for path in (Path(__file__).parent.parent / "app").rglob("*.py")]
+    named = {code for text in sources for code in re.findall(r'fault\([^()"]*"\w+", "([a-z]\w+)"\)', text)}
+    assert {"no_approval", "no_legal_basis", "nobody_responsible", "questions_invalid"} <= named <= CATALOGUE.keys()
 
 
 @pytest.mark.parametrize("name", DECLARED)

@@ -71,6 +71,7 @@ def _names(value: Any) -> set[str]:
     writers=OFFICE,
     pushable=False,
     audience="reference",
+    refuses=("no_approval", "questions_invalid"),
     rule=_in_order,
 )
 class Campaign(SQLModel):

@@ -22,6 +22,7 @@ def _somebodys(fields: Fields) -> list[Error]:
     title="关爱计划 · Care plans",
     about="多久见一次、由谁负责；清单由此算出 · How often to meet whom, and whose it is: duty lists follow from it",
     lists_in="household_id",
+    refuses=("nobody_responsible",),
     rule=_somebodys,
 )
 class CarePlan(SQLModel):

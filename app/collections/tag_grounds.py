@@ -26,6 +26,7 @@ def _lawful(fields: Fields) -> list[Error]:
     title="标签依据 · Grounds of tags",
     about="为何有此标签：来源、法律依据、有效期 · Why a tag is there: who says so, by what law, until when",
     lists_in="household_id",
+    refuses=("no_legal_basis",),
     rule=_lawful,
 )
 class TagGround(SQLModel):

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
-from app.demo.office import office_of
+from app.demo.office import Office, office_of
 from app.demo.script import Untrue
 from app.demo.stage import GRID
 from app.demo.story import PHONES, Story, require_done, say
@@ -15,6 +15,10 @@ from sync.duty import NEEDED, duty_list
 
 OLD = {"living_alone", "empty_nest"}
 HOUSEHOLDS, GROUP, PER_DAY = 112, 8, 10
+A_WEEK, WORKED = 7, 5
+"""Days."""
+A_DAY = (22, 23)
+"""Contacts that those come to."""
 LATER = timedelta(days=8)
 """Whom this day's story has met isn't due within the week."""
 
@@ -27,6 +31,7 @@ async def look_after(story: Story) -> None:
         grid = await office.area(GRID)
         day = await _plan(story, worker, grid)
         people = [str(_person(story, name)) for name in PHONES]
+        await _tell_pace(office)
         people += [str(story.world.new_id()) for _ in range(GROUP - len(people))]
         for joining in (people[:1], people[1:]):
             for person in joining:
@@ -54,6 +59,16 @@ async def _plan(story: Story, worker: str, grid: str) -> date:
         if len(old) != HOUSEHOLDS:
             raise Untrue(f"{len(old)} households of old people, not {HOUSEHOLDS}")
     return day
+
+
+async def _tell_pace(office: Office) -> None:
+    """How often each is to be met, as the server holds it, and what that comes to on a working day."""
+    plans = await office.every("/v1/care_plans")
+    paces = {plan["every_days"] for plan in plans}
+    a_day = len(plans) // WORKED, -(-len(plans) // WORKED)
+    say(f"  {len(plans)} 户每周一次 once in {A_WEEK} days each: {a_day[0]}–{a_day[1]} 户每工作日 a working day")
+    if (paces, a_day) != ({A_WEEK}, A_DAY):
+        raise Untrue("the plans come to other contacts a day than were told")
 
 
 def _person(story: Story, name: str) -> str | None:

@@ -4,9 +4,10 @@ The figures are the reported ones; who was met, and where, is invented.
 """
 
 from collections import defaultdict
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from app.demo.code_lists import NAMED_METHODS
 from app.demo.community import COMMUNITY, GRIDS
 from app.demo.families import members_of
 from app.demo.interleaved import COMMUNITY as SWEPT
@@ -30,6 +31,7 @@ FOLLOWED_UP = {"medicine_buyer": 2_560, "escorted": 76, "returner_abroad": 35, "
 SPONSORED = 184
 """Party members who each stand by one household."""
 GROUP = 8
+NOTED = "二老都好，药还够三天。"
 DAYS, CALLS = 75, 600
 """Days on which one couple was rung; calls of one member on one day."""
 
@@ -49,13 +51,16 @@ async def _ring(story: Story) -> None:
     """Wang rings one couple daily, and everybody in an emergency; all offline, sent at once."""
     with story.phone("wang") as held:
         now = held.seams.now()
-        doors = [one.key for one in held.replica.shown_all("households") if one.fields["use"] == "self_occupied"]
+        lived = [one for one in held.replica.shown_all("households") if one.fields["use"] == "self_occupied"]
+        doors, where = [one.key for one in lived], lived[0].fields["area_id"]
         calls = [(doors[0], now - timedelta(days=n)) for n in range(DAYS)]
         for door, at in (*calls, *((doors[n % len(doors)], now) for n in range(CALLS))):
             said: Fields = {"household_id": str(door.record), "channel": "phone", "outcome": "opened"}
             held.replica.create("visits", door.home, {**said, "visited_at": as_wire(at)})
+        today, wang = day_of(now, DAY_BEGINS), held.replica.status().person
+        noted: Fields = {"area_id": where, "person_id": wang, "day": str(today - timedelta(days=1)), "note": NOTED}
+        held.replica.create("patrol_logs", doors[0].home, noted)
         require_done(await exchange(held))
-        today = day_of(now, DAY_BEGINS)
     async with office_of(story.server, story.people["secretary"]) as office:
         area = await office.area(GRID)
         until = str(today - timedelta(days=1))
@@ -63,10 +68,15 @@ async def _ring(story: Story) -> None:
             "/v1/reports/coverage", area_id=area, since=str(today - timedelta(days=DAYS)), until=until
         )
         that_day = await office.get("/v1/reports/coverage", area_id=area, since=str(today), until=str(today))
+        asked = {"area_id": area, "person_id": str(wang), "day": until}
+        log = await office.get("/v1/reports/patrol", **asked)
     daily, at_once = (one["whole"]["by_channel"]["phone"] for one in (before, that_day))
     say(f"  电话关爱 rung: one couple on {daily + 1} days; {at_once - 1} calls in one day")
     if (daily, before["whole"]["knocked"], at_once) != (DAYS - 1, 1, CALLS + 1):
         raise Untrue("the calls are counted otherwise than they were made")
+    say(f"  巡查日志 patrol log of {until}: {log['visits']} visit, derived, and one's own note: {log['note']}")
+    if (log["visits"], log["note"]) != (1, NOTED):
+        raise Untrue("the log of a day says other than its visits and its note")
 
 
 async def _deliver(story: Story) -> None:
@@ -98,10 +108,10 @@ async def _gather(story: Story) -> None:
                 await office.post("/v1/members", area_id=grid, since=today, **person)
         members = await office.every("/v1/members")
         ways = await office.every("/v1/codes", list="method")
-    named = [one for one in ways if "待填" not in one["name"]]
+    named = [one["name"] for one in sorted(ways, key=lambda one: str(one["code"])) if "待填" not in one["name"]]
     say(f"  敲门组 groups: {len(members)} members in {len({one['area_id'] for one in members})} grids")
-    say(f"  敲门十八法 ways to knock: {len(ways)}, of which {len(named)} are named")
-    if (len(members), len(ways), len(named)) != (GRIDS * GROUP, 18, 4):
+    say(f"  敲门十八法 ways to knock: {len(ways)}, of which {len(named)} are named: {'、'.join(named)}")
+    if (len(members), len(ways), named) != (GRIDS * GROUP, 18, [zh for zh, _ in NAMED_METHODS]):
         raise Untrue("other groups, or other ways to knock, than were told")
 
 
@@ -153,14 +163,18 @@ async def _sweep(story: Story) -> None:
         await other.push(home, knocks[half:])
         again = [k for k in knocks[:half] if k["collection"] == "visits"][:KNOCKED_TWICE]
         await other.push(home, [_create(story, "visits", story.world.now(), **k["fields"]) for k in again])
-        swept = (await office.get("/v1/reports/sweep", area_id=home, campaign_id=campaign))["whole"]
+        told = await office.get("/v1/reports/sweep", area_id=home, campaign_id=campaign)
+    swept, days = told["whole"], (date.fromisoformat(told["until"]) - date.fromisoformat(told["since"])).days + 1
     reached = swept["knocked"] + swept["others"]
     say(
-        f"  大排查 sweep: {frozen['households']:,} doors frozen in {frozen['blocks']} blocks; {reached:,} households "
-        f"and {swept['met']:,} persons reached, {swept['registered']:,} registered; {swept['visits']:,} knocks"
+        f"  大排查 sweep of {days} days: {frozen['households']:,} doors frozen in {frozen['blocks']} blocks; "
+        f"{reached:,} households and {swept['met']:,} persons reached, {swept['registered']:,} registered; "
+        f"{swept['visits']:,} knocks from two phones"
     )
-    if (reached, swept["met"], swept["registered"], swept["left"]) != (HOUSEHOLDS, PERSONS, RESIDENTS, 0):
+    if (reached, swept["met"], swept["registered"]) != (HOUSEHOLDS, PERSONS, RESIDENTS):
         raise Untrue("the sweep reached other numbers than were told")
+    if (swept["visits"], swept["left"], days) != (HOUSEHOLDS + KNOCKED_TWICE, 0, 3):
+        raise Untrue("knocks are lost or counted twice, a door is left, or it took other days")
 
 
 async def _knocks(story: Story, office: Office, home: str, campaign: str) -> list[Any]:

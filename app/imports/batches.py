@@ -12,6 +12,7 @@ from app.batch import Actor, Incoming
 from app.context import Context
 from app.database import Transaction
 from app.imports.fates import Decided, RowFate, Spoken
+from app.imports.grounds import tell_unfounded
 from app.imports.matching import (
     Known,
     asked_before,
@@ -30,6 +31,7 @@ from app.keyed import keyed_id
 from app.receive import receive
 from app.writes import Write, as_arrived
 from sync.conflict import candidates_of
+from sync.days import day_of
 from sync.wire import Fields
 
 
@@ -95,6 +97,8 @@ async def import_rows(transaction: Transaction, job: Job, rows: Sequence[Row]) -
         known = await _known_doors(transaction, job, good)
         for one in good:
             _speak_of_door(job, known, one)
+        today = day_of(job.context.seams.now(), job.context.day_begins)
+        await tell_unfounded(transaction, job.home, today, [one for one in good if not one.row.faults])
     # 3. What was asked before isn't asked again; the rest goes through the one write path.
     plans = [plan for one in known.values() for plan in one.plans.values()]
     decided = await _settle(transaction, job, plans)

@@ -87,13 +87,23 @@ class Columns:
 def find_columns(kind: Kind, lines: Iterable[Line], mapped: Mapped) -> Columns:
     """The row of the first twenty in which most headings are known. Raises columns_missing."""
     chosen = {plain(heading): field for heading, field in mapped.items()}
-    found = max((_columns(kind, line, chosen) for line in lines), key=lambda one: len(one.of), default=None)
+    found = max((_columns(kind, line, chosen) for line in _unmerged(lines)), key=lambda one: len(one.of), default=None)
     missing = [field for field in _needed(kind, found) if found is None or field not in found.of]
     if found is None or missing:
         raise Problem(
             "columns_missing", errors=[{"pointer": f"/columns/{field}", "code": "columns_missing"} for field in missing]
         )
     return found
+
+
+def _unmerged(lines: Iterable[Line]) -> Iterator[Line]:
+    """Headings of two rows: what is merged with the cell above it says the same."""
+    above: Line | None = None
+    for line in lines:
+        held = above.cells if above is not None and above.number == line.number - 1 else {}
+        told = {column: cell for column, cell in held.items() if column not in line.cells and line.is_merged(column)}
+        above = line._replace(cells={**line.cells, **told})
+        yield above
 
 
 def _needed(kind: Kind, found: Columns | None) -> Sequence[str]:

@@ -86,11 +86,16 @@ def as_csv(rows: Iterable[Iterable[str | int | None]]) -> bytes:
 
 
 def _escaped(text: str) -> str:
-    return f"'{text}" if text.lstrip("'").startswith(_FORMULA_BEGINS) else text
+    return f"'{text}" if _is_a_formula(text) else text
 
 
 def _unescaped(text: str) -> str:
-    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA_BEGINS) else text
+    return text[1:] if text.startswith("'") and _is_a_formula(text) else text
+
+
+def _is_a_formula(text: str) -> bool:
+    """To some spreadsheet: there are those that leave out the spaces before one."""
+    return text.lstrip("' \u00a0\u3000").startswith(_FORMULA_BEGINS)
 
 
 def _encoding_of(file: BinaryIO) -> str:

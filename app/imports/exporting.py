@@ -15,7 +15,7 @@ from app.fields import as_wire
 from app.imports.importing import names_of
 from app.imports.places import Places
 from app.imports.rows import HOUSEHOLDS, RESIDENTS
-from app.imports.values import LISTS, Names
+from app.imports.values import BETWEEN, LISTS, Names
 from app.prepared import among
 from app.problems import Problem
 from app.reports.parts import areas_around, codes_at, seen_whole
@@ -116,7 +116,9 @@ class _Told:
         if name == "sex":
             return _SEXES.get(str(said))
         if isinstance(said, list):
-            return "、".join(self._code(name, str(code)) for code in said)
+            # A name that would come apart where it is read again is told as its code.
+            words = [(code, self._code(name, str(code))) for code in said]
+            return "、".join(str(code) if BETWEEN.search(word) else word for code, word in words)
         if name in LISTS:
             return self._code(name, str(said))
         return said if isinstance(said, int) else str(said) if said is not None else None

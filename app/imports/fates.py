@@ -48,6 +48,8 @@ class Spoken:
     """Of the household, or area, that it creates where there is none yet."""
     words: list[_Word] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
+    remarks: list[Fault] = field(default_factory=list)
+    """What is worth knowing of it, and refuses nothing."""
 
     def say(self, plan: Plan, said: Fields) -> None:
         """It speaks of this record."""
@@ -63,6 +65,7 @@ class Spoken:
         row, faults = self.row, [*self.row.faults, *self._refusals()]
         if faults:
             return RowFate(row.number, "refused", list(dict.fromkeys(faults)))
+        faults += self.remarks
         steps: set[Step] = {"unchanged"}
         waiting: list[UUID] = []
         for word in self.words:

@@ -20,7 +20,7 @@ from app.imports.columns import FIRST_ROWS, PLACES, Columns, Kind, Mapped, find_
 from app.imports.fates import RowFate
 from app.imports.opening import open_table
 from app.imports.places import Place, Places
-from app.imports.rows import AREAS, RESIDENTS, Reader, Row
+from app.imports.rows import AREAS, Fault, Reader, Row
 from app.imports.values import Names
 from app.problems import Problem, wrong_field
 from app.reports.parts import codes_at, known_area, seen_whole
@@ -68,8 +68,8 @@ class Import:
         self._next: Line | None = None
         self._at = 0
         """The row up to which the file was looked at."""
-        self._seen: set[int] = set()
-        """Of whom earlier rows spoke."""
+        self._whose: dict[int, int] = {}
+        """Of what one person, door or area alone may have: whose it is, as earlier rows said."""
 
     @property
     def next_row(self) -> int | None:
@@ -153,18 +153,23 @@ class Import:
         if self.order.kind == "areas":
             self._read(line)
         else:
-            self._seen |= {hash(number) for number in self._reader.numbers(line)}
+            self._said_twice(line)
 
     def _read(self, line: Line) -> Row:
         row = self._reader.read(line)
-        for name, value in self._reader.numbers(line):
-            key = hash((name, value))
-            if key in self._seen:
-                row.fault(RESIDENTS, name, "row_twice")
-            self._seen.add(key)
+        row.faults += [Fault(self.columns.cell(line.number, target), "row_twice") for target in self._said_twice(line)]
         if self.order.kind == "areas" and not row.faults:
             self._note_area(row)
         return row
+
+    def _said_twice(self, line: Line) -> list[str]:
+        """Fields of which an earlier row had the same of another person, door or area."""
+        twice = []
+        for target, value, whose in self._reader.singles(line):
+            key, owner = hash((target, value)), hash(whose)
+            if self._whose.setdefault(key, owner) != owner:
+                twice.append(target)
+        return twice
 
     def _note_area(self, row: Row) -> None:
         """What comes later in the file may lie in it."""

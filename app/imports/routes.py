@@ -33,7 +33,7 @@ MOST_ANSWERED = max(MOST_ROWS_A_REQUEST + 2 * BATCH, MOST_AREAS)
 OF_A_CELL: Codes = (
     *("heading_unknown", "heading_twice", "cell_merged", "date_unreadable", "became_date", "number_cut"),
     *("text_garbled", "formula_error", "code_unknown", "area_unknown", "area_ambiguous", "match_ambiguous"),
-    *("row_twice", "value_kept"),
+    *("row_twice", "value_kept", "no_legal_basis"),
 )
 CSV = "text/csv"
 EXPORTED: Responses = {200: {**succeeds(200)[200], "content": {MEDIA: FORMS[MEDIA], CSV: FORMS["text/html"]}}}

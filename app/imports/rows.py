@@ -1,6 +1,6 @@
 """One row of a file as what it says: of a door, of a person behind it, of an area. Or what is wrong, cell by cell."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,14 +12,21 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.imports.cells import Cell, Line, cell_name
 from app.imports.columns import PLACES, Columns, Kind
-from app.imports.places import Place, Places
-from app.imports.values import Names, Unreadable, text_of, value_of
+from app.imports.places import Place, Places, called
+from app.imports.values import Names, Unreadable, door_alike, text_of, value_of
 from sync.wire import Fields
 
 HOUSEHOLDS, RESIDENTS, AREAS = "households", "residents", "areas"
 _COLLECTION = {"household": HOUSEHOLDS, "resident": RESIDENTS, "area": AREAS}
 NUMBERS = ("external_id", "id_number")
 """What is one person's alone, the surest first."""
+_SINGLES: Mapping[Kind, Sequence[str]] = {
+    "roster": ["household.external_id", *(f"resident.{name}" for name in NUMBERS)],
+    "areas": ["area.code"],
+}
+_DOOR = "household.door"
+_WHOSE = {"household": [f"place.{name}" for name in PLACES], "area": ["area.parent", "area.name"]}
+"""What tells one door from another, beside its number; and one area."""
 NOWHERE = str(UUID(int=0))
 
 
@@ -74,18 +81,30 @@ class Reader:
         row.area = self._area(row, words)
         for collection, said in row.said.items():
             self._check(row, COLLECTIONS[collection], said)
+        if not row.faults:
+            _tell_birth(row.said.get(RESIDENTS, {}))
         return row
 
-    def numbers(self, line: Line) -> Iterator[tuple[str, str]]:
-        """(field, value) of what one person of the file alone may have."""
-        for name in NUMBERS:
-            column = self.columns.of.get(f"resident.{name}", -1)
-            cell = None if line.is_merged(max(column, 0)) else line.cells.get(column)
-            spec = COLLECTIONS[RESIDENTS].fields[name]
+    def singles(self, line: Line) -> Iterator[tuple[str, str, Hashable]]:
+        """(field, value, whose it is) of what one person, door or area of the file alone may have."""
+        for target in _SINGLES[self.kind]:
+            part, _, name = target.partition(".")
+            cell = self._alone(line, target)
             if cell:
                 with suppress(Unreadable):
-                    number = str(value_of(cell, name, spec, self.names))
-                    yield name, number.upper() if name == "id_number" else number
+                    number = str(value_of(cell, name, COLLECTIONS[_COLLECTION[part]].fields[name], self.names))
+                    yield target, number.upper() if name == "id_number" else number, self._whose(line, part)
+
+    def _alone(self, line: Line, target: str) -> Cell | None:
+        column = self.columns.of.get(target, -1)
+        return None if column < 0 or line.is_merged(column) else line.cells.get(column)
+
+    def _whose(self, line: Line, part: str) -> Hashable:
+        """A person has one row. A door has as many as people live there, and an area may be told again."""
+        if part == "resident":
+            return line.number
+        words = (cell.text if (cell := self._alone(line, target)) else "" for target in _WHOSE[part])
+        return *(called(word) for word in words), door_alike(door.text) if (door := self._alone(line, _DOOR)) else ""
 
     def _read_fields(self, row: Row, words: Mapping[str, Cell]) -> None:
         for target, cell in words.items():
@@ -132,3 +151,10 @@ class Reader:
                 row.faults.append(Fault(cell, str(error["code"])))
         if not errors:
             row.said[collection.name] = {name: whole[name] for name in said}
+
+
+def _tell_birth(said: Fields) -> None:
+    """The ID number says when its person was born, where the file doesn't: how many are old is counted by that."""
+    number = said.get("id_number")
+    if isinstance(number, str) and said.get("birth_date") is None:
+        said["birth_date"] = f"{number[6:10]}-{number[10:12]}-{number[12:14]}"

@@ -16,7 +16,7 @@ Names = Mapping[tuple[str, str], str]
 LISTS = {"use": "use", "relation": "relation", "tags": "tag"}
 """Field → the list its codes are of."""
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
-_BETWEEN = re.compile(r"[、，,;；/]")
+BETWEEN = re.compile(r"[、，,;；/]")
 _BETWEEN_HAN = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
 """By which offices make names of two letters as wide as those of three."""
 _DOOR = re.compile(r"[室号户]$")
@@ -34,7 +34,12 @@ _SEXES = {
 }
 _TRUTHS = {**dict.fromkeys(("是", "有", "y", "yes", "true", "1", "√"), True)}
 _TRUTHS |= dict.fromkeys(("否", "无", "n", "no", "false", "0", "×"), False)
-_LEVELS = {"网格": "grid", "小区": "estate", "楼栋": "building", "楼": "building", "栋": "building", "单元": "unit"}
+_LEVELS = {
+    "网格": "grid",
+    "小区": "estate",
+    **dict.fromkeys(("楼栋", "楼", "栋", "幢", "座"), "building"),
+    "单元": "unit",
+}
 
 
 class Unreadable(Exception):
@@ -61,7 +66,8 @@ def value_of(cell: Cell, name: str, spec: FieldSpec, names: Names) -> JsonValue:
         return _choice(_SEXES if name == "sex" else _TRUTHS, text)
     if name == "name":
         return _BETWEEN_HAN.sub("", text)
-    return text if name in _IN_WORDS else _LEVELS.get(narrow(text), narrow(text)) if name == "level" else narrow(text)
+    word = text if name in _IN_WORDS else narrow(text)
+    return _level(word) if name == "level" else word
 
 
 def text_of(cell: Cell) -> str:
@@ -129,8 +135,9 @@ def _codes(name: str, spec: FieldSpec, text: str, names: Names) -> JsonValue:
     """One, or of a set as many as the cell lists."""
     if spec.kind is not set:
         return _code(LISTS[name], text, names)
-    words = [word.strip() for word in _BETWEEN.split(text)]
-    return [*sorted({_code(LISTS[name], word, names) for word in words if word})]
+    # One tag may be called "disabled / gravely ill".
+    words = [text] if (LISTS[name], narrow(text).casefold()) in names else BETWEEN.split(text)
+    return [*sorted({_code(LISTS[name], word.strip(), names) for word in words if word.strip()})]
 
 
 def _code(of_list: str, text: str, names: Names) -> str:
@@ -140,6 +147,14 @@ def _code(of_list: str, text: str, names: Names) -> str:
     if code is None and not _CODE.fullmatch(word):
         raise Unreadable("code_unknown")
     return code or word
+
+
+def _level(word: str) -> str:
+    """Of a level in words that nobody knows, no door would ever be found."""
+    level = _LEVELS.get(word, word)
+    if not _CODE.fullmatch(level):
+        raise Unreadable("invalid")
+    return level
 
 
 def _choice(choices: Mapping[str, JsonValue], text: str) -> JsonValue:

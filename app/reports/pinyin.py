@@ -1,6 +1,7 @@
 """Finding people by the first letters of their names, as everybody types them on a phone: zgl finds 周桂兰."""
 
 import os
+import re
 import unicodedata
 from functools import cache
 
@@ -10,16 +11,23 @@ os.environ.setdefault("PYPINYIN_NO_PHRASES", "1")
 
 from pypinyin import Style, pinyin
 
+_BETWEEN = re.compile(r"[\s.·•・‧∙]")
+
 
 def is_named(name: str, sought: str) -> bool:
     """Does the name hold what is sought, as it is written or by the first letters of how it may be read?
 
     A character with several readings is found by each: 单 by s and by d.
     """
-    sought = plain(sought)
-    readings = [_first_letters(character) for character in plain(name)]
+    sought = _joined(sought)
+    readings = [_first_letters(character) for character in _joined(name)]
     starts = range(len(readings) - len(sought) + 1)
-    return any(all(c in readings[at + n] for n, c in enumerate(sought)) for at in starts)
+    return bool(sought) and any(all(c in readings[at + n] for n, c in enumerate(sought)) for at in starts)
+
+
+def _joined(name: str) -> str:
+    """Nobody types the space that makes a name wide, nor the dot between the parts of one."""
+    return _BETWEEN.sub("", plain(name))
 
 
 def plain(text: str) -> str:
