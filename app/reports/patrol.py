@@ -13,13 +13,16 @@ from app.reports.parts import areas_around, seen_whole
 from sync.walk import Walk
 from sync.wire import Fields
 
-_HOUSEHOLD, _LOG, _VISIT = (COLLECTIONS[name].table for name in ("households", "patrol_logs", "visits"))
+_HOUSEHOLD, _LOG, _MEMBER, _VISIT = (
+    COLLECTIONS[name].table for name in ("households", "patrol_logs", "members", "visits")
+)
 _TOLD = ("channel", "outcome", "needs", "note")
 
 
 async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day: date) -> Fields:
-    """What `whose` did in an area on that day: `{day, person_id, area_id, visits, doors, opened, met, knocks,
-    note}`; `knocks` along the walk, without the hour. The note is what all their phones noted, in the order it came.
+    """What `whose` did in an area on that day: `{day, person_id, name, area_id, visits, doors, opened, met, knocks,
+    note}`; `knocks` along the walk, without the hour. The note is what all their phones noted, in the order it came;
+    the name as the community's door-knock groups last called them, None of who is in none.
 
     Raises what seen_whole does.
     """
@@ -38,10 +41,14 @@ async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day
         of_the_day = (_LOG.c.home == place.home, _LOG.c.area_id.in_(places), _LOG.c.day == day)
         logs = sa.select(_LOG.c.note).where(*of_the_day, _LOG.c.person_id == whose, *theirs)
         notes = [row.note for row in await snapshot.rows(logs.order_by(_LOG.c.created_at, _LOG.c.id)) if row.note]
+        groups = sa.select(_MEMBER.c.name).where(_MEMBER.c.home == place.home, _MEMBER.c.person_id == whose)
+        living = groups.where(_MEMBER.c.deleted_at.is_(None))
+        called = await snapshot.first(living.order_by(_MEMBER.c.since.desc(), _MEMBER.c.id.desc()))
     walked = sorted(knocks, key=lambda row: walk.place(row._mapping))
     return {
         "day": str(day),
         "person_id": str(whose),
+        "name": called and called.name,
         "area_id": str(place.id),
         "visits": len(knocks),
         "doors": len({row.id for row in knocks}),
