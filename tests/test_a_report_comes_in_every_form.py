@@ -8,6 +8,7 @@ from base64 import b64encode
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 from xml.etree import ElementTree
 
@@ -106,6 +107,8 @@ def read(page: str) -> _Read:
 async def test_a_workbook_holds_what_the_report_says_and_no_formula(li: RawPhone, name: str) -> None:
     answer = await report(li, name, "xlsx")
     assert answer.headers["content-type"] == MEDIA
+    kept, named = answer.headers["content-disposition"].split("; filename*=UTF-8''")
+    assert kept == 'attachment; filename="report.xlsx"'
     sheets = cells_of(answer.content)
     assert next(iter(sheets)).startswith("1 ")
     said = [cell for rows in sheets.values() for row in rows for cell in row]
@@ -114,6 +117,7 @@ async def test_a_workbook_holds_what_the_report_says_and_no_formula(li: RawPhone
     assert "living_alone" not in said
     assert any("独居" in cell for cell in said) or name in ("duties", "coverage", "activity")
     assert said[2:6] == ["报表 · Report", said[3], "区域 · Area", "building_1"]
+    assert unquote(named) == f"{said[3].partition(' · ')[0]} building_1.xlsx"
 
 
 @pytest.mark.parametrize("name", REPORTS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Response
@@ -76,9 +77,15 @@ async def as_form(
     sheets = sheets_of(report, said, told, [*about, *also, *asked_lines(asked, report, told)])
     # Thousands of doors take a second: others are answered meanwhile.
     if asked.form == "xlsx":
-        return Response(await run_in_threadpool(as_workbook, sheets), media_type=MEDIA)
+        name = {"Content-Disposition": _as_file(f"{title.partition(' · ')[0]} {area}.xlsx")}
+        return Response(await run_in_threadpool(as_workbook, sheets), headers=name, media_type=MEDIA)
     page = await run_in_threadpool(as_page, title, area, sheets, said)
     return Response(page, headers={"Content-Security-Policy": POLICY}, media_type="text/html")
+
+
+def _as_file(name: str) -> str:
+    """To be kept under that name, or under a plain one by who can't read it: RFC 6266."""
+    return f"attachment; filename=\"report.xlsx\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 async def _names(context: Context, person: UUID, area: UUID) -> tuple[str, Mapping[tuple[str, str], str]]:
