@@ -121,6 +121,12 @@ def succeeds(status: int, *headers: str) -> Responses:
     return {status: {"description": _SUCCESS[status], **_headers(headers)}}
 
 
+def summary_of(verb: str, title: str) -> str:
+    """What an operation does with which collection: 列表：户 · List: Households."""
+    verbs, titles = verb.split(" · "), title.split(" · ")
+    return f"{verbs[0]}：{titles[0]} · {verbs[1]}: {titles[1]}"
+
+
 def _problems(status: int, codes: list[str]) -> dict[str, Any]:
     lines = [f"- `{code}` {CATALOGUE[code].zh} · {CATALOGUE[code].en}" for code in codes]
     examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}

@@ -45,6 +45,8 @@ _TAGS_AFTER = [
     ),
     ("health", "健康 · Health", "供监控使用 · For whoever watches the server"),
 ]
+_WAITING = {"conflicts", "duplicates"}
+"""What somebody has to decide."""
 _SWAGGER_UI = {
     "validatorUrl": None,  # the badge would be fetched from the internet
     "docExpansion": "none",  # an administrator looks for a section first
@@ -90,7 +92,7 @@ def documented_app(**options: Any) -> FastAPI:
 
 def tags() -> list[dict[str, str]]:
     """In the order an administrator needs them: what waits for a person first, the tree and the codes last."""
-    ordered = sorted(COLLECTIONS.values(), key=lambda c: (c.name != "conflicts", c.audience == "reference", c.name))
+    ordered = sorted(COLLECTIONS.values(), key=lambda c: (c.name not in _WAITING, c.audience == "reference", c.name))
     collections = [(c.name, c.title, c.about) for c in ordered]
     listed = [*_TAGS_BEFORE, *collections, *_TAGS_AFTER]
     return [

@@ -72,13 +72,17 @@ def _complete(operation: dict[str, Any]) -> None:
 
 
 def _exemplify(operation: dict[str, Any], examples: list[dict[str, Any]]) -> None:
-    """What was asked and answered one morning, beside what may be: parameters from the first, bodies from all."""
+    """What was asked and answered one morning, beside what may be: parameters from the first, bodies from all.
+
+    Of what may be left out nothing is shown: whoever tries an operation out would send it along unseen, the same
+    `Idempotency-Key` for every record.
+    """
     for number, example in enumerate(examples, 1):
         name, asked = f"example_{number}", example["request"]
         for parameter in operation.get("parameters", []) if number == 1 else ():
             given = asked.get("headers" if parameter["in"] == "header" else parameter["in"], {})
             found = {key.lower(): value for key, value in given.items()}.get(parameter["name"].lower())
-            if found is not None:
+            if found is not None and parameter.get("required"):
                 parameter["example"] = found
         bodies = operation.get("requestBody", {}).get("content", {})
         answers = operation["responses"][str(example["status"])].get("content", {})

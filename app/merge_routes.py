@@ -10,6 +10,7 @@ from app.answers import record_answer
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import ContextDep
+from app.contract import summary_of
 from app.identity.caller import CallerDep
 from app.merging import merge_record
 from app.record_contract import answers_of
@@ -46,7 +47,7 @@ def _add_merging(collection: Collection) -> None:
         f"/v1/{collection.name}/{{id}}/merge",
         merge,
         methods=["POST"],
-        summary=f"合并 · Merge: {collection.title}",
+        summary=summary_of("合并 · Merge", collection.title),
         tags=[collection.name],
         response_model=collection.read,
         operation_id=f"{collection.name}_merge",

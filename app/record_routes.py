@@ -12,6 +12,7 @@ from app.answers import as_answer, read_object, record_answer
 from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.context import ContextDep
+from app.contract import summary_of
 from app.filters import MOST_LISTED
 from app.identity.caller import CallerDep
 from app.paging import each_once, link_to_next
@@ -75,7 +76,6 @@ def _routes_of(collection: Collection) -> APIRouter:
 
 
 def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel]) -> None:
-    title = collection.title
 
     async def list_all(
         request: Request,
@@ -109,9 +109,9 @@ def _add_reading(routes: APIRouter, collection: Collection, page: type[BaseModel
         async with context.database.snapshot(context.seen_by(caller.person_id)) as snapshot:
             return {"history": await history_of(snapshot, context, caller.person_id, collection, id)}
 
-    _add(routes, collection, "GET", "", list_all, f"列表 · List: {title}", page, needs=[each_once])
-    _add(routes, collection, "GET", "/{id}", read, f"读取 · Read: {title}", collection.read)
-    _add(routes, collection, "GET", "/{id}/history", history, f"历史 · History: {title}", RecordHistory)
+    _add(routes, collection, "GET", "", list_all, "列表 · List", page, needs=[each_once])
+    _add(routes, collection, "GET", "/{id}", read, "读取 · Read", collection.read)
+    _add(routes, collection, "GET", "/{id}/history", history, "历史 · History", RecordHistory)
 
 
 def _add_creating(routes: APIRouter, collection: Collection) -> None:
@@ -134,7 +134,7 @@ def _add_creating(routes: APIRouter, collection: Collection) -> None:
         "POST",
         "",
         create,
-        f"新建 · Create: {collection.title}",
+        "新建 · Create",
         collection.read,
         201,
         openapi_extra=_body(collection.create),
@@ -142,7 +142,7 @@ def _add_creating(routes: APIRouter, collection: Collection) -> None:
 
 
 def _add_changing(routes: APIRouter, collection: Collection) -> None:
-    title, read = collection.title, collection.read
+    read = collection.read
 
     async def put(id: Id, request: Request, caller: CallerDep, context: ContextDep, terms: TermsDep) -> Any:
         """使记录成为请求所写的样子：未写的字段取默认值。没有则新建。
@@ -185,9 +185,9 @@ def _add_changing(routes: APIRouter, collection: Collection) -> None:
         return await (put if method == "PUT" else patch)(id, request, caller, context, terms)
 
     whole, part = _body(collection.put), _body(collection.patch)
-    _add(routes, collection, "PUT", "/{id}", put, f"替换 · Replace: {title}", read, openapi_extra=whole)
-    _add(routes, collection, "PATCH", "/{id}", patch, f"修改 · Change: {title}", read, openapi_extra=part)
-    _add(routes, collection, "DELETE", "/{id}", delete, f"删除 · Delete: {title}", None, 204)
+    _add(routes, collection, "PUT", "/{id}", put, "替换 · Replace", read, openapi_extra=whole)
+    _add(routes, collection, "PATCH", "/{id}", patch, "修改 · Change", read, openapi_extra=part)
+    _add(routes, collection, "DELETE", "/{id}", delete, "删除 · Delete", None, 204)
     either = _body(collection.put, collection.patch)
     _add(
         routes,
@@ -195,7 +195,7 @@ def _add_changing(routes: APIRouter, collection: Collection) -> None:
         "POST",
         "/{id}",
         override,
-        f"替换、修改或删除 · Replace, change or delete: {title}",
+        "替换、修改或删除 · Replace, change or delete",
         read,
         openapi_extra=either,
     )
@@ -252,7 +252,7 @@ def _add(
     method: str,
     path: str,
     endpoint: Callable[..., Any],
-    summary: str,
+    verb: str,
     model: Any,
     status: int = 200,
     needs: Sequence[Callable[[Request], None]] = (),
@@ -263,7 +263,7 @@ def _add(
         path,
         endpoint,
         methods=[method],
-        summary=summary,
+        summary=summary_of(verb, collection.title),
         response_model=model,
         status_code=status,
         operation_id=f"{collection.name}_{endpoint.__name__}",

@@ -8,6 +8,7 @@ from base64 import b64encode
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 from xml.etree import ElementTree
 
@@ -106,6 +107,8 @@ def read(page: str) -> _Read:
 async def test_a_workbook_holds_what_the_report_says_and_no_formula(li: RawPhone, name: str) -> None:
     answer = await report(li, name, "xlsx")
     assert answer.headers["content-type"] == MEDIA
+    kept, named = answer.headers["content-disposition"].split("; filename*=UTF-8''")
+    assert kept == 'attachment; filename="report.xlsx"'
     sheets = cells_of(answer.content)
     assert next(iter(sheets)).startswith("1 ")
     said = [cell for rows in sheets.values() for row in rows for cell in row]
@@ -114,6 +117,7 @@ async def test_a_workbook_holds_what_the_report_says_and_no_formula(li: RawPhone
     assert "living_alone" not in said
     assert any("独居" in cell for cell in said) or name in ("duties", "coverage", "activity")
     assert said[2:6] == ["报表 · Report", said[3], "区域 · Area", "building_1"]
+    assert unquote(named) == f"{said[3].partition(' · ')[0]} building_1.xlsx"
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -195,7 +199,7 @@ async def test_every_table_of_a_page_is_named_and_every_heading_says_of_what(li:
     shown = read((await report(li, name, "page")).text)
     tags = [tag for tag, _ in shown.tags]
     assert tags.count("table") == tags.count("caption") > 0
-    assert {said.get("scope") for tag, said in shown.tags if tag == "th"} <= {"col", "row"}
+    assert {said.get("scope") for tag, said in shown.tags if tag == "th"} <= {"col", "colgroup", "row"}
     assert tags.count("h1") == tags.count("main") == 1
     pictures = [said for tag, said in shown.tags if tag == "svg" and said.get("aria-hidden") != "true"]
     assert all("aria-labelledby" in said for said in pictures)
@@ -212,6 +216,18 @@ async def test_a_board_is_told_in_words_beside_its_colours(li: RawPhone) -> None
     shown = (await report(li, "board", "page")).text
     assert '<span class="colour orange">橙</span>' in shown
     assert "3 层" in shown
+
+
+async def test_a_page_calls_levels_and_what_was_sought_by_their_names(li: RawPhone) -> None:
+    shown = (await report(li, "totals", "page")).text
+    assert '<td class="short">单元</td>' in shown
+    assert '<th scope="colgroup" colspan="1">各标签户数 <span lang="en">Households with each tag</span></th>' in shown
+    asked = {"area_id": str(li.world.areas["building_1"]), "form": "page", "tag": "living_alone"}
+    sought = await li.world.http.post("/v1/reports/roster", json=asked, headers=li.headers)
+    assert '<th scope="row">标签 <span lang="en">Tag</span></th><td class="short">独居</td>' in sought.text
+    assert "living_alone" not in sought.text
+    # Nobody told by which way they knocked: that row has a name too.
+    assert '<th scope="row">未说明</th>' in (await report(li, "coverage", "page")).text
 
 
 def test_a_row_of_the_whole_ends_the_list_of_its_parts() -> None:

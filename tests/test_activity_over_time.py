@@ -197,7 +197,8 @@ async def test_days_go_forward_and_a_leap_year_is_the_most(li: RawPhone) -> None
 def test_a_picture_over_time_is_as_high_as_what_the_table_says_and_hidden_counts_are_not_drawn() -> None:
     paths = [("day",), ("by_outcome", "opened"), ("by_outcome", "refused"), ("conflicts", "open")]
     rows = [["2026-03-02", 6, 2, 0], ["2026-03-03", 0, "<5", 3], ["2026-03-04", 4, 0, 3]]
-    sheet = Sheet("days", "各日", ["日期", "结果：开门", "结果：拒访", "冲突：待处理"], rows, paths, 0)
+    headings, groups = ["日期", "结果：开门", "结果：拒访", "冲突：待处理"], ["", "结果", "结果", "冲突"]
+    sheet = Sheet("days", "各日", headings, rows, paths, groups, 0)
     stacked, line = charts_of(sheet)
     assert [tick["text"] for tick in stacked["ticks"]] == [0, 2, 4, 6, 8]
     assert [(rect["of"], rect["height"]) for rect in stacked["rects"]] == [
@@ -206,7 +207,11 @@ def test_a_picture_over_time_is_as_high_as_what_the_table_says_and_hidden_counts
         (0, HEIGHT * 4 / 8),
     ]
     assert stacked["names"] == ["开门", "拒访"]
+    assert stacked["untold"]
     assert [label["text"] for label in stacked["labels"]] == ["03-02", "03-03", "03-04"]
     assert len(line["line"]) == len(line["dots"]) == 3
+    million = [[day, 1_000_000, 0, 0] for day, *_ in rows]
+    [wider] = charts_of(Sheet("days", "各日", headings, million, paths, groups, 0))
+    assert wider["left"] > line["left"]
     nothing = [[day, 0, 0, 0] for day, *_ in rows]
-    assert charts_of(Sheet("days", "各日", sheet.headings, nothing, paths, 0)) == []
+    assert charts_of(Sheet("days", "各日", sheet.headings, nothing, paths, groups, 0)) == []

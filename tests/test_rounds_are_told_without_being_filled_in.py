@@ -25,6 +25,10 @@ async def test_follow_ups_are_told_by_kind_and_closed_with_a_reason(
     medicine = {"kind": "medicine", "open": 1, "overdue": 1, "closed": 1, "reasons": {"done": 1}}
     assert (await report(secretary, "follow_ups"))["kinds"] == [escort, medicine]
     assert (await report(secretary, "follow_ups", campaign_id=campaign))["kinds"] == [medicine]
+    asked = {"area_id": str(world.home), "campaign_id": campaign, "form": "page"}
+    page = await world.http.get("/v1/reports/follow_ups", params=asked, headers=secretary.headers)
+    assert "三天大排查" in page.text
+    assert campaign not in page.text
     above = await phone_of(world, "above", role="admin", area="district")
     assert (await report(above, "follow_ups"))["kinds"][0] == {**escort, "open": None}
 
@@ -69,6 +73,18 @@ async def test_who_was_met_under_two_ids_that_became_one_counts_once_in_the_patr
         answer = await world.http.post(path, json={"into": into}, headers=secretary.headers)
         assert answer.status_code == 200, answer.text
         assert counted(await report(li, "patrol", "grid"), "visits", "doors", "met") == (3, 2, left)
+
+
+async def test_a_patrol_log_says_whose_it_is_as_the_group_calls_them(
+    world: World, secretary: RawPhone, doors: list[UUID]
+) -> None:
+    await phone_of(world, "li")
+    assert (await report(secretary, "patrol", "grid", person_id=str(world.people["li"])))["name"] is None
+    begun = {"area_id": str(world.areas["grid"]), "person_id": str(world.people["li"])}
+    for name, since in (("小李", "2026-01-01"), ("老李", "2026-02-01")):
+        member = {**begun, "name": name, "since": since}
+        assert (await world.http.post("/v1/members", json=member, headers=secretary.headers)).status_code == 201
+    assert (await report(secretary, "patrol", "grid", person_id=str(world.people["li"])))["name"] == "老李"
 
 
 async def test_what_is_brought_after_midnight_is_of_the_working_day_before(world: World, doors: list[UUID]) -> None:

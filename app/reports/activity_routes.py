@@ -33,34 +33,34 @@ class ActivityAsked(Asked):
 class HourOfDay(BaseModel):
     """Visits in one hour of all these days."""
 
-    hour: int = Field(ge=0, le=23, description="手机所说的时段，北京时间 · Hour as phones told it: in China's time")
+    hour: int = Field(ge=0, le=23, description="时段，手机所报，北京时间 · Hour: as phones told it, in China's time")
     visits: Few = Field(description="敲门次数 · Visits")
-    opened: Few = Field(description="开门次数 · Visits to which the door opened")
+    opened: Few = Field(description="开门次数 · Opened: visits to which the door did")
     by_channel: ByChannel = Field(description="各方式次数 · Visits by channel")
 
 
 class ByOutcome(BaseModel):
     """Visits by what came of them."""
 
-    opened: Few = Field(description="开门 · The door opened")
-    nobody_home: Few = Field(description="无人 · Nobody was home")
-    refused: Few = Field(description="拒访 · They were refused")
-    moved_away: Few = Field(description="已搬走 · Who lived there has moved away")
-    not_found: Few = Field(description="未找到 · There was no such door")
+    opened: Few = Field(description="开门 · Opened")
+    nobody_home: Few = Field(description="无人 · Nobody home")
+    refused: Few = Field(description="拒访 · Refused")
+    moved_away: Few = Field(description="已搬走 · Moved away: who lived there")
+    not_found: Few = Field(description="未找到 · Not found: no such door")
 
 
 class ConflictsOn(BaseModel):
     """What two people changed at once and a person decides."""
 
-    opened: Few = Field(description="新增 · Opened on that day")
-    decided: Few = Field(description="已处理 · Decided on that day")
-    open: Few = Field(description="待处理 · Open at its end")
+    opened: Few = Field(description="新增 · New: opened on that day")
+    decided: Few = Field(description="已处理 · Decided: on that day")
+    open: Few = Field(description="待处理 · Open: at its end")
 
 
 class DayOfWork(BaseModel):
     """One day of work."""
 
-    day: date = Field(description="日期 · The day of work")
+    day: date = Field(description="日期 · Day: of work")
     visits: Few = Field(description="敲门次数 · Visits")
     by_outcome: ByOutcome = Field(description="各结果次数 · Visits by outcome")
     conflicts: ConflictsOn = Field(description="冲突 · Conflicts")
@@ -69,27 +69,27 @@ class DayOfWork(BaseModel):
 class RefusedOn(BaseModel):
     """What the server refused of what phones sent on one day."""
 
-    day: date = Field(description="日期 · The day of work on which they arrived")
-    mutations: Few = Field(description="被拒的修改 · Mutations that were refused")
+    day: date = Field(description="日期 · Day: of work, on which they arrived")
+    mutations: Few = Field(description="被拒的修改 · Edits refused: mutations")
     by_code: Annotated[dict[str, Few], Field(max_length=MOST_CODES), OfList(("problem",))] = Field(
-        description="各原因 · By the problem's code"
+        description="各原因 · By reason: the problem's code"
     )
 
 
 class ActivityReport(BaseModel):
     """Over time, and never by person."""
 
-    since: date = Field(description="起始日期 · The first day")
-    until: date = Field(description="截止日期 · The last day")
+    since: date = Field(description="起始日期 · First day")
+    until: date = Field(description="截止日期 · Last day")
     hidden_below: HiddenBelow
-    visits: Few = Field(description="敲门次数 · Visits in all")
-    untimed: Few = Field(description="未说明时间的次数 · Visits of which no phone told the hour")
+    visits: Few = Field(description="敲门次数 · Visits: in all")
+    untimed: Few = Field(description="未说明时间的次数 · Visits without an hour: no phone told it")
     hours: list[HourOfDay] = Field(max_length=24, description="各时段 · By hour of day: all 24")
     days: list[DayOfWork] = Field(
         max_length=MOST_DAYS, description="各日 · By day of work: every day, one after another"
     )
     refused: Annotated[list[RefusedOn], Field(max_length=MOST_DAYS)] | None = Field(
-        description="被拒的修改；仅限整个社区及以上，其余为 null · Mutations refused; null where less than a whole "
+        description="被拒的修改；仅限整个社区及以上，其余为 null · Edits refused; null where less than a whole "
         "community is asked for or seen: what was refused lies in no area"
     )
 

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from app.reports.sheets import Cell, Sheet
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 200, 44, 8, 22
+WIDTH, HEIGHT, LEAST_LEFT, TOP, BOTTOM = 720, 200, 44, 8, 22
+A_DIGIT = 8
 MOST_LABELS = 12
 NARROW = 5
 """A column of fewer units has no outline, which would be all that is seen of it."""
@@ -34,7 +35,7 @@ CHARTS: dict[str, tuple[Chart, ...]] = {
         Chart("各日冲突 · Conflicts by day", ("conflicts.opened", "conflicts.decided"), "beside"),
         Chart("待处理冲突 · Conflicts open at the end of the day", ("conflicts.open",), "line"),
     ),
-    "refused": (Chart("各日被拒的修改 · Mutations refused by day", ("mutations",), "stacked"),),
+    "refused": (Chart("各日被拒的修改 · Edits refused, by day", ("mutations",), "stacked"),),
 }
 """Table → its pictures."""
 
@@ -53,17 +54,18 @@ def _drawn(sheet: Sheet, chart: Chart) -> dict[str, Any] | None:
         # A line through what isn't told would fall to nothing there.
         return None
     top, ticks = _scale(highest)
-    width = (WIDTH - LEFT) / len(rows)
-    drawn = {"title": chart.title, "width": WIDTH, "height": TOP + HEIGHT + BOTTOM, "left": LEFT}
+    left = max(LEAST_LEFT, A_DIGIT * len(str(top)) + 12)
+    width = (WIDTH - left) / len(rows)
+    drawn = {"title": chart.title, "width": WIDTH, "height": TOP + HEIGHT + BOTTOM, "left": left, "untold": untold}
     drawn |= {"ticks": [{"y": _y(tick, top), "text": tick} for tick in ticks]}
     drawn |= {
-        "labels": _labels([str(row[0]) for row in sheet.rows], width),
-        "names": [_name(sheet, n) for n in numbers],
+        "labels": _labels([str(row[0]) for row in sheet.rows], left, width),
+        "names": [sheet.own_heading(n) for n in numbers],
     }
     if chart.way == "line":
-        points = [(round(LEFT + (at + 0.5) * width, 1), _y(row[0], top)) for at, row in enumerate(rows)]
+        points = [(round(left + (at + 0.5) * width, 1), _y(row[0], top)) for at, row in enumerate(rows)]
         return {**drawn, "line": points, "dots": points if len(points) <= MOST_DOTS else [], "rects": []}
-    rects = [rect for at, row in enumerate(rows) for rect in _rects(row, LEFT + at * width, width, top, chart.way)]
+    rects = [rect for at, row in enumerate(rows) for rect in _rects(row, left + at * width, width, top, chart.way)]
     return {**drawn, "line": [], "dots": [], "rects": rects}
 
 
@@ -92,16 +94,11 @@ def _scale(highest: int) -> tuple[int, list[int]]:
     return top, [*range(0, top + 1, step)]
 
 
-def _labels(names: Sequence[str], width: float) -> list[dict[str, Any]]:
+def _labels(names: Sequence[str], left: float, width: float) -> list[dict[str, Any]]:
     """As many as have room; of a day, its month and day."""
     every = 1 if len(names) <= 24 and len(names[0]) <= 2 else max(1, -(-len(names) // MOST_LABELS))
     shown = [(at, name[5:] if len(name) == 10 else name) for at, name in enumerate(names) if at % every == 0]
-    return [{"x": round(LEFT + (at + 0.5) * width, 1), "text": name} for at, name in shown]
-
-
-def _name(sheet: Sheet, n: int) -> str:
-    """What a column is, without what all of them are."""
-    return sheet.headings[n].rpartition("：")[2]
+    return [{"x": round(left + (at + 0.5) * width, 1), "text": name} for at, name in shown]
 
 
 def _count(cell: Cell) -> int:

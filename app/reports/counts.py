@@ -8,9 +8,9 @@ Few = Annotated[int, Field(ge=0)] | None
 HiddenBelow = Annotated[
     int | None,
     Field(
-        description="不显示的小数：少于此数不显示，其余取其整倍数；本社区内为 null · Counts too small to be told: to "
-        "who looks from above communities, counts below it are null, others rounded to a multiple of it; null: every "
-        "count is told as it is"
+        description="少于此数不显示，其余取其整倍数；本社区内为 null · Counts below this are not told: to who looks "
+        "from above communities they are null, and others rounded to a multiple of it; null: every count is told as "
+        "it is"
     ),
 ]
 

@@ -24,10 +24,10 @@ MOST_PRINTED = 10_000
 """Doors in a workbook or on a page: twice as many as the largest community that is known to have them has."""
 MOST_PEOPLE = 100_000
 Tags = Annotated[list[Code], Field(max_length=10_000), OfList(("tag",))]
-Way = Annotated[str, Field(max_length=2000, description="位置 · The areas on the way to it, by name")]
+Way = Annotated[str, Field(max_length=2000, description="位置 · Place: the areas on the way to it, by name")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\u0000-\u001f\u007f]+$")]
 Place = Annotated[UUID, Field(description="区域 · The area it lies in")]
-Floor = Annotated[int | None, Field(description="楼层 · The floor; null where it isn't known")]
+Floor = Annotated[int | None, Field(description="楼层 · Floor; null where it isn't known")]
 
 
 class RosterAsked(Asked):
@@ -36,11 +36,13 @@ class RosterAsked(Asked):
     model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
     area_id: UUID = Field(strict=False, description="区域 · The area whose doors are listed: a grid, a building")
-    tag: Code | None = Field(
-        None, description="标签代码 · Only doors with this tag, the household's or somebody's in it"
+    tag: Annotated[Code | None, OfList(("tag",))] = Field(
+        None, description="标签 · Tag: only doors with it, the household's or somebody's in it"
     )
     text: Text | None = Field(
-        None, description="姓名、拼音首字母或门牌号的一部分 · Part of a name, its first letters in pinyin, or of a door"
+        None,
+        description="查找，姓名、拼音首字母或门牌号的一部分 · Looked for: part of a name, its first letters in "
+        "pinyin, or of a door",
     )
     after: UUID | None = Field(None, strict=False, description="上一页的 `next` · `next` of the page before")
     limit: int = Field(
@@ -52,11 +54,11 @@ class PersonBehind(BaseModel):
     """Somebody in a household."""
 
     id: UUID = Field(description="居民 · The resident")
-    name: str = Field(max_length=60, description="姓名 · Their name")
+    name: str = Field(max_length=60, description="姓名 · Name")
     sex: Annotated[str | None, OfList(("sex",))] = Field(max_length=10, description="性别 · Sex")
     birth_date: date | None = Field(description="出生日期 · Birth date")
     relation: Annotated[Code, OfList(("relation",))] = Field(description="与户主关系 · Relation to the head")
-    tags: Tags = Field(description="标签 · Their tags")
+    tags: Tags = Field(description="标签 · Tags: their own")
 
 
 class ListedDoor(BaseModel):
@@ -65,23 +67,21 @@ class ListedDoor(BaseModel):
     id: UUID = Field(description="哪一户 · The household")
     area_id: Place
     place: Way
-    door: str = Field(max_length=40, description="门牌号 · The door number")
+    door: str = Field(max_length=40, description="门牌号 · Door")
     floor: Floor
-    use: Annotated[Code, OfList(("use",))] = Field(description="房屋用途 · How it is used")
-    tags: Tags = Field(description="标签 · The household's tags")
-    residents: list[PersonBehind] = Field(
-        max_length=MOST_PEOPLE, description="居民 · Who lives there, the eldest first"
-    )
+    use: Annotated[Code, OfList(("use",))] = Field(description="房屋用途 · Use")
+    tags: Tags = Field(description="户标签 · Household's tags")
+    residents: list[PersonBehind] = Field(max_length=MOST_PEOPLE, description="居民 · Residents: the eldest first")
 
 
 class Roster(BaseModel):
     """民情本 · The doors along the walk. `next` is the `after` of the page after it."""
 
     area_id: UUID = Field(description="区域 · The area")
-    name: str = Field(max_length=100, description="名称 · Its name")
-    households: int = Field(ge=0, description="符合的户数 · How many doors fit, on all pages together")
-    residents: int = Field(ge=0, description="其中居民 · How many people live behind these")
-    doors: list[ListedDoor] = Field(max_length=MOST_DOORS, description="各户 · The doors of this page")
+    name: str = Field(max_length=100, description="名称 · Name")
+    households: int = Field(ge=0, description="户数，符合所找的 · Doors: all that fit, on all pages together")
+    residents: int = Field(ge=0, description="居民 · Residents: behind these")
+    doors: list[ListedDoor] = Field(max_length=MOST_DOORS, description="各户 · Doors: of this page")
     next: UUID | None = Field(description="下一页 · `after` of the page after this one; null at the end")
 
 
@@ -94,11 +94,9 @@ class BoardAsked(Asked):
 class Colour(BaseModel):
     """What one colour says."""
 
-    tag: Annotated[Code, OfList(("tag", "use"))] = Field(
-        description="标签或用途 · The tag, or way of use, it stands for"
-    )
-    colour: str = Field(max_length=100, description="颜色 · Its Chinese name")
-    colour_en: str = Field(max_length=100, description="颜色英文名 · Its English name")
+    tag: Annotated[Code, OfList(("tag", "use"))] = Field(description="标签或用途 · Tag or use: that it stands for")
+    colour: str = Field(max_length=100, description="颜色 · Colour: its Chinese name")
+    colour_en: str = Field(max_length=100, description="颜色英文名 · Colour in English")
 
 
 class ColouredDoor(BaseModel):
@@ -107,7 +105,7 @@ class ColouredDoor(BaseModel):
     household: UUID = Field(description="哪一户 · The household")
     area_id: Place
     place: Way
-    door: str = Field(max_length=40, description="门牌号 · The door number")
+    door: str = Field(max_length=40, description="门牌号 · Door")
     tags: Annotated[list[Code], Field(max_length=10_000), OfList(("tag", "use"))] = Field(
         description="有颜色的标签 · Its tags that have a colour: in the order of the list"
     )
@@ -124,9 +122,9 @@ class Board(BaseModel):
     """七色信息牌 · The floors of a building, the highest first."""
 
     area_id: UUID = Field(description="楼栋 · The building")
-    name: str = Field(max_length=100, description="名称 · Its name")
-    colours: list[Colour] = Field(max_length=1000, description="颜色表 · Which tag has which colour")
-    floors: list[BoardFloor] = Field(max_length=1000, description="各层 · The floors")
+    name: str = Field(max_length=100, description="名称 · Name")
+    colours: list[Colour] = Field(max_length=1000, description="颜色表 · Colours: which tag has which")
+    floors: list[BoardFloor] = Field(max_length=1000, description="各层 · Floors")
 
 
 @router.post(

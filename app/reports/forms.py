@@ -1,7 +1,8 @@
 """The forms a report comes in: JSON for programs, a workbook for offices, a page for eyes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Response
@@ -14,7 +15,7 @@ from app.contract import Responses, succeeds
 from app.problems import CATALOGUE
 from app.reports.page import POLICY, as_page
 from app.reports.parts import codes_at, known_area
-from app.reports.sheets import Told, asked_lines, sheets_of
+from app.reports.sheets import Line, Told, asked_lines, hidden_as, sheets_of
 from app.reports.spreadsheet import MEDIA, as_workbook
 from sync.wire import Fields
 
@@ -30,6 +31,10 @@ Form = Annotated[
     Field(description="形式：JSON、Excel 表格或可打印的网页 · As JSON, as an Excel workbook, or as a page to print"),
 ]
 _WORDS = {
+    "level": {
+        **{"city": "市", "district": "区", "street": "街道", "community": "社区", "estate": "小区", "grid": "网格"},
+        **{"building": "楼栋", "unit": "单元", "team": "团队"},
+    },
     "sex": {"male": "男", "female": "女"},
     "channel": {"door": "上门", "phone": "电话", "street": "路遇", "window": "隔窗"},
     "outcome": {
@@ -52,21 +57,35 @@ class Asked(BaseModel):
 
 
 async def as_form(
-    context: Context, person: UUID, asked: Asked, report: type[BaseModel], said: Fields, title: str
+    context: Context,
+    person: UUID,
+    asked: Asked,
+    report: type[BaseModel],
+    said: Fields,
+    title: str,
+    also: Sequence[Line] = (),
 ) -> Response:
-    """The report in the form that was asked for. In tables codes have the names that the area's lists give them."""
+    """The report in the form that was asked for. In tables codes have the names that the area's lists give them;
+    `also` says of what else it is, where that was asked for by an id.
+    """
     if asked.form == "json":
         return as_answer(said, {})
     area, names = await _names(context, person, asked.area_id)
-    hidden = said.get("hidden_below")
-    told = Told({**WORDS, **names}, f"<{hidden}" if hidden else None)
-    about = [("报表 · Report", title), ("区域 · Area", area), *asked_lines(asked, report)]
-    sheets = sheets_of(report, said, told, about)
+    told = Told({**WORDS, **names}, hidden_as(said))
+    # At the head of a page that is told already.
+    about: list[Line] = [] if asked.form == "page" else [("报表 · Report", title), ("区域 · Area", area)]
+    sheets = sheets_of(report, said, told, [*about, *also, *asked_lines(asked, report, told)])
     # Thousands of doors take a second: others are answered meanwhile.
     if asked.form == "xlsx":
-        return Response(await run_in_threadpool(as_workbook, sheets), media_type=MEDIA)
+        name = {"Content-Disposition": _as_file(f"{title.partition(' · ')[0]} {area}.xlsx")}
+        return Response(await run_in_threadpool(as_workbook, sheets), headers=name, media_type=MEDIA)
     page = await run_in_threadpool(as_page, title, area, sheets, said)
     return Response(page, headers={"Content-Security-Policy": POLICY}, media_type="text/html")
+
+
+def _as_file(name: str) -> str:
+    """To be kept under that name, or under a plain one by who can't read it: RFC 6266."""
+    return f"attachment; filename=\"report.xlsx\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 async def _names(context: Context, person: UUID, area: UUID) -> tuple[str, Mapping[tuple[str, str], str]]:

@@ -4,6 +4,7 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app.reports.charts import charts_of
-from app.reports.sheets import Cell, Sheet
+from app.reports.sheets import Cell, Sheet, hidden_as
 from sync.wire import Fields
 
 _FOLDER = Path(__file__).parent
@@ -34,18 +35,27 @@ SHADES = {"红": "red", "橙": "orange", "黄": "yellow", "绿": "green", "青":
 
 def as_page(title: str, of: str, sheets: Sequence[Sheet], said: Fields) -> bytes:
     """The whole document. Pictures show what the tables below them say."""
-    board = _board(said)
+    board, hidden = _board(said), hidden_as(said)
     shown = [
         {
             **asdict(sheet),
+            "head": _head(sheet),
             "bars": _bars(sheet),
             "charts": charts_of(sheet),
             "board": board if sheet.name == "floors" else None,
         }
         for sheet in sheets
     ]
-    page = _TEMPLATES.get_template("page.html").render(title=title, of=of, sheets=shown, style=_STYLE)
+    page = _TEMPLATES.get_template("page.html").render(title=title, of=of, sheets=shown, hidden=hidden, style=_STYLE)
     return page.encode()
+
+
+def _head(sheet: Sheet) -> list[dict[str, Any]]:
+    """Columns that have something in common, under what that is; each other one by itself."""
+    groups = sheet.groups or [""] * len(sheet.headings)
+    runs = groupby(range(len(groups)), key=lambda n: groups[n] or n)
+    spans = [[*columns] for _, columns in runs]
+    return [{"group": groups[span[0]], "headings": [sheet.own_heading(n) for n in span]} for span in spans]
 
 
 def _bars(sheet: Sheet) -> dict[str, Any] | None:
@@ -58,19 +68,17 @@ def _bars(sheet: Sheet) -> dict[str, Any] | None:
     most = max((_count(row[n]) for row in parts for n in columns), default=0)
     if not most:
         return None
-    height = 12 * len(columns) + 10
     rows = [
         {
             "label": row[sheet.label],
-            "y": at * height,
             "bars": [
-                {"y": at * height + 12 * n, "width": round(WIDTH * _count(row[c]) / most), "count": row[c], "of": n}
+                {"y": 1 + 12 * n, "width": round(WIDTH * _count(row[c]) / most), "count": row[c], "of": n}
                 for n, c in enumerate(columns)
             ],
         }
-        for at, row in enumerate(parts)
+        for row in parts
     ]
-    return {"rows": rows, "height": height * len(rows), "names": [sheet.headings[column] for column in columns]}
+    return {"rows": rows, "height": 12 * len(columns), "names": [sheet.headings[column] for column in columns]}
 
 
 def _count(cell: Cell) -> int:

@@ -16,16 +16,17 @@ from app.reports.parts import areas_around, seen_whole
 from sync.walk import Walk
 from sync.wire import Fields
 
-_HOUSEHOLD, _LOG, _RESIDENT, _VISIT = (
-    COLLECTIONS[name].table for name in ("households", "patrol_logs", "residents", "visits")
+_HOUSEHOLD, _LOG, _MEMBER, _RESIDENT, _VISIT = (
+    COLLECTIONS[name].table for name in ("households", "patrol_logs", "members", "residents", "visits")
 )
 _TOLD = ("channel", "outcome", "needs", "note")
 
 
 async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day: date) -> Fields:
-    """What `whose` did in an area on that day: `{day, person_id, area_id, visits, doors, opened, met, knocks,
+    """What `whose` did in an area on that day: `{day, person_id, name, area_id, visits, doors, opened, met, knocks,
     note}`; `knocks` along the walk, without the hour; `met` each person once, whatever ids they were met under. The
-    note is what all their phones noted, in the order it came.
+    note is what all their phones noted, in the order it came; the name as the community's door-knock groups last called
+    them, None of who is in none.
 
     Raises what seen_whole does.
     """
@@ -43,6 +44,9 @@ async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day
         of_the_day = (_LOG.c.home == place.home, among(_LOG.c.area_id, "areas", places), _LOG.c.day == day)
         logs = sa.select(_LOG.c.note).where(*of_the_day, _LOG.c.person_id == whose, *theirs)
         notes = [row.note for row in await snapshot.rows(logs.order_by(_LOG.c.created_at, _LOG.c.id)) if row.note]
+        groups = sa.select(_MEMBER.c.name).where(_MEMBER.c.home == place.home, _MEMBER.c.person_id == whose)
+        living = groups.where(_MEMBER.c.deleted_at.is_(None))
+        called = await snapshot.first(living.order_by(_MEMBER.c.since.desc(), _MEMBER.c.id.desc()))
     # Asked by the server: the wall shows nobody a record that is gone. Of these only that two are one is told.
     async with context.database.snapshot("server") as snapshot:
         merged = await snapshot.rows(_merged(snapshot, _HOUSEHOLD.join(_VISIT, at), places).where(*here, *theirs_then))
@@ -51,6 +55,7 @@ async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day
     return {
         "day": str(day),
         "person_id": str(whose),
+        "name": called and called.name,
         "area_id": str(place.id),
         "visits": len(knocks),
         "doors": len({row.id for row in knocks}),

@@ -7,23 +7,25 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from app.collections import COLLECTIONS
 from app.collections.base import Code
-from app.context import ContextDep
+from app.context import Context, ContextDep
 from app.contract import SIGNED_IN, STORED, answers
 from app.identity.caller import CallerDep
 from app.paging import each_once
+from app.records import find_record
 from app.reports.counts import Few, HiddenBelow
 from app.reports.follow_ups import MOST_KINDS, follow_ups_of
 from app.reports.forms import SHOWN, Asked, as_form
 from app.reports.patrol import patrol_of
-from app.reports.sheets import OfList
+from app.reports.sheets import Line, OfList
 from app.reports.sweep import sweep_of
 from sync.days import day_of
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 MOST_DOORS = 100_000
-Way = Annotated[str, Field(max_length=2000, description="位置 · The areas on the way to it, by name")]
-Door = Annotated[str, Field(max_length=40, description="门牌号 · The door number")]
+Way = Annotated[str, Field(max_length=2000, description="位置 · Place: the areas on the way to it, by name")]
+Door = Annotated[str, Field(max_length=40, description="门牌号 · Door")]
 Household = Annotated[UUID, Field(description="哪一户 · The household")]
 
 
@@ -38,21 +40,23 @@ class AreaSweep(BaseModel):
     """What a campaign has reached of one area."""
 
     area_id: UUID = Field(description="区域 · The area")
-    name: str = Field(max_length=100, description="名称 · Its name")
-    level: str = Field(max_length=32, description="层级 · Its level")
-    targets: Few = Field(description="目标户数 · Doors as they were frozen")
-    knocked: Few = Field(description="敲过的户 · Of these, knocked at: each once")
-    opened: Few = Field(description="开过门的户 · Of these, opened")
-    left: Few = Field(description="待敲的户 · Of these, where somebody has still to knock")
-    gone: Few = Field(description="已不在此的户 · Of these, no longer there")
-    others: Few = Field(description="名单外的户 · Doors knocked at that were no target")
+    name: str = Field(max_length=100, description="名称 · Name")
+    level: Annotated[str, OfList(("level",))] = Field(max_length=32, description="层级 · Level")
+    targets: Few = Field(description="目标户数 · Target doors: as they were frozen")
+    knocked: Few = Field(description="敲过的户 · Knocked at: of these, each once")
+    opened: Few = Field(description="开过门的户 · Opened: of these")
+    left: Few = Field(description="待敲的户 · Still to knock: of these")
+    gone: Few = Field(description="已不在此的户 · No longer there: of these")
+    others: Few = Field(description="名单外的户 · Other doors: knocked at, but no target")
     visits: Few = Field(description="敲门次数 · Visits: however many at one door")
-    late: Few = Field(description="迟到的记录 · Of these, made or received after the last day")
-    registered: Few = Field(description="登记人数 · Residents behind the targets when they were frozen")
-    met: Few = Field(description="见到的人 · Persons who were met: each once")
-    not_registered: Few = Field(description="其中户籍不在此 · Of these, with their household registration elsewhere")
-    blocks: Few = Field(description="责任片 · Blocks of doors")
-    claimed: Few = Field(description="已认领 · Of these, claimed")
+    late: Few = Field(description="迟到的记录 · Late visits: made or received after the last day")
+    registered: Few = Field(description="登记人数 · Residents registered: behind the targets when these were frozen")
+    met: Few = Field(description="见到的人 · Persons met: each once")
+    not_registered: Few = Field(
+        description="其中户籍不在此 · Registered elsewhere: of these, their household registration"
+    )
+    blocks: Few = Field(description="责任片 · Blocks: of doors")
+    claimed: Few = Field(description="已认领 · Claimed: of these blocks")
 
 
 class DoorToKnock(BaseModel):
@@ -61,8 +65,8 @@ class DoorToKnock(BaseModel):
     household: Household
     place: Way
     door: Door
-    visits: int = Field(ge=0, description="已敲次数 · How often somebody knocked")
-    last: date | None = Field(description="上次日期 · When last; null: never")
+    visits: int = Field(ge=0, description="已敲次数 · Times knocked")
+    last: date | None = Field(description="上次日期 · Last time; null: never")
 
 
 class SweepReport(BaseModel):
@@ -70,14 +74,14 @@ class SweepReport(BaseModel):
 
     campaign_id: UUID = Field(description="专项行动 · The campaign")
     area_id: UUID = Field(description="区域 · The area")
-    name: str = Field(max_length=100, description="名称 · The campaign's name")
-    since: date = Field(description="起始日期 · Its first day")
-    until: date = Field(description="截止日期 · Its last day")
+    name: str = Field(max_length=100, description="名称 · Name: the campaign's")
+    since: date = Field(description="起始日期 · First day")
+    until: date = Field(description="截止日期 · Last day")
     hidden_below: HiddenBelow
     whole: AreaSweep = Field(description="合计 · As a whole")
-    parts: list[AreaSweep] = Field(max_length=10_000, description="各下级区域 · The areas directly in it")
+    parts: list[AreaSweep] = Field(max_length=10_000, description="各下级区域 · Areas directly within")
     to_knock: Annotated[list[DoorToKnock], Field(max_length=MOST_DOORS)] | None = Field(
-        description="待敲名单，社区以上为 null · Where to knock, along the walk; null to who looks from above"
+        description="待敲名单，社区以上为 null · Where to knock: along the walk; null to who looks from above"
     )
 
 
@@ -95,24 +99,27 @@ class Knock(BaseModel):
     household: Household
     place: Way
     door: Door
-    channel: Annotated[Code, OfList(("channel",))] = Field(description="方式 · Where they met")
-    outcome: Annotated[Code, OfList(("outcome",))] = Field(description="结果 · What happened")
-    needs: Annotated[list[Code], Field(max_length=1000), OfList(("need",))] = Field(description="需求 · What is needed")
-    note: str = Field(max_length=4000, description="记录 · What was said")
+    channel: Annotated[Code, OfList(("channel",))] = Field(description="方式 · Channel: where they met")
+    outcome: Annotated[Code, OfList(("outcome",))] = Field(description="结果 · Outcome")
+    needs: Annotated[list[Code], Field(max_length=1000), OfList(("need",))] = Field(description="需求 · Needs")
+    note: str = Field(max_length=4000, description="记录 · Note: what was said")
 
 
 class PatrolLogOfDay(BaseModel):
     """巡查日志由走访推算，不另填报 · Follows from the visits; only the note is written for it."""
 
-    day: date = Field(description="日期 · The day of work")
+    day: date = Field(description="日期 · Day: of work")
     person_id: UUID = Field(description="人员 · Whose log it is")
+    name: str | None = Field(
+        max_length=60, description="姓名 · Name: as the groups here call them; null for who is in none"
+    )
     area_id: UUID = Field(description="区域 · The area")
     visits: int = Field(ge=0, description="敲门次数 · Visits")
     doors: int = Field(ge=0, description="敲过的户 · Doors knocked at: each once")
     opened: int = Field(ge=0, description="开过门的户 · Doors that opened")
-    met: int = Field(ge=0, description="见到的人 · Residents who were met: each once")
-    knocks: list[Knock] = Field(max_length=MOST_DOORS, description="各次走访 · The visits, along the walk")
-    note: str = Field(max_length=1_000_000, description="备注 · Their own note")
+    met: int = Field(ge=0, description="见到的人 · Residents met: each once")
+    knocks: list[Knock] = Field(max_length=MOST_DOORS, description="各次走访 · Visits: along the walk")
+    note: str = Field(max_length=1_000_000, description="备注 · Note: their own")
 
 
 class FollowUpsAsked(Asked):
@@ -125,11 +132,9 @@ class FollowUpsAsked(Asked):
 class FollowUpsOfKind(BaseModel):
     """What is counted of one kind."""
 
-    kind: Annotated[Code, OfList(("follow_up",))] = Field(
-        description="类别 · What kind they are: a code of the list `follow_up`"
-    )
+    kind: Annotated[Code, OfList(("follow_up",))] = Field(description="类别 · Kind: a code of the list `follow_up`")
     open: Few = Field(description="未办结 · Still open")
-    overdue: Few = Field(description="逾期 · Of these, overdue")
+    overdue: Few = Field(description="其中逾期 · Overdue: of these")
     closed: Few = Field(description="已办结 · Closed")
     reasons: Annotated[dict[str, Few], Field(max_length=1000), OfList(("closed",))] = Field(
         description="办结原因 · Closed, by reason"
@@ -139,10 +144,10 @@ class FollowUpsOfKind(BaseModel):
 class FollowUpsReport(BaseModel):
     """By kind."""
 
-    day: date = Field(description="日期 · On which day they were overdue")
+    day: date = Field(description="日期 · Day: on which they were overdue")
     area_id: UUID = Field(description="区域 · The area")
     hidden_below: HiddenBelow
-    kinds: list[FollowUpsOfKind] = Field(max_length=MOST_KINDS, description="各类别 · Each kind there is")
+    kinds: list[FollowUpsOfKind] = Field(max_length=MOST_KINDS, description="各类别 · By kind: each there is")
 
 
 @router.get(
@@ -195,4 +200,12 @@ async def get_follow_ups(caller: CallerDep, context: ContextDep, asked: Annotate
     """
     day = day_of(context.seams.now(), context.day_begins)
     said = await follow_ups_of(context, caller.person_id, asked.area_id, asked.campaign_id, day)
-    return await as_form(context, caller.person_id, asked, FollowUpsReport, said, "跟进事项 · Follow-ups")
+    of = await _campaign_line(context, caller.person_id, asked.campaign_id) if asked.campaign_id else []
+    return await as_form(context, caller.person_id, asked, FollowUpsReport, said, "跟进事项 · Follow-ups", of)
+
+
+async def _campaign_line(context: Context, person: UUID, campaign: UUID) -> list[Line]:
+    """What it is called, to whom that is known."""
+    async with context.database.snapshot(context.seen_by(person)) as snapshot:
+        found = await find_record(snapshot, context, person, COLLECTIONS["campaigns"], campaign)
+    return [("专项行动 · Campaign", str(found.fields["name"]))] if found and not found.deleted else []

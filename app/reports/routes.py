@@ -29,7 +29,7 @@ class DutiesAsked(Asked):
     """Which group's list, of which day."""
 
     area_id: UUID = Field(description="网格 · The grid, or other area, whose doors the group knocks")
-    group: Code = Field("first", description="组别代码 · Which of the area's groups")
+    group: Code = Field("first", description="组别代码 · Group: which of the area's")
     day: date | None = Field(None, description="日期，默认今天 · The day; today, by the server's clock")
 
 
@@ -46,12 +46,12 @@ class AreaTotals(BaseModel):
     """What is counted of one area; null where it is fewer than `hidden_below`."""
 
     area_id: UUID = Field(description="区域 · The area")
-    name: str = Field(max_length=100, description="名称 · Its name")
-    level: str = Field(max_length=32, description="层级 · Its level")
+    name: str = Field(max_length=100, description="名称 · Name")
+    level: Annotated[str, OfList(("level",))] = Field(max_length=32, description="层级 · Level")
     households: Few = Field(description="户数 · Households")
     residents: Few = Field(description="居民 · Residents")
-    aged_60: Few = Field(description="60 岁及以上 · Residents aged 60 or over: by their birth dates")
-    aged_80: Few = Field(description="80 岁及以上 · Residents aged 80 or over")
+    aged_60: Few = Field(description="60 岁及以上 · Aged 60 or over: residents by their birth dates")
+    aged_80: Few = Field(description="80 岁及以上 · Aged 80 or over")
     household_tags: Tagged = Field(description="各标签户数 · Households with each tag")
     resident_tags: Tagged = Field(description="各标签人数 · Residents with each tag")
 
@@ -59,10 +59,10 @@ class AreaTotals(BaseModel):
 class TotalsReport(BaseModel):
     """The area as a whole, and the areas directly in it."""
 
-    day: date = Field(description="日期 · On which day people were so old")
+    day: date = Field(description="日期 · Day: on which people were so old")
     hidden_below: HiddenBelow
     whole: AreaTotals = Field(description="合计 · As a whole")
-    parts: list[AreaTotals] = Field(max_length=10_000, description="各下级区域 · The areas directly in it")
+    parts: list[AreaTotals] = Field(max_length=10_000, description="各下级区域 · Areas directly within")
 
 
 class CoverageAsked(Asked):
@@ -77,13 +77,13 @@ class AreaCoverage(BaseModel):
     """What was reached of one area."""
 
     area_id: UUID = Field(description="区域 · The area")
-    name: str = Field(max_length=100, description="名称 · Its name")
-    level: str = Field(max_length=32, description="层级 · Its level")
-    households: Few = Field(description="户数 · Households there are")
-    knocked: Few = Field(description="敲过的户 · Households knocked at: each once")
-    opened: Few = Field(description="开过门的户 · Households that opened")
+    name: str = Field(max_length=100, description="名称 · Name")
+    level: Annotated[str, OfList(("level",))] = Field(max_length=32, description="层级 · Level")
+    households: Few = Field(description="户数 · Households: how many there are")
+    knocked: Few = Field(description="敲过的户 · Knocked at: households, each once")
+    opened: Few = Field(description="开过门的户 · Opened: households")
     visits: Few = Field(description="敲门次数 · Visits: however many at one door")
-    met: Few = Field(description="见到的人 · Residents who were met: each once")
+    met: Few = Field(description="见到的人 · Residents met: each once")
     by_channel: ByChannel = Field(description="各方式次数 · Visits by channel")
 
 
@@ -91,57 +91,57 @@ class MethodUse(BaseModel):
     """What one of the ways to knock led to."""
 
     method: Annotated[Code | None, OfList(("method",))] = Field(
-        description="敲门方法 · The way to knock: a code of the list `method`; null: none was told"
+        description="敲门方法 · Way of knocking: a code of the list `method`; null: none was told"
     )
-    tried: Few = Field(description="次数 · How often it was tried")
-    opened: Few = Field(description="开门次数 · How often the door opened")
-    after_refusal: Few = Field(description="拒访后开门 · How often it did after it had been refused the time before")
+    tried: Few = Field(description="次数 · Times tried")
+    opened: Few = Field(description="开门次数 · Times opened")
+    after_refusal: Few = Field(description="拒访后开门 · Opened after a refusal: that of the time before")
 
 
 class CoverageReport(BaseModel):
     """The area as a whole, the areas directly in it, and the ways to knock."""
 
-    since: date = Field(description="起始日期 · The first day")
-    until: date = Field(description="截止日期 · The last day")
+    since: date = Field(description="起始日期 · First day")
+    until: date = Field(description="截止日期 · Last day")
     hidden_below: HiddenBelow
     whole: AreaCoverage = Field(description="合计 · As a whole")
-    parts: list[AreaCoverage] = Field(max_length=10_000, description="各下级区域 · The areas directly in it")
-    methods: list[MethodUse] = Field(max_length=1000, description="各方法 · Each way of knocking that was used")
+    parts: list[AreaCoverage] = Field(max_length=10_000, description="各下级区域 · Areas directly within")
+    methods: list[MethodUse] = Field(max_length=1000, description="各方法 · Ways of knocking: each that was used")
 
 
 class DueDoor(BaseModel):
     """A door with contacts due."""
 
     household: UUID = Field(description="哪一户 · The household")
-    place: str = Field(max_length=2000, description="位置 · The areas on the way to it, by name")
-    door: str = Field(max_length=40, description="门牌号 · The door number")
-    due: date = Field(description="应访日期 · By when the first of its contacts was due")
-    late: int = Field(ge=0, description="逾期天数 · How many days ago that was")
-    risk: int = Field(ge=1, le=3, description="风险 · Of its plans the highest")
+    place: str = Field(max_length=2000, description="位置 · Place: the areas on the way to it, by name")
+    door: str = Field(max_length=40, description="门牌号 · Door")
+    due: date = Field(description="应访日期 · Due: when the first of its contacts was")
+    late: int = Field(ge=0, description="逾期天数 · Days overdue")
+    risk: int = Field(ge=1, le=3, description="风险 · Risk: of its plans the highest, 3 before 1")
     plans: list[UUID] = Field(max_length=MOST_DOORS, description="关爱计划 · The plans that are due")
     responsible: list[UUID] = Field(max_length=MOST_DOORS, description="责任人 · Whose it is")
-    shared: bool = Field(False, description="由他人分担 · Does somebody take it whose it isn't?")
+    shared: bool = Field(False, description="由他人分担 · Shared: does somebody take it whose it isn't?")
 
 
 class Share(BaseModel):
     """What one member does on that day, in this order: overdue first, then by risk, then along the walk."""
 
     person: UUID = Field(description="人员 · The member")
-    name: str = Field(max_length=60, description="姓名 · As colleagues call them")
-    per_day: int = Field(ge=0, description="每日户数 · How many doors they can take")
-    doors: list[DueDoor] = Field(max_length=MOST_DOORS, description="各户 · Their doors")
+    name: str = Field(max_length=60, description="姓名 · Name: as colleagues call them")
+    per_day: int = Field(ge=0, description="每日户数 · Doors a day: how many they can take")
+    doors: list[DueDoor] = Field(max_length=MOST_DOORS, description="当日各户 · Doors of the day: theirs")
 
 
 class DutyList(BaseModel):
     """清单由关爱计划和走访推算，不另填报 · Follows from plans and visits; nobody fills it in."""
 
-    day: date = Field(description="日期 · The day")
-    worked: bool = Field(description="是否工作日 · Is it a working day?")
+    day: date = Field(description="日期 · Day")
+    worked: bool = Field(description="是否工作日 · Working day: is it one?")
     members: list[Share] = Field(max_length=1000, description="各人的清单 · Each member's share")
     undone: list[DueDoor] = Field(max_length=MOST_DOORS, description="无人可做 · What nobody has room for")
-    due: int = Field(ge=0, description="应访户数 · Doors that are due")
-    overdue: int = Field(ge=0, description="逾期户数 · Doors that were due before")
-    done: int = Field(ge=0, description="当日完成的计划 · Plans that were kept on that day")
+    due: int = Field(ge=0, description="应访户数 · Doors due")
+    overdue: int = Field(ge=0, description="逾期户数 · Doors overdue")
+    done: int = Field(ge=0, description="当日完成的计划 · Plans kept on that day")
 
 
 @router.get(

@@ -14,8 +14,9 @@ from sync.wire import Fields
 Cell = str | int | None
 Line = tuple[str, Cell]
 YES, NO = "是", "否"
-NAMING = ("name", "hour", "day")
+NAMING = ("name", "hour", "day", "method", "kind", "tag", "door")
 """Fields that name a row."""
+UNNAMED = "未说明"
 
 
 class OfList(tuple[str, ...]):
@@ -44,10 +45,17 @@ class Sheet:
     rows: Sequence[Sequence[Cell]]
     paths: Sequence[tuple[str, ...]] = ()
     """Of each column, where in a row of the report it stands; of what is of the row around it, nothing."""
+    groups: Sequence[str] = ()
+    """Of each column, what it has in common with those beside it; else nothing."""
     label: int | None = None
     """The column that names a row, where there is one."""
     wholes: int = 0
     """How many rows at the end are of the whole."""
+
+    def own_heading(self, n: int) -> str:
+        """Of a column, without what it has in common with those beside it."""
+        group = self.groups[n] if self.groups else ""
+        return self.headings[n].removeprefix(f"{_zh(group)}：") if group else self.headings[n]
 
 
 class _Column(NamedTuple):
@@ -55,6 +63,7 @@ class _Column(NamedTuple):
     heading: str
     field: FieldInfo
     lists: OfList
+    group: str = ""
 
 
 def sheets_of(model: type[BaseModel], said: Fields, told: Told, about: Iterable[Line] = ()) -> list[Sheet]:
@@ -67,8 +76,8 @@ def sheets_of(model: type[BaseModel], said: Fields, told: Told, about: Iterable[
         name: f for name, f in fields.items() if name not in lists and not _model_of(f.annotation) and not _is_id(f)
     }
     own = [(_heading(field), _cell(said.get(name), _column(name, field), told)) for name, field in alone.items()]
-    lines = [[heading, value] for heading, value in (*about, *own) if value is not None]
-    found = [Sheet("about", "概况 · About", ["项目 · Item", "内容 · Value"], lines)]
+    lines = [[heading, value] for heading, value in (*about, *own) if value not in (None, "")]
+    found = [Sheet("about", "概况 · About", ["项目 · Item", "内容 · Value"], lines, label=0)]
     for name, inner in lists.items():
         if said.get(name) is None:
             continue  # not told, which is more than that there is none
@@ -80,12 +89,17 @@ def sheets_of(model: type[BaseModel], said: Fields, told: Told, about: Iterable[
     return found
 
 
-def asked_lines(asked: BaseModel, report: type[BaseModel]) -> list[Line]:
+def hidden_as(said: Fields) -> str | None:
+    """What stands for a count that the report hides; None where it hides none."""
+    return f"<{said['hidden_below']}" if said.get("hidden_below") else None
+
+
+def asked_lines(asked: BaseModel, report: type[BaseModel], told: Told) -> list[Line]:
     """What was asked for, as far as the report doesn't say it itself."""
-    left_out = {"area_id", "form", "after", "limit", *report.model_fields}
-    fields = {name: field for name, field in type(asked).model_fields.items() if name not in left_out}
-    values = [(_heading(field), getattr(asked, name)) for name, field in fields.items()]
-    return [(heading, str(value)) for heading, value in values if value is not None]
+    left_out = {"form", "limit", *report.model_fields}
+    fields = {name: f for name, f in type(asked).model_fields.items() if name not in left_out and not _is_id(f)}
+    values = asked.model_dump(mode="json", include={*fields}, exclude_none=True)
+    return [(_heading(fields[one]), _cell(value, _column(one, fields[one]), told)) for one, value in values.items()]
 
 
 def _of_list(
@@ -106,9 +120,12 @@ def _of_list(
     own = [[_cell(_at(row, column.path), column, told) for column in columns] for row in rows]
     filled = [[*start, *line] for start, line in zip(begun or [[] for _ in rows], own, strict=True)]
     headings = [*before, *(column.heading for column in columns)]
-    paths = [column.path for column in columns]
-    label = next((len(before) + paths.index((one,)) for one in NAMING if (one,) in paths), None)
-    sheets = [Sheet(name, title, headings, filled, [*[()] * len(before), *paths], label)]
+    around, paths = len(before), [column.path for column in columns]
+    groups = [*[""] * around, *(column.group for column in columns)]
+    label = next((around + paths.index((one,)) for one in NAMING if (one,) in paths), None)
+    if label is not None:
+        filled = [[*row[:label], UNNAMED if row[label] is None else row[label], *row[label + 1 :]] for row in filled]
+    sheets = [Sheet(name, title, headings, filled, [*[()] * around, *paths], groups, label)]
     naming = [n for n, path in enumerate(paths) if path[0] not in inner]
     for one, of in inner.items():
         below = [each for row in rows for each in _rows(row.get(one))]
@@ -130,13 +147,14 @@ def _with_wholes(sheet: Sheet, many: int) -> Sheet:
 
 def _columns(name: str, field: FieldInfo, rows: Sequence[Fields], told: Told) -> list[_Column]:
     """What the field becomes: a model a column for each of its fields, a dictionary one for each of its keys."""
-    zh, lists = _heading(field).partition(" · ")[0], _lists_of(field)
+    group, lists = _heading(field), _lists_of(field)
+    zh = _zh(group)
     if model := _model_of(field.annotation):
         inner = model.model_fields
-        return [_Column((name, one), f"{zh}：{_heading(of)}", of, _lists_of(of)) for one, of in inner.items()]
+        return [_Column((name, one), f"{zh}：{_heading(of)}", of, _lists_of(of), group) for one, of in inner.items()]
     if get_origin(field.annotation) is dict:
         keys = {key for row in rows if isinstance(held := row.get(name), dict) for key in held}
-        return [_Column((name, key), f"{zh}：{told.name(key, lists)}", field, lists) for key in sorted(keys)]
+        return [_Column((name, key), f"{zh}：{told.name(key, lists)}", field, lists, group) for key in sorted(keys)]
     return [_column(name, field)]
 
 
@@ -175,6 +193,10 @@ def _heading(field: FieldInfo) -> str:
     """The first clause of what is said of it, in both languages."""
     zh, _, en = str(field.description).partition(" · ")
     return f"{re.split('[，；：（]', zh)[0]} · {re.split('[;:(]', en)[0].strip()}"
+
+
+def _zh(text: str) -> str:
+    return text.partition(" · ")[0]
 
 
 def _rows(value: Any) -> list[Fields]:
