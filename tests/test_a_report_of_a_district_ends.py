@@ -26,7 +26,7 @@ def of_coverage(transaction: Transaction, ground: Ground) -> dict[str, sa.Select
     visits = coverage._visits(ground, SINCE, UNTIL).cte("visits_then").prefix_with("MATERIALIZED")
     return {
         "coverage: doors": coverage._doors(ground, visits),
-        "coverage: met": coverage._met(transaction, visits),
+        "coverage: met": coverage._met(transaction, ground, visits),
         "coverage: methods": coverage._methods(ground, SINCE, UNTIL),
     }
 

@@ -8,6 +8,7 @@ import pytest
 
 from sync.days import day_of
 from tests.raw_phone import RawPhone, phone_of, second_community
+from tests.sweeps import meet
 from tests.world import NEW_ID, World, household, mutation
 
 Answer = dict[str, Any]
@@ -75,6 +76,21 @@ async def test_two_notes_of_one_door_are_both_kept_and_the_door_counts_once(
     assert counted((await coverage(li, "grid", since=1, until=1))["whole"]) == (4, 1, 1, 1, 1)
     await li.apply("visits", notes[0], "delete", 1)
     assert counted((await coverage(li, "building_1"))["whole"]) == (1, 1, 1, 1, 2)
+
+
+async def test_who_was_met_under_two_ids_that_became_one_counts_once(
+    world: World, li: RawPhone, doors: list[UUID]
+) -> None:
+    secretary = await phone_of(world, "secretary", role="secretary")
+    first, second = [await meet(li, door, name=name) for door, name in ((doors[0], "王强"), (doors[0], "王阿强"))]
+    await knock(li, doors[0], persons_met=[first])
+    await knock(li, doors[1], persons_met=[second])
+    assert counted((await coverage(li, "grid"))["whole"]) == (4, 2, 2, 2, 2)
+    path = f"/v1/residents/{first}/merge"
+    assert (await world.http.post(path, json={"into": second}, headers=secretary.headers)).status_code == 200
+    said = await coverage(li, "grid")
+    assert counted(said["whole"]) == (4, 2, 2, 2, 1)
+    assert [part["met"] for part in said["parts"]] == [1, 1]
 
 
 async def test_it_tells_which_way_of_knocking_opened_a_door_that_had_refused(li: RawPhone, doors: list[UUID]) -> None:

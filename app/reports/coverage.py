@@ -11,11 +11,12 @@ from app.collections import COLLECTIONS
 from app.collections.care_plans import Channel
 from app.context import Context
 from app.database import Transaction
+from app.fields import MERGED_INTO
 from app.reports.parts import Ground, Named, ground_of
 from sync.days import shifted
 from sync.wire import Fields
 
-_VISIT = COLLECTIONS["visits"].table
+_RESIDENT, _VISIT = COLLECTIONS["residents"].table, COLLECTIONS["visits"].table
 CHANNELS: tuple[str, ...] = get_args(Channel)
 REMEMBERED = 92
 """Days: how long before the first day a refusal counts as the time before."""
@@ -32,7 +33,7 @@ async def coverage_of(context: Context, person: UUID, area: UUID, since: date, u
         ground = await ground_of(snapshot, context, person, area)
         visits = _visits(ground, since, until).cte("visits_then").prefix_with("MATERIALIZED")
         counted = await snapshot.rows(_doors(ground, visits))
-        met = await snapshot.rows(_met(snapshot, visits))
+        met = await snapshot.rows(_met(snapshot, ground, visits))
         methods = await snapshot.rows(_methods(ground, since, until))
     rows = [row._mapping for row in counted]
     everybody = {None if row.whole else row.part or area: row.met for row in met}
@@ -84,10 +85,16 @@ def _doors(ground: Ground, visits: sa.CTE) -> sa.Select[Any]:
     return sa.select(each.c.part, *columns).group_by(each.c.part)
 
 
-def _met(snapshot: Transaction, visits: sa.CTE) -> sa.Select[Any]:
-    """By part, and in all (`part` null, `whole` true): whom they met, each person once."""
+def _met(snapshot: Transaction, ground: Ground, visits: sa.CTE) -> sa.Select[Any]:
+    """By part, and in all (`part` null, `whole` true): whom they met, each person once, whatever ids they were met
+    under.
+    """
     person = snapshot.members_of(visits.c.persons_met)
-    met = sa.select(visits.c.part, person.c.value.label("person")).select_from(visits.join(person, sa.true()))
+    said = sa.select(visits.c.home, visits.c.part, snapshot.as_id(person.c.value).label("person")).distinct()
+    named = said.select_from(visits.join(person, sa.true())).cte("named").prefix_with("MATERIALIZED")
+    who = (_RESIDENT.c.home == named.c.home, _RESIDENT.c.id == named.c.person, _RESIDENT.c.home.in_(ground.homes))
+    known = sa.func.coalesce(_RESIDENT.c[MERGED_INTO], named.c.person).label("person")
+    met = sa.select(named.c.part, known).select_from(named.outerjoin(_RESIDENT, sa.and_(*who)))
     each = met.distinct().cte("met").prefix_with("MATERIALIZED")
     many = sa.func.count().label("met")
     of_part = sa.select(each.c.part, many, sa.false().label("whole")).group_by(each.c.part)
