@@ -195,14 +195,21 @@ def staff_areas(person: UUID, path: str, now: datetime, community: UUID | None) 
     return places.where(within, _AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None), _in_force(now))
 
 
-async def reads_from_above(snapshot: Transaction, person: UUID, path: str, now: datetime) -> bool:
-    """Is anything at or below this path seen by the person through a role over what lies above communities alone?"""
+async def reads_from_above(
+    snapshot: Transaction, person: UUID, path: str, now: datetime, community: UUID | None
+) -> bool:
+    """Is anything at or below this path seen by the person through a role over what lies above communities alone?
+
+    What lies in a community is looked for there alone, as in `staff_areas`.
+    """
     granted = _AREA.alias("granted")
     of_grant = sa.and_(granted.c.home == _GRANT.c.area_home, granted.c.id == _GRANT.c.area_id)
     above = sa.case((sa.and_(granted.c.home == granted.c.id, granted.c.level != granted.c.home_level), 1), else_=0)
     by = _GRANT.join(granted, of_grant).join(_FOLLOW, _FOLLOW.c.grant_id == _GRANT.c.id)
     theirs = sa.select(_FOLLOW.c.home, _FOLLOW.c.feed_id).select_from(by).where(_FOLLOW.c.person_id == person)
-    only = theirs.where(_in_force(now)).group_by(*theirs.selected_columns).having(sa.func.min(above) == 1).subquery()
+    followed = theirs if community is None else theirs.where(_FOLLOW.c.home == community)
+    only = followed.where(_in_force(now)).group_by(*theirs.selected_columns).having(sa.func.min(above) == 1).subquery()
     feeds = sa.select(1).select_from(_AREA.join(_FEED, _STAFF_FEED).join(only, only.c.feed_id == _FEED.c.id))
     found = feeds.where(only.c.home == _FEED.c.home, _AREA.c.path.startswith(path), _AREA.c.deleted_at.is_(None))
-    return await snapshot.first(found.limit(1)) is not None
+    there = found if community is None else found.where(_AREA.c.home == community)
+    return await snapshot.first(there.limit(1)) is not None

@@ -48,6 +48,19 @@ class among(sa.ColumnElement[bool]):
         self.values = sa.bindparam(name, values, required=values is None, type_=_Several(column.type))
 
 
+class not_by(sa.ColumnElement[Any]):
+    """The value of `column`, by which SQLite looks for nothing.
+
+    It takes every home for a handful of rows, and a range of days for a quarter of them: it would read a community's
+    visits of half a year to sift out those at a few doors.
+    """
+
+    _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012 - as above
+
+    def __init__(self, column: sa.ColumnElement[Any]) -> None:
+        self.column, self.type = column, column.type
+
+
 class Each:
     """A statement for each of many keys: `asked` names the parameter that holds its values for each of these columns.
 
@@ -86,6 +99,16 @@ _FIRST: Any = sa.literal_column("1")
 def _of_array(element: among, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(part, **options) for part in (element.column, element.values))
     return f"{column} = ANY ({values})"
+
+
+@compiles(not_by)
+def _as_it_is(element: not_by, compiler: SQLCompiler, **options: Any) -> str:
+    return str(compiler.process(element.column, **options))
+
+
+@compiles(not_by, "sqlite")
+def _signed(element: not_by, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.column, **options)}"
 
 
 @compiles(among)

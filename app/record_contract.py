@@ -70,7 +70,7 @@ def _own(collection: Collection, route: str) -> Codes:
         codes.append("area_without_feed")
     if collection.given and route in ("create", "put", "override"):
         codes.append("server_gives")
-    if changes and "once" in policies:
+    if changes and policies & {"once", "grows"}:
         codes.append("once_changed")
     if changes and "steps" in policies:
         codes.append("impossible_step")

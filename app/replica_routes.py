@@ -39,9 +39,15 @@ class NewReplica(BaseModel):
 
 
 class NewReplicaTokens(Tokens):
-    """The phone's id, and tokens that name it."""
+    """The phone's id, tokens that name it, and when a day ends where it is used."""
 
     id: UUID = Field(description="手机编号 · The phone's id")
+    day_begins: int = Field(
+        ge=0,
+        le=12,
+        description="工作日几点开始（中国时间） · The hour, in China, at which a day of work begins: the phone counts "
+        "visits by it that no server has counted yet",
+    )
 
 
 class ReplicaView(BaseModel):
@@ -128,7 +134,7 @@ async def _add(transaction: Transaction, context: Context, person_id: UUID, body
     }
     await transaction.insert(_REPLICA, [row])
     tokens = await begin_sign_in(transaction, context, person_id=person_id, replica_id=replica_id)
-    return NewReplicaTokens(id=replica_id, **tokens.model_dump())
+    return NewReplicaTokens(id=replica_id, day_begins=context.day_begins, **tokens.model_dump())
 
 
 async def _revoke(transaction: Transaction, context: Context, person_id: UUID, replica_id: UUID) -> None:

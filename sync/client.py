@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import httpx
 from pydantic import ValidationError
 
+from sync.days import DAY_BEGINS
 from sync.exchange import Answered, Request
 from sync.replica import Replica, Status
 from sync.seams import Seams
@@ -59,6 +60,8 @@ class _Tokens(Wire):
 
 class _NewReplica(_Tokens):
     id: str
+    day_begins: int = DAY_BEGINS
+    """An older server doesn't say it."""
 
 
 @asynccontextmanager
@@ -88,7 +91,7 @@ class Client:
         headers = {**_JSON, "Authorization": f"Bearer {tokens.access_token}"}
         body = json.dumps(about).encode()
         phone = await self._require(_NewReplica, "/v1/replicas", content=body, headers=headers)
-        self.replica.sign_in(person, phone.id)
+        self.replica.sign_in(person, phone.id, phone.day_begins)
         self.replica.keep_tokens(phone.access_token, phone.refresh_token)
 
     async def sync(self) -> SyncReport:

@@ -55,11 +55,12 @@ class _Door:
         }
 
 
-def duty_list(records: Records, day: date, area: str, group: str = "first") -> Fields:
+def duty_list(records: Records, day: date, area: str, group: str = "first", *, begins: int = DAY_BEGINS) -> Fields:
     """The list of one day for one group of an area 一个敲门组一天的清单.
 
     `records` are those that are NEEDED, as whoever sees them whole holds them. Those of elsewhere do no harm. A visit
-    without a `day`, which no server has counted yet, is of the day that its phone's clock said.
+    without a `day`, which no server has counted yet, is of the day that its phone's clock said, where days begin at
+    `begins` o'clock.
 
     Gives `{day, worked, members: [{person, name, per_day, doors}], undone, due, overdue, done}`. Each of `doors` and
     `undone` says household, place (the areas on the way), door, due, late (in days), risk, plans and responsible, and
@@ -68,7 +69,7 @@ def duty_list(records: Records, day: date, area: str, group: str = "first") -> F
     """
     calendar = calendar_of(records, area)
     inside = _areas_below(records, area)
-    contacts, groups = _contacts(records, day), _groups(records, day, area)
+    contacts, groups = _contacts(records, day, begins), _groups(records, day, area)
     walk = Walk(records.get("areas", {}))
     doors: dict[str, _Door] = {}
     done = 0
@@ -155,11 +156,11 @@ Contacts = Mapping[str, list[tuple[date, str, frozenset[str]]]]
 """Household → when, by which channel, and who was met."""
 
 
-def _contacts(records: Records, day: date) -> Contacts:
+def _contacts(records: Records, day: date, begins: int) -> Contacts:
     found = defaultdict[str, list[tuple[date, str, frozenset[str]]]](list)
     oldest = str(shifted(day, -LOOK_BACK))
     for visit in records.get("visits", {}).values():
-        when = str(visit.get("day") or _day_of_unsent(visit, day))
+        when = str(visit.get("day") or _day_of_unsent(visit, day, begins))
         if visit.get("outcome") == "opened" and oldest < when <= str(day):
             met = visit.get("persons_met")
             persons = frozenset(str(person) for person in met) if isinstance(met, list) else frozenset[str]()
@@ -167,11 +168,11 @@ def _contacts(records: Records, day: date) -> Contacts:
     return found
 
 
-def _day_of_unsent(visit: Fields, day: date) -> date:
+def _day_of_unsent(visit: Fields, day: date, begins: int) -> date:
     """Of a visit that no server has counted yet: by the clock of the phone that holds it, and never after `day`."""
     try:
         said = datetime.fromisoformat(str(visit.get("visited_at")))
-        return min(day_of(said, DAY_BEGINS), day)
+        return min(day_of(said, begins), day)
     except (ValueError, OverflowError):
         return day
 

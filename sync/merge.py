@@ -107,6 +107,24 @@ def _once(held: JsonValue, arriving: JsonValue) -> Settled:
     return held if held == arriving else Refusal("once_changed")
 
 
+def _add_entries(held: JsonValue, arriving: JsonValue) -> Settled:
+    """An object whose entries are each set once: the arriving one has all that are held, as they are."""
+    return arriving if _entries(held).items() <= _entries(arriving).items() else Refusal("once_changed")
+
+
+def _grow(fork: Fork) -> Settled:
+    """The entries that either side added; a person decides which of two with one name it is."""
+    base, arriving = _entries(fork.base), _entries(fork.arriving)
+    if fork.base_known and fork.held != fork.arriving and not base.items() <= arriving.items():
+        return Refusal("once_changed")
+    return _all_entries(fork.held, fork.arriving)
+
+
+def _all_entries(held: JsonValue, other: JsonValue) -> JsonValue | Contested:
+    mine, theirs = _entries(held), _entries(other)
+    return CONTESTED if any(theirs.get(name, said) != said for name, said in mine.items()) else {**theirs, **mine}
+
+
 def _kept(held: JsonValue, other: JsonValue) -> JsonValue | Contested:
     """The held value stays; the other can be read in the history of the record that said it."""
     return held
@@ -140,6 +158,7 @@ total: Final = Policy(
     "total", _add_increment, lambda fork: _add_increment(fork.held, fork.arriving), lambda a, b: _number(a) + _number(b)
 )
 once: Final = Policy("once", _once, lambda fork: _once(fork.held, fork.arriving), _kept)
+grows: Final = Policy("grows", _add_entries, _grow, _all_entries)
 
 
 def steps(allowed: Collection[tuple[str, str]]) -> Policy:
@@ -163,7 +182,7 @@ def _text(fork: Fork) -> Settled:
 
 text: Final = Policy("text", _replace, _text, _joined_texts)
 
-POLICIES: Final = {policy.name: policy for policy in (ask, latest, union, maximum, total, once, text)}
+POLICIES: Final = {policy.name: policy for policy in (ask, latest, union, maximum, total, once, grows, text)}
 
 
 def sentences(value: JsonValue) -> list[str]:
@@ -229,6 +248,10 @@ def _delta(arriving: JsonValue) -> tuple[set[str], set[str]]:
 
 def _members(value: JsonValue) -> set[str]:
     return {str(item) for item in value} if isinstance(value, list) else set()
+
+
+def _entries(value: JsonValue) -> dict[str, JsonValue]:
+    return value if isinstance(value, dict) else {}
 
 
 def _number(value: JsonValue) -> int:

@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from sync.copies import Copies
+from sync.days import DAY_BEGINS
 from sync.entries import Entries
 from sync.seams import Seams
 from sync.store import Store
@@ -28,6 +29,7 @@ class Meta(BaseModel):
     refresh_token: str | None = None
     revoked: bool = False
     # what the server has said
+    day_begins: int = DAY_BEGINS
     epoch: str | None = None
     cursor: str | None = None
     copies_epoch: str | None = None

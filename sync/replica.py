@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from sync import corrections, exchange, outbox, shown
 from sync.copies import Copies
 from sync.corrections import NotRefused
+from sync.days import DAY_BEGINS
 from sync.entries import Entry, Key
 from sync.exchange import Answered, Request
 from sync.outbox import AlreadyShown, NotOpen, NotShown
@@ -80,6 +81,8 @@ class Status:
     recovering: bool
     blocked_by: str | None
     """The code of the problem that stands in the way of syncing; None when nothing does."""
+    day_begins: int
+    """O'clock in China: what is earlier belongs to the day before, as `day_of` and `duty_list` want it."""
 
 
 class Replica:
@@ -161,6 +164,7 @@ class Replica:
             differing=sum(feed.differs for feed in phone.copies.feeds()),
             recovering=meta.recovering,
             blocked_by=meta.blocked_by,
+            day_begins=meta.day_begins,
         )
 
     def copies(self) -> Copies:
@@ -203,8 +207,11 @@ class Replica:
         if phone.meta.person not in (None, str(person)) and phone.entries.any("unsent", "again"):
             raise OtherPersonsOutbox
 
-    def sign_in(self, person: UUID | str, replica: UUID | str) -> None:
-        """The same person keeps everything; another one starts with nothing. Raises OtherPersonsOutbox."""
+    def sign_in(self, person: UUID | str, replica: UUID | str, day_begins: int = DAY_BEGINS) -> None:
+        """The same person keeps everything; another one starts with nothing. Raises OtherPersonsOutbox.
+
+        `day_begins` is the hour that the server answered when it registered the phone.
+        """
         self.require_may_sign_in(person)
         with self._opened() as phone:
             meta = phone.meta
@@ -213,7 +220,7 @@ class Replica:
             if meta.replica != str(replica):
                 meta.received = 0
                 send_the_log_of_another_replica(phone)
-            meta.person, meta.replica = str(person), str(replica)
+            meta.person, meta.replica, meta.day_begins = str(person), str(replica), day_begins
             meta.revoked, meta.blocked_by, meta.deaf_until = False, None, meta.serial
 
     def tokens(self) -> tuple[str, str] | None:

@@ -179,6 +179,7 @@ async def test_each_sees_and_freezes_only_what_is_theirs(world: World, secretary
     ("said", "code"),
     [
         ({"approval": " "}, "no_approval"),
+        ({"approval": "\u200b——"}, "no_approval"),
         ({"until": "2020-01-01"}, "invalid"),
         ({"keep_until": "2020-01-01"}, "invalid"),
         ({"questions": {"1": "not JSON"}}, "questions_invalid"),
@@ -201,3 +202,19 @@ async def test_a_campaign_that_could_not_be_held_is_refused_with_why(
     assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
     [error] = answer.json()["errors"]
     assert (error["pointer"], error["code"]) == (f"/fields/{min(said)}", code)
+
+
+async def test_a_new_version_of_its_questions_leaves_those_by_which_somebody_answered(
+    world: World, secretary: RawPhone
+) -> None:
+    first, second = (f'{{"type":"object","properties":{{"{name}":{{}}}}}}' for name in ("fever", "cough"))
+    path = f"/v1/campaigns/{await begin(secretary)}"
+    for questions in ({"1": first}, {"1": first, "2": second}):
+        changed = await world.http.patch(path, json={"questions": questions}, headers=secretary.headers)
+        assert (changed.status_code, changed.json()["questions"]) == (200, questions)
+    for questions in ({}, {"2": second}, {"1": second, "2": second}):
+        refused = await world.http.patch(path, json={"questions": questions}, headers=secretary.headers)
+        assert (refused.status_code, refused.json()["code"]) == (422, "once_changed"), refused.text
+        assert [error["pointer"] for error in refused.json()["errors"]] == ["/fields/questions"]
+    held = (await world.http.get(path, headers=secretary.headers)).json()
+    assert (held["questions"], held["rev"]) == ({"1": first, "2": second}, 3)

@@ -21,6 +21,7 @@ note = st.tuples(st.lists(sentence, max_size=6), st.sampled_from(["", "没有句
 )
 values: dict[str, st.SearchStrategy[JsonValue]] = {
     "ask": st.text(max_size=4),
+    "grows": st.dictionaries(st.sampled_from("abc"), st.text(max_size=2)),
     "latest": st.text(max_size=4),
     "maximum": st.integers(),
     "once": st.text(max_size=4),
@@ -38,7 +39,7 @@ def delta(add: set[str], remove: set[str]) -> dict[str, JsonValue]:
 
 def test_every_policy_has_the_name_it_is_found_by_and_says_what_survives() -> None:
     assert {name: policy.name for name, policy in POLICIES.items()} == {name: name for name in POLICIES}
-    assert POLICIES.keys() == {"ask", "latest", "union", "text", "maximum", "total", "once"}
+    assert POLICIES.keys() == {"ask", "latest", "union", "text", "maximum", "total", "once", "grows"}
 
 
 # ask, latest
@@ -256,6 +257,22 @@ def test_once_ignores_the_equal_and_refuses_the_different() -> None:
     for result in (settled(merge.once, None, "a", "b"), merge.once.take("a", "b")):
         assert result == Refusal("once_changed")
     assert merge.once.take("a", "a") == "a"
+
+
+def test_what_grows_takes_new_entries_and_refuses_to_change_or_drop_one() -> None:
+    assert merge.grows.take(None, {"1": "a"}) == {"1": "a"}
+    assert merge.grows.take({"1": "a"}, {"1": "a", "2": "b"}) == {"1": "a", "2": "b"}
+    for arriving in ({}, None, {"2": "b"}, {"1": "b", "2": "b"}):
+        assert merge.grows.take({"1": "a"}, arriving) == Refusal("once_changed")
+        assert settled(merge.grows, {"1": "a"}, {"1": "a", "3": "c"}, arriving) == Refusal("once_changed")
+
+
+def test_of_what_grows_on_two_sides_all_entries_stay_and_a_person_decides_between_two_of_one_name() -> None:
+    base, held = {"1": "a"}, {"1": "a", "2": "b"}
+    assert settled(merge.grows, base, held, {"1": "a", "3": "c"}) == {"1": "a", "2": "b", "3": "c"}
+    assert settled(merge.grows, base, held, {"1": "a", "2": "B"}) is CONTESTED
+    assert settled(merge.grows, None, held, {"3": "c"}, base_known=False) == {"1": "a", "2": "b", "3": "c"}
+    assert settled(merge.grows, None, held, {"1": "A"}, base_known=False) is CONTESTED
 
 
 def test_an_impossible_step_is_refused_also_when_two_people_took_one() -> None:

@@ -120,6 +120,13 @@ def test_a_visit_that_no_server_has_counted_is_of_its_phones_day(said: str | Non
     assert listed(kept, MONDAY + timedelta(days=1))["due"] == (1 if said == "2026-11-23T15:00:00Z" else 0)
 
 
+def test_the_operators_hour_says_to_which_day_such_a_visit_belongs() -> None:
+    kept = records(doors=1, every_days=1)
+    visited(kept, "d000", None, visited_at="2026-11-24T05:30:00+08:00")
+    tuesday = MONDAY + timedelta(days=1)
+    assert [duty_list(kept, tuesday, GRID, begins=begins)["due"] for begins in (4, 6)] == [0, 1]
+
+
 def test_before_a_plan_begins_nothing_of_it_is_due_however_long_ago_the_last_visit_was() -> None:
     for days in ("working_days", "all_days"):
         kept = records(doors=1, members=1, days=days)

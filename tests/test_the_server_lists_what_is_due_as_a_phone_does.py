@@ -1,6 +1,7 @@
 """The duty list over HTTP: on the server what a phone computes from its own copy, and only from what one may see."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,11 +9,17 @@ from uuid import UUID
 import pytest
 
 from app.context import Context
+from app.main import create_app
+from app.settings import Settings
 from sync.calendar import Records
+from sync.client import Client
 from sync.days import day_of
 from sync.duty import duty_list
+from sync.replica import Replica
+from sync.store import MemoryStore
+from tests.contract import client_of
 from tests.raw_phone import RawPhone, phone_of, second_community
-from tests.world import NEW_ID, World, household, new_world, nothing_drifted
+from tests.world import NEW_ID, PASSWORD, World, household, new_world, nothing_drifted
 
 Answer = dict[str, Any]
 
@@ -170,3 +177,12 @@ async def test_a_plan_with_nobody_responsible_is_no_plan(world: World, li: RawPh
     late = await wang.say("care_plans", plan, "update", 1, fields={"responsible": {"remove": [str(qian)]}})
     assert late["outcome"] == "conflicted"
     assert (await li.get("care_plans", plan))["responsible"] == [str(qian)]
+
+
+async def test_a_phone_learns_at_which_hour_days_begin_when_it_is_registered(world: World) -> None:
+    await world.add_person("hu")
+    replica = Replica(MemoryStore(), world.context.seams)
+    assert replica.status().day_begins == 4
+    async with client_of(create_app(replace(world.context, day_begins=6), Settings())) as http:
+        await Client(replica, http, world.context.seams).sign_in("hu", PASSWORD, "a phone", "test", "1")
+    assert replica.status().day_begins == 6

@@ -63,6 +63,16 @@ async def test_inside_the_community_every_number_is_told(world: World, li: RawPh
     assert (counted(unit["whole"]), unit["parts"]) == ((3, 9, 6, 3), [])
 
 
+async def test_whose_birth_date_nobody_wrote_down_is_as_old_as_the_id_number_says(world: World, li: RawPhone) -> None:
+    door, before = NEW_ID(), counted((await totals(li, world.areas["unit_1"]))["whole"])
+    await li.apply("households", door, fields=household(world, "last", "unit_1"))
+    for said in ({"id_number": "11010519491231002X"}, {}, {"birth_date": "1990-01-01"}):
+        await li.apply("residents", NEW_ID(), fields={"household_id": str(door), "name": "某", **said})
+    of_eighty = world.context.seams.now().date() >= date(2029, 12, 31)
+    more = zip(before, (1, 3, 1, int(of_eighty)), strict=True)
+    assert counted((await totals(li, world.areas["unit_1"]))["whole"]) == tuple(map(sum, more))
+
+
 async def test_from_above_small_numbers_are_not_told_and_others_only_nearly(world: World, li: RawPhone) -> None:
     district = await phone_of(world, "district", role="admin", area="district")
     said = await totals(district, world.areas["grid"])

@@ -40,6 +40,8 @@ def test_what_one_lacks_it_has_from_the_other(policy: Policy, nothing: JsonValue
         ("ask", 0, 1, "asked"),
         ("latest", "a", "b", "a"),
         ("once", "a", "b", "a"),
+        ("grows", {"1": "a"}, {"2": "b"}, {"1": "a", "2": "b"}),
+        ("grows", {"1": "a"}, {"1": "b"}, "asked"),
         ("maximum", 2, 3, 3),
         ("maximum", 3, 2, 3),
         ("total", 2, 3, 5),

@@ -52,7 +52,7 @@ from sync.wire import Fields, Moment
 
 __all__ = [
     "ADMINS", "HELPERS", "MEDIATORS", "OFFICE", "REGISTRY", "WORKERS", "Code", "Collection", "Error", "Moment",
-    "ask", "collection", "day_told", "fault", "forwards", "given", "latest", "masked_name", "masked_number",
+    "ask", "collection", "day_told", "fault", "forwards", "given", "grows", "latest", "masked_name", "masked_number",
     "masked_phone", "maximum", "once", "text", "total", "union", "whole",
 ]  # fmt: skip
 
@@ -204,6 +204,7 @@ def _declared(policy: Policy) -> Callable[..., Any]:
 
 
 once, ask, latest = _declared(merge.once), _declared(merge.ask), _declared(merge.latest)
+grows = _declared(merge.grows)
 union, text = _declared(merge.union), _declared(merge.text)
 maximum, total = _declared(merge.maximum), _declared(merge.total)
 

@@ -10,7 +10,7 @@ import jsonschema_rs
 from pydantic import Field
 from sqlmodel import SQLModel
 
-from app.collections.base import OFFICE, Code, Error, ask, collection, fault, forwards, once, text
+from app.collections.base import OFFICE, Code, Error, ask, collection, fault, forwards, grows, once, text
 from sync.wire import Fields
 
 MOST_QUESTIONS = 16 * 1024
@@ -26,7 +26,7 @@ def _in_order(fields: Fields) -> list[Error]:
     approval, kept, ends = fields.get("approval"), fields.get("keep_until"), fields.get("until")
     return [
         *forwards(fields),
-        *([] if isinstance(approval, str) and approval.strip() else [fault("approval", "no_approval")]),
+        *([] if isinstance(approval, str) and any(map(str.isalnum, approval)) else [fault("approval", "no_approval")]),
         # Days of four digits, which compare as text.
         *([fault("keep_until")] if isinstance(kept, str) and isinstance(ends, str) and kept < ends else []),
         *([] if _can_be_asked(fields.get("questions")) else [fault("questions", "questions_invalid")]),
@@ -86,9 +86,9 @@ class Campaign(SQLModel):
     keep_until: date | None = ask(
         None, description="信息应保存至 · Until which day what it asked is to be kept; null: as any other note"
     )
-    questions: Questions = ask(
+    questions: Questions = grows(
         default_factory=dict,
         description="各版问卷（JSON Schema） · Version → the JSON Schema of its answers, as text. Old versions stay: "
-        "phones answer by the one they have",
+        "phones answer by the one they have, and what was asked is read by the one that asked it",
     )
     note: str = text("", max_length=4000, description="备注 · What whoever knocks should know")

@@ -10,7 +10,7 @@ from app.demo.story import PHONES, Story, require_done, say
 from app.phone.held import Held
 from app.phone.syncing import exchange
 from sync.calendar import Records, calendar_of
-from sync.days import DAY_BEGINS, day_of
+from sync.days import day_of
 from sync.duty import NEEDED, duty_list
 
 OLD = {"living_alone", "empty_nest"}
@@ -47,7 +47,7 @@ async def _plan(story: Story, worker: str, grid: str) -> date:
     """A plan for every such household of the grid, written offline; the day from which on they hold."""
     with story.phone(worker) as held:
         require_done(await exchange(held))
-        today = day_of(held.seams.now(), DAY_BEGINS)
+        today = day_of(held.seams.now(), held.replica.status().day_begins)
         day = calendar_of(_records(held), grid).next_worked(today + LATER)
         doors = [*held.replica.shown_all("households")]
         old = [one for one in doors if any(tag in OLD for tag in _members(one.fields["tags"]))]
@@ -79,7 +79,7 @@ def _person(story: Story, name: str) -> str | None:
 async def _as_the_phone_says(story: Story, worker: str, grid: str, day: date) -> Any:
     with story.phone(worker) as held:
         require_done(await exchange(held))
-        return duty_list(_records(held), day, grid)
+        return duty_list(_records(held), day, grid, begins=held.replica.status().day_begins)
 
 
 def _records(held: Held) -> Records:

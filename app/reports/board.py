@@ -35,7 +35,7 @@ async def board_of(context: Context, person: UUID, area: UUID) -> Fields:
         place, theirs = await seen_whole(snapshot, context, person, area)
         if place.feed_area_id is None:
             raise wrong_field("invalid", "area_id")
-        if await reads_from_above(snapshot, person, place.path, context.seams.now()):
+        if await reads_from_above(snapshot, person, place.path, context.seams.now(), place.home):
             raise Problem("not_permitted")
         colours = await _colours(snapshot, place)
         walk = Walk(await areas_around(snapshot, place))

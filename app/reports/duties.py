@@ -11,7 +11,7 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.fields import as_wire
-from app.prepared import among
+from app.prepared import among, not_by
 from app.reports.parts import areas_around, codes_at, ids_along, seen_whole
 from sync.calendar import Records
 from sync.days import shifted
@@ -34,7 +34,9 @@ OF_A_CONTACT = ("household_id", "channel", "persons_met", "day", "outcome")
 _IN_FORCE = (
     sa.select(_PLAN.c.id, *(_PLAN.c[name] for name in OF_A_PLAN), *(_HOUSEHOLD.c[name] for name in OF_A_DOOR))
     .select_from(
-        _HOUSEHOLD.join(_PLAN, sa.and_(_PLAN.c.home == _HOUSEHOLD.c.home, _PLAN.c.household_id == _HOUSEHOLD.c.id))
+        _HOUSEHOLD.join(
+            _PLAN, sa.and_(_PLAN.c.home == not_by(_HOUSEHOLD.c.home), _PLAN.c.household_id == _HOUSEHOLD.c.id)
+        )
     )
     .where(
         _HOUSEHOLD.c.home == sa.bindparam("home"),
@@ -54,8 +56,8 @@ _CONTACTS = (
         among(_VISIT.c.household_id, "doors"),
         _VISIT.c.deleted_at.is_(None),
         _VISIT.c.outcome == "opened",
-        _VISIT.c.day > sa.bindparam("after"),
-        _VISIT.c.day <= sa.bindparam("until"),
+        not_by(_VISIT.c.day) > sa.bindparam("after"),
+        not_by(_VISIT.c.day) <= sa.bindparam("until"),
     )
     .group_by(*_MET)
 )

@@ -158,7 +158,8 @@ async def seen_whole(snapshot: Transaction, context: Context, person: UUID, area
 async def ground_of(snapshot: Transaction, context: Context, person: UUID, area: UUID) -> Ground:
     """Raises not_found for an area that the person doesn't know, not_permitted where they see nothing of it whole."""
     row = await known_area(snapshot, context, person, area)
-    theirs = staff_areas(person, row.path, context.seams.now(), _community_of(row)).cte("theirs")
+    now, community = context.seams.now(), _community_of(row)
+    theirs = staff_areas(person, row.path, now, community).cte("theirs")
     homes = [one.home for one in await snapshot.rows(sa.select(theirs.c.home).distinct())]
     if not homes:
         raise Problem("not_permitted")
@@ -169,7 +170,7 @@ async def ground_of(snapshot: Transaction, context: Context, person: UUID, area:
     inside = (_AREA.c.parent_id == area, _AREA.c.id.in_(sa.select(where.c.part)))
     named = sa.select(_AREA.c.id, _AREA.c.name, _AREA.c.level).where(*inside)
     parts = await snapshot.rows(named.order_by(_AREA.c.sort, _AREA.c.name, _AREA.c.id))
-    outside = await reads_from_above(snapshot, person, row.path, context.seams.now())
+    outside = await reads_from_above(snapshot, person, row.path, now, community)
     # From here on much is read, of whole communities. No planner foresees how much, and row by row it would never end.
     await snapshot.plan_for_many()
     return Ground(

@@ -67,6 +67,12 @@ def _years_before(day: date, years: int) -> date:
         return date(day.year - years, 2, 28)
 
 
+def _born_by(day: date) -> sa.ColumnElement[int]:
+    """1 of whoever was: by their ID number where no birth date is written down."""
+    numbered = sa.and_(_RESIDENT.c.birth_date.is_(None), sa.func.substr(_RESIDENT.c.id_number, 7, 8) <= f"{day:%Y%m%d}")
+    return sa.case((_RESIDENT.c.birth_date <= day, 1), (numbered, 1), else_=0)
+
+
 async def _count(snapshot: Transaction, ground: Ground, day: date, whole: Row, parts: Sequence[Row]) -> None:
     """Two statements. What lies in the area itself, and in none of its parts, has no part."""
     of_part = {row.area.id: row for row in parts}
@@ -85,10 +91,7 @@ def _statements(snapshot: Transaction, ground: Ground, day: date) -> Iterator[tu
     behind = (_RESIDENT.c.home == found.c.home, _RESIDENT.c.household_id == found.c.id)
     living = (_RESIDENT.c.home.in_(ground.homes), _RESIDENT.c.deleted_at.is_(None))
     people = found.join(_RESIDENT, sa.and_(*behind, *living))
-    aged = [
-        sa.func.sum(sa.case((_RESIDENT.c.birth_date <= _years_before(day, age), 1), else_=0)).label(_aged(age))
-        for age in AGES
-    ]
+    aged = [sa.func.sum(_born_by(_years_before(day, age))).label(_aged(age)) for age in AGES]
     many = sa.func.count()
     by_part = (ground.part.label("part"), _HOUSEHOLD.c.tags, many.label("households"))
     yield "household", _counted(snapshot, sa.select(*by_part).select_from(doors).where(*ground.doors))

@@ -31,6 +31,10 @@ NO_SCHEMA_SAYS = {
     "area_without_feed": "which level of the tree an area has, and whether it is a team",
     "once_changed": "what the record holds",
     "check_digit": "how a number's last digit is made",
+    "nobody_responsible": "whether somebody is left of a plan's people, after two have each taken one off",
+    "no_approval": "that an approval says something",
+    "questions_invalid": "what JSON Schema is",
+    "no_legal_basis": "which tags are sensitive",
     "merge_into_itself": "which record the address names",
     "dates_backward": "which of two days comes first",
     "unknown_collection": "which collections there will be",
@@ -58,11 +62,13 @@ THAT_MUST_DIFFER, THAT_MUST_FOLLOW = {"/fields/parent_id"}, {"/fields/until"}
 """From the organisation that it is the parent of; on the day on which that began."""
 WITH_A_DATE_INSIDE = {"/fields/id_number"}
 """No pattern says which of its digits make a day that there is."""
-NEVER_NOBODY, IN_ONE_COMMUNITY = {"/fields/responsible"}, {"/area_id"}
-"""A plan is somebody's, also after two have each taken one person off it; a duty list is of one community."""
+IN_ONE_COMMUNITY = {"/area_id"}
+"""A duty list is."""
 OF_ONE_CAMPAIGN = {"/fields/approval", "/fields/keep_until", "/fields/questions", "/fields/until"}
 """An approval that says something, days in their order, and questions in JSON Schema: some of it, or all at once."""
-RULES = (THAT_MUST_AGREE, THAT_MUST_DIFFER, THAT_MUST_FOLLOW, WITH_A_DATE_INSIDE, NEVER_NOBODY, IN_ONE_COMMUNITY)
+OF_ONE_GROUND = {"/fields/basis", "/fields/until"}
+"""A sensitive tag's basis, and days in their order."""
+RULES = (THAT_MUST_AGREE, THAT_MUST_DIFFER, THAT_MUST_FOLLOW, WITH_A_DATE_INSIDE, IN_ONE_COMMUNITY)
 TOLERANT = ("/v1/sync", "/v1/sync/push")
 """One bad mutation must not sink its neighbours: the answer is 200, and the mutation's own outcome `refused`."""
 
@@ -154,7 +160,8 @@ def _has_a_reason(problem: dict[str, Any], case: Any) -> bool:
         # Which value a resolution may have, its contested field says; which fields must agree, a collection's rule;
         # which days there are, the calendar.
         pointed = {error["pointer"] for error in problem["errors"]}
-        return case.path == "/v1/conflicts/{id}/resolution" or pointed in RULES or pointed <= OF_ONE_CAMPAIGN
+        of_one = pointed <= OF_ONE_CAMPAIGN or pointed <= OF_ONE_GROUND
+        return case.path == "/v1/conflicts/{id}/resolution" or pointed in RULES or of_one
     if code == "bad_request":
         # Which characters can be seen, in a login that others must recognise; how far apart two days may be.
         # And no schema says what JSON a text is, as which a form brings a mapping.
