@@ -37,7 +37,9 @@ class Calendar:
         return self._nearest(day, 1)
 
     def _nearest(self, day: date, step: int) -> date:
-        days = (shifted(day, n * step) for n in range(MOST_REST))
+        if self.is_worked(day):
+            return day
+        days = (shifted(day, n * step) for n in range(1, MOST_REST))
         return next((one for one in days if self.is_worked(one)), day)
 
 

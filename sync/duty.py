@@ -6,10 +6,12 @@ from the visits that were made, so that nothing is ticked off twice, and what wa
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic import JsonValue
 
 from sync.calendar import Calendar, Records, calendar_of
 from sync.days import DAY_BEGINS, day_of, shifted
@@ -24,6 +26,16 @@ PER_DAY = 10
 """Doors a day of whoever is responsible and in no group."""
 
 
+class _Due(NamedTuple):
+    """A contact that was due when the day began."""
+
+    by: date
+    risk: int
+    plan: str
+    kept: bool
+    """On the day itself."""
+
+
 @dataclass
 class _Door:
     """A household with contacts due."""
@@ -31,28 +43,35 @@ class _Door:
     household: str
     door: str
     way: str
-    by: date
-    """When the first of them was due."""
-    risk: int
-    plans: list[str]
-    responsible: set[str]
     place: tuple[Any, ...]
+    dues: list[_Due]
+    responsible: set[str]
+
+    @property
+    def left(self) -> list[_Due]:
+        return [due for due in self.dues if not due.kept]
 
     def rank(self, day: date) -> tuple[Any, ...]:
         """Overdue first, then by risk, then along the walk."""
-        return self.by >= day, -self.risk, self.place, self.household
+        return *_most_urgent(self.dues, day), self.place, self.household
 
     def as_fields(self, day: date) -> Fields:
+        """As it is told while something is left."""
+        by = min(due.by for due in self.left)
         return {
             "household": self.household,
             "place": self.way,
             "door": self.door,
-            "due": str(self.by),
-            "late": (day - self.by).days,
-            "risk": self.risk,
-            "plans": [*sorted(self.plans)],
+            "due": str(by),
+            "late": (day - by).days,
+            "risk": max(due.risk for due in self.left),
+            "plans": [*sorted(due.plan for due in self.left)],
             "responsible": [*sorted(self.responsible)],
         }
+
+
+def _most_urgent(dues: Iterable[_Due], day: date) -> tuple[bool, int]:
+    return min(due.by for due in dues) >= day, -max(due.risk for due in dues)
 
 
 def duty_list(records: Records, day: date, area: str, group: str = "first", *, begins: int = DAY_BEGINS) -> Fields:
@@ -65,7 +84,8 @@ def duty_list(records: Records, day: date, area: str, group: str = "first", *, b
     Gives `{day, worked, members: [{person, name, per_day, doors}], undone, due, overdue, done}`. Each of `doors` and
     `undone` says household, place (the areas on the way), door, due, late (in days), risk, plans and responsible, and
     `shared` where somebody takes it whose it isn't; `undone` is what nobody has room for. `due` and `overdue` count
-    doors, `done` plans that were kept on that day.
+    doors, `done` plans that were kept on that day. What was due that morning is shared out: a door that is done goes
+    off the list, and moves no other one from somebody to somebody else.
     """
     calendar = calendar_of(records, area)
     inside = _areas_below(records, area)
@@ -79,19 +99,19 @@ def duty_list(records: Records, day: date, area: str, group: str = "first", *, b
             continue
         if plan.get("closed") or not (_is_in_force(plan, day) and _is_the_groups(plan, groups, group)):
             continue
-        last = _last_contact(plan, contacts)
-        by = due_by(plan, last, day, calendar)
-        if by > day or (plan.get("days") != "all_days" and not calendar.is_worked(day)):
-            done += last == day
-            continue
-        _add(doors, id, plan, by, _new_door(walk, plan, household, area))
+        before, kept = _last_contact(plan, contacts, day)
+        done += kept
+        by = due_by(plan, before, day, calendar)
+        if by <= day and (plan.get("days") == "all_days" or calendar.is_worked(day)):
+            _add(doors, plan, _Due(by, _risk_of(plan), id, kept), _new_door(walk, plan, household, area))
     ranked = sorted(doors.values(), key=lambda door: door.rank(day))
+    left = [door.left for door in ranked if door.left]
     return {
         "day": str(day),
         "worked": calendar.is_worked(day),
         **_shared_out(ranked, _members(records, day, area, group, ranked), day),
-        "due": len(ranked),
-        "overdue": sum(door.by < day for door in ranked),
+        "due": len(left),
+        "overdue": sum(any(due.by < day for due in dues) for dues in left),
         "done": done,
     }
 
@@ -125,11 +145,11 @@ def _groups(records: Records, day: date, area: str) -> Groups:
 
 
 def _is_the_groups(plan: Fields, groups: Groups, group: str) -> bool:
-    """Is one of the responsible in this group? What is nobody's of any group here is the first one's."""
+    """Is one of the responsible in this group? The first of several that are has it; nobody's is the first of all."""
     responsible = plan.get("responsible")
     people = {str(person) for person in responsible} if isinstance(responsible, list) else set[str]()
     theirs = {name for name, members in groups.items() if members & people}
-    return group in theirs or (not theirs and group == min(groups, default=group))
+    return group == min(theirs or groups, default=group)
 
 
 def _is_in_force(dated: Fields, day: date) -> bool:
@@ -177,26 +197,30 @@ def _day_of_unsent(visit: Fields, day: date, begins: int) -> date:
         return day
 
 
-def _last_contact(plan: Fields, contacts: Contacts) -> date | None:
+def _last_contact(plan: Fields, contacts: Contacts, day: date) -> tuple[date | None, bool]:
+    """When the last one before this day was that counts, and was there one on it?"""
     whom, ways = plan.get("resident_id"), plan.get("channels")
     counted = [
         when
         for when, channel, persons in contacts.get(str(plan.get("household_id")), ())
         if (not isinstance(ways, list) or not ways or channel in ways) and (whom is None or whom in persons)
     ]
-    return max(counted, default=None)
+    return max((when for when in counted if when < day), default=None), day in counted
 
 
 def _new_door(walk: Walk, plan: Fields, household: Fields, area: str) -> _Door:
     way, place = walk.way(household.get("area_id"), area), walk.place(household)
-    return _Door(str(plan["household_id"]), str(household.get("door")), way, date.max, 0, [], set(), place)
+    return _Door(str(plan["household_id"]), str(household.get("door")), way, place, [], set())
 
 
-def _add(doors: dict[str, _Door], id: str, plan: Fields, by: date, new: _Door) -> None:
-    door, risk = doors.setdefault(new.household, new), plan.get("risk")
-    door.by = min(door.by, by)
-    door.risk = max(door.risk, risk if isinstance(risk, int) else 1)
-    door.plans.append(id)
+def _risk_of(plan: Fields) -> int:
+    risk = plan.get("risk")
+    return risk if isinstance(risk, int) else 1
+
+
+def _add(doors: dict[str, _Door], plan: Fields, due: _Due, new: _Door) -> None:
+    door = doors.setdefault(new.household, new)
+    door.dues.append(due)
     responsible = plan.get("responsible")
     door.responsible |= {str(person) for person in responsible} if isinstance(responsible, list) else set()
 
@@ -208,15 +232,15 @@ class _Share:
     person: str
     name: str
     per_day: int
-    doors: list[tuple[int, Fields]]
-    """With their ranks."""
+    doors: list[tuple[int, bool]]
+    """Their ranks, and which of them somebody else is responsible for."""
 
     @property
     def room(self) -> int:
         return self.per_day - len(self.doors)
 
-    def take(self, place: int, door: Fields) -> None:
-        insort(self.doors, (place, door), key=lambda ranked: ranked[0])
+    def take(self, place: int, *, shared: bool = False) -> None:
+        insort(self.doors, (place, shared))
 
 
 def _members(records: Records, day: date, area: str, group: str, ranked: list[_Door]) -> list[_Share]:
@@ -239,18 +263,22 @@ def _shared_out(ranked: list[_Door], shares: list[_Share], day: date) -> Fields:
     for place, door in enumerate(ranked):
         theirs = [share for share in shares if share.person in door.responsible and share.room > 0]
         if theirs:
-            max(theirs, key=lambda share: share.room).take(place, door.as_fields(day))
+            max(theirs, key=lambda share: share.room).take(place)
         else:
             left.append(place)
-    undone: list[Fields] = []
+    undone: list[tuple[int, bool]] = []
     for place in left:
         freest = max(shares, key=lambda share: share.room, default=None)
         if freest is None or freest.room <= 0:
-            undone.append(ranked[place].as_fields(day))
+            undone.append((place, False))
         else:
-            freest.take(place, {**ranked[place].as_fields(day), "shared": True})
-    members: list[Any] = [
-        {"person": s.person, "name": s.name, "per_day": s.per_day, "doors": [door for _, door in s.doors]}
-        for s in shares
+            freest.take(place, shared=True)
+
+    def told(doors: list[tuple[int, bool]]) -> list[JsonValue]:
+        still = [(ranked[place].as_fields(day), shared) for place, shared in doors if ranked[place].left]
+        return [{**door, "shared": True} if shared else door for door, shared in still]
+
+    members: list[JsonValue] = [
+        {"person": s.person, "name": s.name, "per_day": s.per_day, "doors": told(s.doors)} for s in shares
     ]
-    return {"members": members, "undone": [*undone]}
+    return {"members": members, "undone": told(undone)}

@@ -35,7 +35,7 @@ _IN_FORCE = (
     sa.select(_PLAN.c.id, *(_PLAN.c[name] for name in OF_A_PLAN), *(_HOUSEHOLD.c[name] for name in OF_A_DOOR))
     .select_from(
         _HOUSEHOLD.join(
-            _PLAN, sa.and_(_PLAN.c.home == not_by(_HOUSEHOLD.c.home), _PLAN.c.household_id == _HOUSEHOLD.c.id)
+            _PLAN, sa.and_(_PLAN.c.home == _HOUSEHOLD.c.home, _PLAN.c.household_id == not_by(_HOUSEHOLD.c.id))
         )
     )
     .where(
@@ -49,6 +49,7 @@ _IN_FORCE = (
     )
 )
 _MET = (_VISIT.c.household_id, _VISIT.c.channel, _VISIT.c.persons_met)
+_ON_THE_DAY = _VISIT.c.day == sa.bindparam("until")
 _CONTACTS = (
     sa.select(*_MET, sa.func.max(_VISIT.c.day).label("day"), sa.literal("opened").label("outcome"))
     .where(
@@ -59,7 +60,7 @@ _CONTACTS = (
         not_by(_VISIT.c.day) > sa.bindparam("after"),
         not_by(_VISIT.c.day) <= sa.bindparam("until"),
     )
-    .group_by(*_MET)
+    .group_by(*_MET, _ON_THE_DAY)
 )
 _MEMBERS = sa.select(_MEMBER.c.id, *(_MEMBER.c[name] for name in OF_A_MEMBER)).where(
     _MEMBER.c.home == sa.bindparam("home"), _MEMBER.c.area_id == sa.bindparam("area"), _MEMBER.c.deleted_at.is_(None)
