@@ -204,6 +204,19 @@ async def test_a_campaign_that_could_not_be_held_is_refused_with_why(
     assert (error["pointer"], error["code"]) == (f"/fields/{min(said)}", code)
 
 
+async def test_whoever_was_added_at_the_door_and_turned_out_to_be_registered_counts_as_registered(
+    world: World, secretary: RawPhone, doors: list[UUID]
+) -> None:
+    campaign = await begin(secretary)
+    registered, added = await meet(secretary, doors[0]), await meet(secretary, doors[0], registered=False)
+    await knock(secretary, doors[0], campaign, persons_met=[added])
+    assert counted((await sweep(secretary, campaign))["whole"], "met", "not_registered") == (1, 1)
+    path = f"/v1/residents/{added}/merge"
+    merged = await world.http.post(path, json={"into": registered}, headers=secretary.headers)
+    assert merged.status_code == 200, merged.text
+    assert counted((await sweep(secretary, campaign))["whole"], "met", "not_registered") == (1, 0)
+
+
 async def test_a_new_version_of_its_questions_leaves_those_by_which_somebody_answered(
     world: World, secretary: RawPhone
 ) -> None:

@@ -30,7 +30,7 @@ async def test_follow_ups_are_told_by_kind_and_closed_with_a_reason(
     assert "三天大排查" in page.text
     assert campaign not in page.text
     above = await phone_of(world, "above", role="admin", area="district")
-    assert (await report(above, "follow_ups"))["kinds"][0] == {**escort, "open": None}
+    assert (await report(above, "follow_ups"))["kinds"][0] == {**escort, "open": None, "closed": None, "overdue": None}
 
 
 async def test_a_patrol_log_follows_from_the_days_visits_on_both_phones(
@@ -57,6 +57,9 @@ async def test_a_patrol_log_follows_from_the_days_visits_on_both_phones(
     assert await report(secretary, "patrol", "grid", person_id=person) == log
     assert (await report(li, "patrol", "grid", day=str(today(world, later=-1))))["visits"] == 0
     assert "visited_at" not in str(log)
+    # What was done at a door that is gone since was done.
+    await secretary.apply("households", doors[2], "delete", 1)
+    assert await report(li, "patrol", "grid") == log
 
 
 async def test_who_was_met_under_two_ids_that_became_one_counts_once_in_the_patrol_log(

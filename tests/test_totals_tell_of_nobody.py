@@ -1,6 +1,7 @@
 """What is counted of an area: right to the last door inside its community, too little to name anybody outside it."""
 
 from datetime import date
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.operator import add_area
-from app.reports.blurring import HIDDEN_BELOW, blurred
+from app.reports.blurring import HIDDEN_BELOW, STEP, blurred
 from tests.raw_phone import RawPhone, phone_of, second_community
 from tests.world import NEW_ID, World, household
 
@@ -78,15 +79,15 @@ async def test_from_above_small_numbers_are_not_told_and_others_only_nearly(worl
     said = await totals(district, world.areas["grid"])
     assert said["hidden_below"] == HIDDEN_BELOW
     one, two = said["parts"]
-    assert counted(said["whole"]) == (10, 25, 20, 10)
-    assert (counted(one), counted(two)) == ((None, 10, 5, None), (5, 20, 10, 5))
+    assert counted(said["whole"]) == (10, 30, 20, 10)
+    assert (counted(one), counted(two)) == ((None, 10, 10, None), (10, 20, 10, 10))
     assert said["whole"]["household_tags"] == {"living_alone": None}
-    assert [part["resident_tags"]["ill"] for part in said["parts"]] == [5, 10]
+    assert [part["resident_tags"]["ill"] for part in said["parts"]] == [10, 10]
     # Asked one by one they say the same of themselves: no two answers differ by what neither tells.
     for part in said["parts"]:
         alone = (await totals(district, UUID(part["area_id"])))["whole"]
         assert alone == part
-    assert counted((await totals(district, world.areas["district"]))["whole"]) == (10, 25, 20, 10)
+    assert counted((await totals(district, world.areas["district"]))["whole"]) == (10, 30, 20, 10)
     # Who also works in the community is told what they see there anyway.
     await world.grant("district", "grid", "worker")
     assert (await totals(district, world.areas["grid"]))["hidden_below"] is None
@@ -108,13 +109,28 @@ async def test_only_what_one_may_see_is_counted(world: World, li: RawPhone) -> N
 
 
 @given(st.integers(0, 10_000))
-def test_a_blurred_count_is_nothing_unknown_or_within_two(many: int) -> None:
+def test_a_blurred_count_is_unknown_or_within_five(many: int) -> None:
     told = blurred(many)
-    if many == 0:
-        assert told == 0
-    elif many < HIDDEN_BELOW:
+    if many < HIDDEN_BELOW:
         assert told is None
     else:
         assert told is not None
-        assert told % HIDDEN_BELOW == 0
-        assert abs(told - many) <= 2
+        assert told > 0
+        assert told % STEP == 0
+        assert abs(told - many) <= STEP // 2
+
+
+@pytest.mark.parametrize(("parts", "most"), [(2, 30), (3, 14), (4, 9)])
+def test_no_hidden_count_follows_from_the_whole_and_its_other_parts(parts: int, most: int) -> None:
+    meant: dict[Any, list[set[int]]] = {}
+    for counts in product(range(most + 1), repeat=parts):
+        told = (blurred(sum(counts)), *map(blurred, counts))
+        for possible, many in zip(meant.setdefault(told, [set() for _ in counts]), counts, strict=True):
+            possible.add(many)
+    found_out = [
+        told
+        for told, cells in meant.items()
+        for said, possible in zip(told[1:], cells, strict=True)
+        if said is None and len(possible) == 1
+    ]
+    assert not found_out

@@ -86,15 +86,15 @@ def _doors(ground: Ground, visits: sa.CTE) -> sa.Select[Any]:
 
 
 def _met(snapshot: Transaction, ground: Ground, visits: sa.CTE) -> sa.Select[Any]:
-    """By part, and in all (`part` null, `whole` true): whom they met, each person once, whatever ids they were met
-    under.
+    """By part, and in all (`part` null, `whole` true): whom they met, each person that there is once, whatever ids they
+    were met under.
     """
     person = snapshot.members_of(visits.c.persons_met)
     said = sa.select(visits.c.home, visits.c.part, snapshot.as_id(person.c.value).label("person")).distinct()
     named = said.select_from(visits.join(person, sa.true())).cte("named").prefix_with("MATERIALIZED")
     who = (_RESIDENT.c.home == named.c.home, _RESIDENT.c.id == named.c.person, _RESIDENT.c.home.in_(ground.homes))
-    known = sa.func.coalesce(_RESIDENT.c[MERGED_INTO], named.c.person).label("person")
-    met = sa.select(named.c.part, known).select_from(named.outerjoin(_RESIDENT, sa.and_(*who)))
+    known = sa.func.coalesce(_RESIDENT.c[MERGED_INTO], _RESIDENT.c.id).label("person")
+    met = sa.select(named.c.part, known).select_from(named.join(_RESIDENT, sa.and_(*who)))
     each = met.distinct().cte("met").prefix_with("MATERIALIZED")
     many = sa.func.count().label("met")
     of_part = sa.select(each.c.part, many, sa.false().label("whole")).group_by(each.c.part)

@@ -38,7 +38,6 @@ async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day
         columns = (_HOUSEHOLD.c.id, _HOUSEHOLD.c.area_id, _HOUSEHOLD.c.door, _HOUSEHOLD.c.floor)
         visits = sa.select(*columns, _VISIT.c.persons_met, *(_VISIT.c[name] for name in _TOLD)).join(_VISIT, at)
         here = (_HOUSEHOLD.c.home == place.home, among(_HOUSEHOLD.c.area_id, "areas", places))
-        knocks = await snapshot.rows(visits.where(*here, *theirs_then).order_by(_VISIT.c.created_at, _VISIT.c.id))
         # Nobody writes into another's log.
         theirs = (_LOG.c.created_by == whose, _LOG.c.deleted_at.is_(None))
         of_the_day = (_LOG.c.home == place.home, among(_LOG.c.area_id, "areas", places), _LOG.c.day == day)
@@ -47,8 +46,10 @@ async def patrol_of(context: Context, person: UUID, area: UUID, whose: UUID, day
         groups = sa.select(_MEMBER.c.name).where(_MEMBER.c.home == place.home, _MEMBER.c.person_id == whose)
         living = groups.where(_MEMBER.c.deleted_at.is_(None))
         called = await snapshot.first(living.order_by(_MEMBER.c.since.desc(), _MEMBER.c.id.desc()))
-    # Asked by the server: the wall shows nobody a record that is gone. Of these only that two are one is told.
+    # Asked by the server: the wall shows nobody a record that is gone. What was done at a door that was deleted since
+    # was done; and of people who were merged it is only told that two are one.
     async with context.database.snapshot("server") as snapshot:
+        knocks = await snapshot.rows(visits.where(*here, *theirs_then).order_by(_VISIT.c.created_at, _VISIT.c.id))
         merged = await snapshot.rows(_merged(snapshot, _HOUSEHOLD.join(_VISIT, at), places).where(*here, *theirs_then))
     stayed = {str(row.id): str(row.into) for row in merged}
     walked = sorted(knocks, key=lambda row: walk.place(row._mapping))

@@ -170,10 +170,10 @@ async def get_duties(caller: CallerDep, context: ContextDep, asked: Annotated[Du
     dependencies=[Depends(each_once)],
 )
 async def get_totals(caller: CallerDep, context: ContextDep, asked: Annotated[TotalsAsked, Query()]) -> Any:
-    """一个区域及其下级的户数、人数、年龄和各类标签；社区以上的人看不到少于 5 的数，其余取 5 的整倍数。
+    """一个区域及其下级的户数、人数、年龄和各类标签；社区以上的人看不到少于 5 的数，其余取 10 的整倍数。
 
     Households, residents, ages and tags of an area and of the areas in it, as far as one's grants show them. To who
-    works above the community, numbers below 5 are not told, and others to the nearest 5.
+    works above the community, numbers below 5 are not told, and others to the nearest 10.
     """
     day = day_of(context.seams.now(), context.day_begins)
     said = await totals_of(context, caller.person_id, asked.area_id, day)

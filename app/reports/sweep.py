@@ -180,8 +180,12 @@ def _persons(snapshot: Transaction, ground: Ground, campaign: UUID) -> sa.Select
     named = seen.where(*_made_for(ground, campaign), ground.holds(_HOUSEHOLD)).group_by(*key).cte("named")
     who = (_RESIDENT.c.home == named.c.home, _RESIDENT.c.id == named.c.person, _RESIDENT.c.home.in_(ground.homes))
     into = sa.func.coalesce(_RESIDENT.c[MERGED_INTO], _RESIDENT.c.id)
-    foreign = sa.func.max(sa.case((_RESIDENT.c.registered_here.is_(False), 1), else_=0)).label("foreign")
-    met = sa.select(sa.func.min(named.c.part).label("part"), foreign).select_from(named.join(_RESIDENT, sa.and_(*who)))
+    # Where somebody is registered, the record says that stayed.
+    stayed = _RESIDENT.alias("stayed")
+    same = (stayed.c.home == _RESIDENT.c.home, stayed.c.id == into, stayed.c.home.in_(ground.homes))
+    people = named.join(_RESIDENT, sa.and_(*who)).join(stayed, sa.and_(*same))
+    foreign = sa.func.max(sa.case((stayed.c.registered_here.is_(False), 1), else_=0)).label("foreign")
+    met = sa.select(sa.func.min(named.c.part).label("part"), foreign).select_from(people)
     each = met.where(ground.holds(_RESIDENT)).group_by(named.c.home, into).subquery()
     columns: list[Any] = [sa.func.count().label("met"), sa.func.sum(each.c.foreign).label("not_registered")]
     return sa.select(each.c.part, *columns).group_by(each.c.part)
