@@ -21,15 +21,14 @@ from sync.wire import Fields
 _HOUSEHOLD, _MEMBER, _PLAN, _VISIT = (
     COLLECTIONS[name].table for name in ("households", "members", "care_plans", "visits")
 )
-OF_A_PLAN = (
-    *("household_id", "resident_id", "channels", "responsible", "risk"),
-    *("every_days", "days", "since", "until", "closed"),
-)
+OF_A_PLAN = ("household_id", "resident_id", "channels", "responsible", "risk", "every_days", "days", "since")
 OF_A_DOOR = ("area_id", "floor", "door")
 OF_A_MEMBER = ("area_id", "group", "person_id", "name", "per_day", "since", "until")
 OF_A_CODE = ("area_id", "list", "code", "retired")
 OF_A_CONTACT = ("household_id", "channel", "persons_met", "day", "outcome")
-"""What the list is made from: many rows are read, and what a plan says besides costs more than the rest."""
+"""What the list is made from: many rows are read, and what a plan says besides costs more than the rest. Whether it is
+in force is asked while it is read.
+"""
 
 _IN_FORCE = (
     sa.select(_PLAN.c.id, *(_PLAN.c[name] for name in OF_A_PLAN), *(_HOUSEHOLD.c[name] for name in OF_A_DOOR))
@@ -84,18 +83,20 @@ async def _records(snapshot: Transaction, place: Any, areas: Sequence[UUID], day
     plans = await snapshot.fetch(_IN_FORCE, home=home, areas=areas, day=day)
     doors, days = [*{row.household_id for row in plans}], {"after": shifted(day, -LOOK_BACK), "until": day}
     contacts = await snapshot.fetch(_CONTACTS, home=home, doors=doors, **days)
+    codes = await codes_at(snapshot, place, "rest_day", "work_day")
     return {
-        "care_plans": {str(row.id): _wire(row, OF_A_PLAN) for row in plans},
-        "households": {str(row.household_id): _wire(row, OF_A_DOOR) for row in plans},
+        "care_plans": _by_id(plans, OF_A_PLAN),
+        "households": {str(row.household_id): _wire(row[-len(OF_A_DOOR) :], OF_A_DOOR) for row in plans},
         "visits": {str(n): _wire(row, OF_A_CONTACT) for n, row in enumerate(contacts)},
         "members": _by_id(await snapshot.fetch(_MEMBERS, home=home, area=place.id), OF_A_MEMBER),
-        "codes": _by_id(await codes_at(snapshot, place, "rest_day", "work_day"), OF_A_CODE),
+        "codes": {str(code.id): {name: as_wire(getattr(code, name)) for name in OF_A_CODE} for code in codes},
     }
 
 
-def _by_id(rows: Iterable[Any], names: Iterable[str]) -> dict[str, Fields]:
-    return {str(row.id): _wire(row, names) for row in rows}
+def _by_id(rows: Iterable[Any], names: Sequence[str]) -> dict[str, Fields]:
+    """Of rows that begin with their id, and go on with what has these names."""
+    return {str(row[0]): _wire(row[1:], names) for row in rows}
 
 
-def _wire(row: Any, names: Iterable[str]) -> Fields:
-    return {name: as_wire(getattr(row, name)) for name in names}
+def _wire(values: Iterable[Any], names: Sequence[str]) -> Fields:
+    return dict(zip(names, map(as_wire, values), strict=False))
