@@ -1,7 +1,7 @@
 """What is due at which door follows from plans and visits alone, the same for whoever has the same records."""
 
 import random
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,51 +10,7 @@ from hypothesis import strategies as st
 
 from sync.canonical import canonical_json
 from sync.duty import duty_list
-from sync.wire import Fields
-
-Kept = dict[str, dict[str, Fields]]
-GRID, UNIT = "grid", "unit"
-MONDAY = date(2026, 11, 23)
-WORKDAYS = [MONDAY + timedelta(days=n) for n in range(5)]
-
-
-def records(*, doors: int = 0, members: int = 0, per_day: int = 10, **plan: Any) -> Kept:
-    """A grid of one unit, whose doors each have a plan that is the first member's."""
-    areas: dict[str, Fields] = {GRID: {"parent_id": None, "name": "g"}, UNIT: {"parent_id": GRID, "name": "u"}}
-    of_all: Kept = {"areas": areas, "visits": {}, "codes": {}, "households": {}, "care_plans": {}, "members": {}}
-    for n in range(members):
-        of_all["members"][f"m{n}"] = {
-            **{"area_id": GRID, "group": "first", "person_id": f"person{n}", "name": f"组员{n}", "per_day": per_day},
-            "since": "2026-01-01",
-        }
-    for n in range(doors):
-        add_plan(of_all, f"d{n:03}", **plan)
-    return of_all
-
-
-def add_plan(kept: Kept, door: str, **plan: Any) -> None:
-    kept["households"].setdefault(door, {"area_id": UNIT, "door": door.removeprefix("d"), "floor": 1})
-    kept["care_plans"][f"p{len(kept['care_plans'])}"] = {
-        **{"household_id": door, "every_days": 7, "days": "working_days", "channels": ["door", "phone"], "risk": 2},
-        **{"responsible": ["person0"], "since": str(MONDAY)},
-        **plan,
-    }
-
-
-def visited(kept: Kept, door: str, day: date | None, **fields: Any) -> None:
-    kept["visits"][f"v{len(kept['visits'])}"] = {
-        **{"household_id": door, "channel": "door", "outcome": "opened", "persons_met": [], "day": day and str(day)},
-        **fields,
-    }
-
-
-def doors_of(share: Any) -> list[str]:
-    return [door["household"] for door in share["doors"]]
-
-
-def listed(kept: Kept, day: date = MONDAY) -> Any:
-    return duty_list(kept, day, GRID)
-
+from tests.duties import GRID, MONDAY, UNIT, WORKDAYS, add_plan, doors_of, listed, records, visited
 
 # What is due
 
@@ -274,45 +230,6 @@ def test_every_door_that_is_due_is_somebodys_or_undone_whatever_the_order_of_the
         assert order[start : start + many] == sorted(order[start : start + many])
     shuffled = {name: dict(dice.sample([*kind.items()], len(kind))) for name, kind in kept.items()}
     assert canonical_json(listed(shuffled)) == canonical_json(found)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.randoms(use_true_random=False), st.integers(1, 30), st.integers(0, 4), st.integers(0, 6))
-def test_a_door_that_is_done_goes_off_the_list_and_moves_no_other(
-    dice: random.Random, doors: int, members: int, per_day: int
-) -> None:
-    kept = records(members=members, per_day=per_day)
-    for n in range(doors):
-        people = [f"person{dice.randrange(5)}" for _ in range(dice.randrange(1, 3))]
-        add_plan(kept, f"d{n:02}", risk=dice.randrange(1, 4), responsible=people, every_days=1, days="all_days")
-    morning = listed(kept)
-    done = {f"d{dice.randrange(doors):02}" for _ in range(dice.randrange(1, 6))}
-    for door in done:
-        visited(kept, door, MONDAY)
-    later = listed(kept)
-    assert (later["due"], later["done"]) == (morning["due"] - len(done), len(done))
-    assert len(later["members"]) == len(morning["members"])
-    for before, after in zip([*morning["members"], morning], [*later["members"], later], strict=True):
-        name = "doors" if "person" in before else "undone"
-        assert after[name] == [door for door in before[name] if door["household"] not in done]
-
-
-def test_of_a_door_with_several_plans_only_what_nobody_kept_today_is_told() -> None:
-    kept = records(doors=1, members=1, resident_id="wang", since=str(MONDAY - timedelta(days=3)), risk=3)
-    add_plan(kept, "d000", resident_id="li")
-    [door] = listed(kept)["members"][0]["doors"]
-    assert (door["plans"], door["late"], door["risk"], listed(kept)["overdue"]) == (["p0", "p1"], 3, 3, 1)
-    visited(kept, "d000", MONDAY, persons_met=["wang"])
-    found = listed(kept)
-    [door] = found["members"][0]["doors"]
-    assert (door["plans"], door["late"], door["risk"]) == (["p1"], 0, 2)
-    assert (found["due"], found["overdue"], found["done"]) == (1, 0, 1)
-
-
-def test_what_people_of_two_groups_are_responsible_for_is_on_the_list_of_the_first_alone() -> None:
-    kept = records(doors=1, members=2, responsible=["person0", "person1"])
-    kept["members"]["m1"]["group"] = "second"
-    assert [duty_list(kept, MONDAY, GRID, group)["due"] for group in ("first", "second")] == [1, 0]
 
 
 def test_the_list_of_a_grid_of_554_residents_fits_on_a_page() -> None:
