@@ -58,11 +58,12 @@ def who_only_reads(collection: Collection) -> dict[str, str]:
 class Maker:
     """Makes valid records of any collection, through the ordinary routes, as the administrator.
 
-    Of what only a team sees, as one of its own as well.
+    Of what only a team sees, as one of its own as well. Makers that are given the same `doors` refer to the same
+    households and residents, which are made once.
     """
 
-    def __init__(self, world: World, phone: RawPhone) -> None:
-        self.world, self.phone = world, phone
+    def __init__(self, world: World, phone: RawPhone, doors: dict[str, str] | None = None) -> None:
+        self.world, self.phone, self.doors = world, phone, doors
         self.joined = False
 
     async def join_teams(self) -> None:
@@ -93,6 +94,10 @@ class Maker:
                 await self.join_teams()
             places = PLACES[collection.audience]
             return next(id for place in places if (id := str(self.world.areas[place])) != unlike)
+        if spec.refers_to and self.doors is not None and spec.refers_to in ("households", "residents"):
+            if self.doors.get(spec.refers_to, unlike) == unlike:
+                self.doors[spec.refers_to] = str((await self.create(COLLECTIONS[spec.refers_to]))["id"])
+            return self.doors[spec.refers_to]
         if spec.refers_to:
             return str((await self.create(COLLECTIONS[spec.refers_to]))["id"])
         return next(value for value in values_of(collection, spec) if value != unlike)

@@ -68,10 +68,12 @@ class Stage:
         return "/reports/" in self.path or self.name in ("post_import", "post_export", "freeze_campaign")
 
 
-async def stage_of(world: World, patch: pytest.MonkeyPatch, name: str, method: str, path: str) -> Stage:
-    """With a record, or a conflict, that the operation can be about."""
+async def stage_of(
+    world: World, patch: pytest.MonkeyPatch, name: str, method: str, path: str, doors: dict[str, str] | None = None
+) -> Stage:
+    """With a record, or a conflict, that the operation can be about; behind `doors` that other stages had."""
     login = f"secretary_{NEW_ID()}"
-    make = Maker(world, await phone_of(world, login, role=ROLES.get(name, "admin")))
+    make = Maker(world, await phone_of(world, login, role=ROLES.get(name, "admin")), doors)
     collection = COLLECTIONS.get(path.split("/")[2]) if path.startswith("/v1/") else None
     stage = Stage(world, patch, name, method.upper(), path, make, collection, NEW_ID(), login, {})
     if collection is None:

@@ -54,10 +54,10 @@ def test_whatever_a_rule_finds_wrong_has_a_name_in_both_languages() -> None:
 @pytest.mark.parametrize("name", DECLARED)
 async def test_every_code_of(name: str, context: Context, store: str) -> None:
     world = await new_world(context)
-    missing = {}
+    missing, doors = {}, dict[str, str]()
     for code in codes_of(name, store):
         with pytest.MonkeyPatch.context() as patch:
-            stage = await stage_of(world, patch, name, *path_of(name))
+            stage = await stage_of(world, patch, name, *path_of(name), doors)
             answer = await PROVOCATIONS[code](stage)
         told = answer.json()["code"] if answer.status_code >= 400 else answer.status_code
         if told != code:
