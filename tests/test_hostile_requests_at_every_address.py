@@ -1,5 +1,6 @@
-"""Whatever is sent to any address of the document, each on one of the stores: the answer repeats none of it, and nothing
-changes.
+"""Whatever is sent to any address of the document: the answer repeats none of it, and nothing changes.
+
+Each is tried on one of the stores.
 """
 
 import gzip
