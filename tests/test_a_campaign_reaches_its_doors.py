@@ -1,7 +1,10 @@
 """A sweep's targets are frozen when it begins; its doors and persons count once, whoever knocks and however late."""
 
+import json
+from typing import Any
 from uuid import UUID
 
+import jsonschema_rs
 import pytest
 
 from tests.raw_phone import RawPhone, phone_of
@@ -175,6 +178,47 @@ async def test_each_sees_and_freezes_only_what_is_theirs(world: World, secretary
     assert (counted(told["whole"], "targets", "knocked", "opened"), told["to_knock"]) == ((None, None, None), None)
 
 
+def asking(question: Any) -> str:
+    """A version with one question, which is so."""
+    return json.dumps({"type": "object", "properties": {"a": question}})
+
+
+def nested(depth: int, innermost: Answer) -> Answer:
+    return {"not": nested(depth - 1, innermost)} if depth else innermost
+
+
+UNANSWERABLE: list[Any] = [
+    {"type": "number"},
+    {"type": ["null", "number"]},
+    {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "number"}]}},
+    {"enum": [36.5]},
+    {"type": "object", "properties": {"feverDays": {"type": "integer"}}},
+    {"allOf": [{"patternProperties": {"^a": {"properties": {"一": {}}}}}]},
+    {"type": "object", "required": ["feverDays"]},
+    {"type": "string", "pattern": "(((("},
+    {"type": "string", "pattern": r"(\p{L}{99}){99}"},
+    {"const": "\ud800"},
+    {"properties": []},
+    nested(240, {"type": "number"}),
+    nested(500, {}),
+]
+"""What could be asked, but not answered by anything that a push takes, or read by no validator."""
+
+
+async def test_what_may_be_asked_is_answered_and_taken(world: World, secretary: RawPhone, doors: list[UUID]) -> None:
+    """Also where a question is called as a keyword is, or a value looks like a schema."""
+    tenths = {"type": "integer", "minimum": 300, "maximum": 450}
+    asked = {"type": "array", "items": {"type": "object", "properties": {"fever_days": {"type": "integer"}}}}
+    questions = {"t": tenths, "type": {"enum": ["number", {"type": "number"}]}, "properties": asked, "b": True}
+    schema = json.dumps({"type": "object", "properties": questions, "required": ["t"]})
+    campaign = await begin(secretary, questions={"1": schema})
+    said = {"t": 365, "type": "number", "properties": [{"fever_days": 2}], "b": {"pattern": "(((("}}
+    assert jsonschema_rs.is_valid(json.loads(schema), said)
+    await secretary.apply(
+        "answers", NEW_ID(), fields={"household_id": str(doors[0]), "campaign_id": campaign, "said": said}
+    )
+
+
 @pytest.mark.parametrize(
     ("said", "code"),
     [
@@ -191,6 +235,7 @@ async def test_each_sees_and_freezes_only_what_is_theirs(world: World, secretary
         ({"questions": {"1": '{"type":"object","properties":{"A B":{}}}'}}, "questions_invalid"),
         ({"questions": {"1": "[" * 9000}}, "questions_invalid"),
         ({"questions": {"1": '{"type":"object","properties":{"a":{"const":NaN}}}'}}, "questions_invalid"),
+        *(({"questions": {"1": asking(one)}}, "questions_invalid") for one in UNANSWERABLE),
     ],
 )
 async def test_a_campaign_that_could_not_be_held_is_refused_with_why(
