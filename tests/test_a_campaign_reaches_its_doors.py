@@ -109,7 +109,7 @@ async def test_only_what_was_frozen_is_a_target_and_it_is_frozen_once(
     await lou.apply("blocks", NEW_ID(), fields={**where, "households": [str(NEW_ID())]})
     assert await freeze(secretary, campaign) == {"blocks": 2, "households": 4, "registered": 0}
     assert counted((await sweep(secretary, campaign))["whole"], "targets", "registered", "blocks") == (4, 0, 2)
-    # One that is deleted is none any more, and isn't made again.
+    # One that is deleted, by the office, is none any more, and isn't made again.
     listed = await world.http.get("/v1/blocks", params={"campaign_id": campaign}, headers=secretary.headers)
     [block] = [one for one in listed.json()["items"] if str(doors[0]) in one["households"]]
     await secretary.apply("blocks", UUID(block["id"]), "delete", 1)
@@ -150,6 +150,37 @@ async def test_a_block_is_claimed_by_whoever_comes_first(world: World, secretary
     assert counted((await sweep(secretary, campaign))["whole"], "blocks", "claimed", "targets") == (1, 1, 2)
 
 
+async def test_nobody_who_knocks_takes_a_target_away(world: World, secretary: RawPhone, doors: list[UUID]) -> None:
+    campaign = await begin(secretary)
+    await freeze(secretary, campaign)
+    listed = await world.http.get("/v1/blocks", params={"campaign_id": campaign}, headers=secretary.headers)
+    for block in listed.json()["items"]:
+        for role in ("worker", "helper"):
+            phone = await phone_of(world, f"{role} {block['id']}", role=role)
+            [refused] = await phone.push(mutation(world, "blocks", UUID(block["id"]), "delete", 1))
+            assert (refused["outcome"], refused["problem"]["code"]) == ("refused", "not_permitted")
+            answer = await world.http.delete(f"/v1/blocks/{block['id']}", headers=phone.headers)
+            assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")
+    assert counted((await sweep(secretary, campaign))["whole"], "targets", "blocks") == (4, 2)
+
+
+async def test_who_may_not_delete_a_block_decides_nothing_else_about_it(
+    world: World, secretary: RawPhone, doors: list[UUID]
+) -> None:
+    """Where the office deleted it while somebody claimed it, a worker may say that it stays."""
+    campaign, li = await begin(secretary), await phone_of(world, "li")
+    await freeze(secretary, campaign, area_id=str(world.areas["unit_1"]))
+    listed = await world.http.get("/v1/blocks", params={"campaign_id": campaign}, headers=secretary.headers)
+    block = UUID(listed.json()["items"][0]["id"])
+    await li.apply("blocks", block, "update", 1, fields={"claimed_by": str(NEW_ID())})
+    [conflict] = (await secretary.say("blocks", block, "delete", 1))["conflicts"]
+    path, answers = f"/v1/conflicts/{conflict}/resolution", []
+    for value in (True, False):
+        answers.append(await world.http.post(path, json={"value": value}, headers=li.headers))
+    assert [(one.status_code, one.json().get("code")) for one in answers] == [(403, "not_permitted"), (200, None)]
+    assert (await sweep(secretary, campaign))["whole"]["targets"] == 2
+
+
 async def test_a_staircase_of_many_doors_becomes_several_blocks(world: World, secretary: RawPhone) -> None:
     """Along the walk, two hundred at a time: nobody claims more than a group can do."""
     fields = [household(world, str(n), "unit_1") for n in range(1, 252)]
@@ -166,7 +197,9 @@ async def test_each_sees_and_freezes_only_what_is_theirs(world: World, secretary
     campaign = await begin(secretary)
     worker = await phone_of(world, "worker", area="building_1")
     there = {"area_id": str(world.areas["building_1"])}
-    assert await freeze(worker, campaign, **there) == {"blocks": 1, "households": 2, "registered": 0}
+    # Once frozen they stay: by whoever knows whether all rosters are in.
+    assert await freeze(worker, campaign, **there) == (403, "not_permitted")
+    assert await freeze(secretary, campaign, **there) == {"blocks": 1, "households": 2, "registered": 0}
     assert await freeze(secretary, campaign) == {"blocks": 1, "households": 2, "registered": 0}
     assert (await sweep(worker, campaign))["whole"]["targets"] == 2
     helper = await phone_of(world, "helper", role="helper")

@@ -125,8 +125,8 @@ class Campaign(SQLModel):
     )
     questions: Questions = grows(
         default_factory=dict,
-        description="各版问卷（JSON Schema），数值只用整数 · Version → the JSON Schema of its answers, as text. Names are "
-        "of `[a-z0-9_]`, numbers whole (a temperature in tenths of a degree): nothing else travels. Old versions stay: "
+        description="各版问卷（JSON Schema），数值只用整数 · Version → the JSON Schema of its answers, as text. Names "
+        "are of `[a-z0-9_]`, numbers are whole (tenths of a degree): nothing else travels. Old versions stay: "
         "phones answer by the one they have, and what was asked is read by the one that asked it",
     )
     note: str = text("", max_length=4000, description="备注 · What whoever knocks should know")
