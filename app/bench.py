@@ -56,7 +56,7 @@ class Refused(Exception):
 def permitted(bench: Bench, record: Record, op: Op, fields: Fields) -> Verdict:
     """May this person write it? What one may not see does not exist. Raises Refused."""
     onto = require_references(bench, record, fields)
-    writers = record.collection.writers
+    writers = record.collection.roles(op)
     if record.held is not None:
         verdict = verdict_on(bench, record, writers)
         if verdict == "no":

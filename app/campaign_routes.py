@@ -43,10 +43,11 @@ class FrozenTargets(BaseModel):
     ),
 )
 async def freeze_campaign(id: Id, body: Freezing, caller: CallerDep, context: ContextDep) -> FrozenTargets:
-    """按单元、楼栋把现有各户编成责任片，供认领；以后搬走或新增的户不改变目标名单。重复执行不改变已有的片。
+    """按单元、楼栋把现有各户编成责任片，供认领；以后搬走或新增的户不改变目标名单。重复执行不改变已有的片。由办公室在名册导入后执行。
 
     Every door there is now goes into a block of its staircase, which somebody claims. Doors that come or go later don't
-    change the targets. Done again, it adds only blocks of areas that have none.
+    change the targets. Done again, it adds only blocks of areas that have none. It is for secretaries and
+    administrators, once the rosters are in.
     """
     frozen = await freeze(context, caller.person_id, id, body.area_id)
     return FrozenTargets(blocks=frozen.blocks, households=frozen.households, registered=frozen.registered)

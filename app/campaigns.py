@@ -9,8 +9,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 
+from app.access import hold_grants, paths_under
 from app.batch import Actor, Incoming
 from app.collections import COLLECTIONS
+from app.collections.base import OFFICE
 from app.collections.blocks import MOST_DOORS
 from app.context import Context
 from app.database import Transaction
@@ -46,20 +48,24 @@ async def freeze(context: Context, person: UUID, campaign: UUID, area: UUID | No
     """Makes the blocks of the area, or of all of the campaign's, where there never were any.
 
     Raises not_found, reference_not_found where the area isn't the campaign's, what seen_whole does, and not_permitted
-    to who may not write there.
+    to whoever isn't of the office there: targets stay as they are from then on, for everybody.
     """
-    home, walk, doors = await _doors_of(context, person, campaign, area)
+    place, walk, doors = await _doors_of(context, person, campaign, area)
     blocks = await run_in_threadpool(_blocks, context, campaign, walk, doors)
 
     async def work(transaction: Transaction) -> Frozen:
+        await hold_grants(transaction, person)
+        paths = await paths_under(transaction, person, OFFICE, context.seams.now)
+        if not place.path.startswith(tuple(paths)):
+            raise Problem("not_permitted")
         # Also one that was deleted: its doors were targets, and are none any more.
-        there = sa.select(_BLOCK.c.area_id).where(_BLOCK.c.home == home, _BLOCK.c.id.in_(blocks))
+        there = sa.select(_BLOCK.c.area_id).where(_BLOCK.c.home == place.home, _BLOCK.c.id.in_(blocks))
         frozen = {row.area_id for row in await transaction.rows(there)}
         new = {id: fields for id, fields in blocks.items() if UUID(str(fields["area_id"])) not in frozen}
-        arrived = [as_arrived(context, Write(BLOCKS, home, id, "create", 0, fields)) for id, fields in new.items()]
-        done = await receive(transaction, context, Actor(person), Incoming(home, arrived))
-        if any(outcome.problem and outcome.problem.code == "reference_not_found" for outcome in done.outcomes):
-            raise Problem("not_permitted")
+        arrived = [
+            as_arrived(context, Write(BLOCKS, place.home, id, "create", 0, fields)) for id, fields in new.items()
+        ]
+        done = await receive(transaction, context, Actor(person), Incoming(place.home, arrived))
         require_taken(done.outcomes)
         households = sum(len(_list(fields["households"])) for fields in new.values())
         return Frozen(len(new), households, sum(whole_number(fields["registered"]) for fields in new.values()))
@@ -69,8 +75,8 @@ async def freeze(context: Context, person: UUID, campaign: UUID, area: UUID | No
 
 async def _doors_of(
     context: Context, person: UUID, campaign: UUID, area: UUID | None
-) -> tuple[UUID, Walk, Sequence[Any]]:
-    """The home, the way through it, and its doors."""
+) -> tuple[Any, Walk, Sequence[Any]]:
+    """The area's row, the way through it, and its doors."""
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
         known = await get_record(snapshot, context, person, CAMPAIGNS, campaign)
         whole = UUID(str(known.fields["area_id"]))
@@ -78,7 +84,7 @@ async def _doors_of(
         if whole not in ids_along(place.path):
             raise wrong_field("reference_not_found", "area_id")
         walk = Walk(await areas_around(snapshot, place))
-        return place.home, walk, await _doors(snapshot, place.home, theirs)
+        return place, walk, await _doors(snapshot, place.home, theirs)
 
 
 async def _doors(snapshot: Transaction, home: UUID, theirs: Sequence[UUID]) -> Sequence[Any]:

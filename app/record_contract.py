@@ -20,7 +20,7 @@ _LOCKED: Codes = (*_SEEN, "stale", "already_there", "mutation_reused")
 _WRITTEN: Codes = (*READ_BODY, *UNFIT_VALUE, *UNFIT_FIELD, "not_storable", "mutation_reused")
 _CHANGED: Codes = (*_LOCKED, "not_permitted")
 _CREATED: Codes = (*_SEEN, *_WRITTEN, "unknown_field", "reference_not_found", "id_invalid", "id_taken")
-_RESOLVED: Codes = (*_WRITTEN, *_LOCKED)
+_RESOLVED: Codes = (*_WRITTEN, *_CHANGED)
 _PUT: Codes = (*_CREATED, *_CHANGED)
 _MERGED: Codes = ("bad_json", "merge_into_itself", "merge_across", "reference_not_found", "not_storable")
 

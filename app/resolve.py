@@ -20,9 +20,11 @@ def resolve(bench: Bench, mutation: Mutation) -> Outcome:
     """A resolution writes the target in the same transaction, judged as an edit of that field would be."""
     conflict, target, name, edit = _resolution_of(bench, mutation)
     chosen = edit.op == "delete" if name == DELETED else as_whole(target, name, edit.fields[name])
-    verdict = verdict_on(bench, target, target.collection.writers)
+    verdict = verdict_on(bench, target, target.collection.roles(edit.op))
     if conflict and conflict.fields["state"] == "closed":
         raise Refused("already_resolved", resolved_by=conflict.fields["resolved_by"])
+    if verdict == "no":
+        raise Refused("not_permitted")  # to delete it, which not all do who change it
     require_seen(bench, target, edit.op, edit.fields)
     onto = require_references(bench, target, edit.fields)
     decision = _decision_on(bench, target, name, edit, chosen, "grace" if onto == "grace" else verdict)

@@ -48,6 +48,8 @@ async def not_found(stage: Stage) -> httpx.Response:
 
 
 async def not_permitted(stage: Stage) -> httpx.Response:
+    if stage.name == "conflicts_resolve":
+        return await _delete_a_block(stage)
     reader = who_only_reads(stage.collection) if stage.collection else {"role": "reader"}
     if stage.is_of_an_area:
         reader = {"role": "helper"}
@@ -55,6 +57,15 @@ async def not_permitted(stage: Stage) -> httpx.Response:
     if stage.method == "PUT":
         return await stage.ask(headers=headers, json=await held(stage))
     return await stage.ask(headers=headers)
+
+
+async def _delete_a_block(stage: Stage) -> httpx.Response:
+    """A worker chooses that one is deleted, which only the office does."""
+    block, worker = UUID((await stage.make.create(COLLECTIONS["blocks"]))["id"]), await stage.another()
+    await worker.apply("blocks", block, "update", 1, fields={"note": "the worker's"})
+    [conflict] = (await stage.make.phone.say("blocks", block, "delete", 1))["conflicts"]
+    stage.id = UUID(conflict)
+    return await stage.ask(json={"value": True}, headers=worker.headers)
 
 
 async def held(stage: Stage) -> Answer:

@@ -1,7 +1,10 @@
 """A sweep's targets are frozen when it begins; its doors and persons count once, whoever knocks and however late."""
 
+import json
+from typing import Any
 from uuid import UUID
 
+import jsonschema_rs
 import pytest
 
 from tests.raw_phone import RawPhone, phone_of
@@ -106,7 +109,7 @@ async def test_only_what_was_frozen_is_a_target_and_it_is_frozen_once(
     await lou.apply("blocks", NEW_ID(), fields={**where, "households": [str(NEW_ID())]})
     assert await freeze(secretary, campaign) == {"blocks": 2, "households": 4, "registered": 0}
     assert counted((await sweep(secretary, campaign))["whole"], "targets", "registered", "blocks") == (4, 0, 2)
-    # One that is deleted is none any more, and isn't made again.
+    # One that is deleted, by the office, is none any more, and isn't made again.
     listed = await world.http.get("/v1/blocks", params={"campaign_id": campaign}, headers=secretary.headers)
     [block] = [one for one in listed.json()["items"] if str(doors[0]) in one["households"]]
     await secretary.apply("blocks", UUID(block["id"]), "delete", 1)
@@ -147,6 +150,37 @@ async def test_a_block_is_claimed_by_whoever_comes_first(world: World, secretary
     assert counted((await sweep(secretary, campaign))["whole"], "blocks", "claimed", "targets") == (1, 1, 2)
 
 
+async def test_nobody_who_knocks_takes_a_target_away(world: World, secretary: RawPhone, doors: list[UUID]) -> None:
+    campaign = await begin(secretary)
+    await freeze(secretary, campaign)
+    listed = await world.http.get("/v1/blocks", params={"campaign_id": campaign}, headers=secretary.headers)
+    for block in listed.json()["items"]:
+        for role in ("worker", "helper"):
+            phone = await phone_of(world, f"{role} {block['id']}", role=role)
+            [refused] = await phone.push(mutation(world, "blocks", UUID(block["id"]), "delete", 1))
+            assert (refused["outcome"], refused["problem"]["code"]) == ("refused", "not_permitted")
+            answer = await world.http.delete(f"/v1/blocks/{block['id']}", headers=phone.headers)
+            assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")
+    assert counted((await sweep(secretary, campaign))["whole"], "targets", "blocks") == (4, 2)
+
+
+async def test_who_may_not_delete_a_block_decides_nothing_else_about_it(
+    world: World, secretary: RawPhone, doors: list[UUID]
+) -> None:
+    """Where the office deleted it while somebody claimed it, a worker may say that it stays."""
+    campaign, li = await begin(secretary), await phone_of(world, "li")
+    await freeze(secretary, campaign, area_id=str(world.areas["unit_1"]))
+    listed = await world.http.get("/v1/blocks", params={"campaign_id": campaign}, headers=secretary.headers)
+    block = UUID(listed.json()["items"][0]["id"])
+    await li.apply("blocks", block, "update", 1, fields={"claimed_by": str(NEW_ID())})
+    [conflict] = (await secretary.say("blocks", block, "delete", 1))["conflicts"]
+    path, answers = f"/v1/conflicts/{conflict}/resolution", []
+    for value in (True, False):
+        answers.append(await world.http.post(path, json={"value": value}, headers=li.headers))
+    assert [(one.status_code, one.json().get("code")) for one in answers] == [(403, "not_permitted"), (200, None)]
+    assert (await sweep(secretary, campaign))["whole"]["targets"] == 2
+
+
 async def test_a_staircase_of_many_doors_becomes_several_blocks(world: World, secretary: RawPhone) -> None:
     """Along the walk, two hundred at a time: nobody claims more than a group can do."""
     fields = [household(world, str(n), "unit_1") for n in range(1, 252)]
@@ -163,7 +197,9 @@ async def test_each_sees_and_freezes_only_what_is_theirs(world: World, secretary
     campaign = await begin(secretary)
     worker = await phone_of(world, "worker", area="building_1")
     there = {"area_id": str(world.areas["building_1"])}
-    assert await freeze(worker, campaign, **there) == {"blocks": 1, "households": 2, "registered": 0}
+    # Once frozen they stay: by whoever knows whether all rosters are in.
+    assert await freeze(worker, campaign, **there) == (403, "not_permitted")
+    assert await freeze(secretary, campaign, **there) == {"blocks": 1, "households": 2, "registered": 0}
     assert await freeze(secretary, campaign) == {"blocks": 1, "households": 2, "registered": 0}
     assert (await sweep(worker, campaign))["whole"]["targets"] == 2
     helper = await phone_of(world, "helper", role="helper")
@@ -173,6 +209,47 @@ async def test_each_sees_and_freezes_only_what_is_theirs(world: World, secretary
     await knock(secretary, doors[0], campaign)
     told = await sweep(above, campaign)
     assert (counted(told["whole"], "targets", "knocked", "opened"), told["to_knock"]) == ((None, None, None), None)
+
+
+def asking(question: Any) -> str:
+    """A version with one question, which is so."""
+    return json.dumps({"type": "object", "properties": {"a": question}})
+
+
+def nested(depth: int, innermost: Answer) -> Answer:
+    return {"not": nested(depth - 1, innermost)} if depth else innermost
+
+
+UNANSWERABLE: list[Any] = [
+    {"type": "number"},
+    {"type": ["null", "number"]},
+    {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "number"}]}},
+    {"enum": [36.5]},
+    {"type": "object", "properties": {"feverDays": {"type": "integer"}}},
+    {"allOf": [{"patternProperties": {"^a": {"properties": {"一": {}}}}}]},
+    {"type": "object", "required": ["feverDays"]},
+    {"type": "string", "pattern": "(((("},
+    {"type": "string", "pattern": r"(\p{L}{99}){99}"},
+    {"const": "\ud800"},
+    {"properties": []},
+    nested(240, {"type": "number"}),
+    nested(500, {}),
+]
+"""What could be asked, but not answered by anything that a push takes, or read by no validator."""
+
+
+async def test_what_may_be_asked_is_answered_and_taken(world: World, secretary: RawPhone, doors: list[UUID]) -> None:
+    """Also where a question is called as a keyword is, or a value looks like a schema."""
+    tenths = {"type": "integer", "minimum": 300, "maximum": 450}
+    asked = {"type": "array", "items": {"type": "object", "properties": {"fever_days": {"type": "integer"}}}}
+    questions = {"t": tenths, "type": {"enum": ["number", {"type": "number"}]}, "properties": asked, "b": True}
+    schema = json.dumps({"type": "object", "properties": questions, "required": ["t"]})
+    campaign = await begin(secretary, questions={"1": schema})
+    said = {"t": 365, "type": "number", "properties": [{"fever_days": 2}], "b": {"pattern": "(((("}}
+    assert jsonschema_rs.is_valid(json.loads(schema), said)
+    await secretary.apply(
+        "answers", NEW_ID(), fields={"household_id": str(doors[0]), "campaign_id": campaign, "said": said}
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,6 +268,7 @@ async def test_each_sees_and_freezes_only_what_is_theirs(world: World, secretary
         ({"questions": {"1": '{"type":"object","properties":{"A B":{}}}'}}, "questions_invalid"),
         ({"questions": {"1": "[" * 9000}}, "questions_invalid"),
         ({"questions": {"1": '{"type":"object","properties":{"a":{"const":NaN}}}'}}, "questions_invalid"),
+        *(({"questions": {"1": asking(one)}}, "questions_invalid") for one in UNANSWERABLE),
     ],
 )
 async def test_a_campaign_that_could_not_be_held_is_refused_with_why(

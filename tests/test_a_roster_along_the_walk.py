@@ -216,3 +216,20 @@ async def test_a_sensitive_tag_needs_a_legal_basis(li: RawPhone) -> None:
     assert refused["problem"]["errors"] == [{"pointer": "/fields/basis", "code": "no_legal_basis"}]
     for lawful in ({"basis": "consent"}, {"tag": "volunteer"}):
         await li.apply("tag_grounds", NEW_ID(), fields={**ground, **lawful})
+
+
+async def test_the_office_lists_which_grounds_have_run_out(li: RawPhone) -> None:
+    """Up to a day: none that last beyond it, none without an end, and none that somebody ended by deleting it."""
+    [door, *_] = (await roster(li))["doors"]
+    ground = {"household_id": door["id"], "tag": "volunteer", "since": "2026-03-02"}
+    ids = {until: NEW_ID() for until in ("2026-11-21", "2026-11-22", "2026-11-23", None, "2026-11-20")}
+    for until, id in ids.items():
+        await li.apply("tag_grounds", id, fields={**ground, "until": until})
+    await li.apply("tag_grounds", ids["2026-11-20"], "delete", 1)
+    asked = {"until_to": "2026-11-22"}
+    listed = await li.world.http.get("/v1/tag_grounds", params=asked, headers=li.headers)
+    assert {one["id"] for one in listed.json()["items"]} == {str(ids["2026-11-21"]), str(ids["2026-11-22"])}
+    # Renewed, it is listed no more.
+    await li.apply("tag_grounds", ids["2026-11-22"], "update", 1, fields={"until": "2027-11-22"})
+    listed = await li.world.http.get("/v1/tag_grounds", params=asked, headers=li.headers)
+    assert [one["id"] for one in listed.json()["items"]] == [str(ids["2026-11-21"])]

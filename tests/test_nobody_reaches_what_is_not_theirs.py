@@ -144,12 +144,13 @@ async def cells(matrix: Matrix, caller: Caller, name: str, place: str) -> list[A
     if place != "nonexistent":
         put = Asked(held, right, {"json": matrix.fields(collection, there)}, "PUT")
     gone = await matrix.make(collection, place) if right == "yes" and verb in ("delete", "override", "merge") else held
+    deletes: Right = "seen" if right == "yes" and caller.role not in collection.deleters else right
     if verb == "merge":
         beside = "same grid" if place == "own" else "own"
         into = held if right == "yes" else await matrix.target(collection, beside)
         return [Asked(gone, right, {"json": {"into": str(into)}})]
     change = {text_of(collection.name): f"by {caller.name}"}
-    patch, delete = Asked(held, right, {"json": change}, "PATCH"), Asked(gone, right, {}, "DELETE")
+    patch, delete = Asked(held, right, {"json": change}, "PATCH"), Asked(gone, deletes, {}, "DELETE")
     asked = {"put": put, "patch": patch, "delete": delete}
     if verb != "override":
         return [asked[verb]]
@@ -179,14 +180,13 @@ async def of_handover(matrix: Matrix, caller: Caller, place: str) -> Asked:
 
 
 async def of_freezing(matrix: Matrix, caller: Caller, place: str) -> Asked:
-    """Whoever writes what is recorded where the campaign is held; of one above communities, in what is their own."""
+    """The office where the campaign is held; of one above communities, in what is their own."""
     if place == "nonexistent":
         return Asked(NEW_ID(), "no", {"json": {}})
     campaigns, area = COLLECTIONS["campaigns"], "building_0" if place == "parent" else AREAS[place]
     id = await matrix.target(campaigns, place)
     seen = caller.right_to(campaigns, place) != "no"
-    # Who only reads there has done nothing, where nothing is left to do.
-    may: Right = "yes" if caller.has(WRITERS["staff"], area) else "some" if caller.has({"reader"}, area) else "seen"
+    may: Right = "yes" if caller.has(WRITERS["campaigns"] & WRITERS["staff"], area) else "seen"
     return Asked(id, may if seen else "no", {"json": {"area_id": str(matrix.world.areas[area])}})
 
 

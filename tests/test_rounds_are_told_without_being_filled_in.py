@@ -62,6 +62,22 @@ async def test_a_patrol_log_follows_from_the_days_visits_on_both_phones(
     assert await report(li, "patrol", "grid") == log
 
 
+async def test_what_a_wrong_clock_noted_under_another_day_is_put_under_its_own(
+    world: World, secretary: RawPhone, doors: list[UUID]
+) -> None:
+    li, log = await phone_of(world, "li"), NEW_ID()
+    person, wrong, right = str(world.people["li"]), str(today(world, later=3653)), str(today(world))
+    said = {"area_id": str(world.areas["building_1"]), "person_id": person, "day": wrong, "note": "一切正常。"}
+    await li.apply("patrol_logs", log, fields=said)
+    assert (await report(li, "patrol", "grid", day=right))["note"] == ""
+    # What is still to come is what a list from tomorrow on finds.
+    coming = {"day_from": str(today(world, later=1))}
+    listed = await world.http.get("/v1/patrol_logs", params=coming, headers=secretary.headers)
+    assert [one["id"] for one in listed.json()["items"]] == [str(log)]
+    await li.apply("patrol_logs", log, "update", 1, fields={"day": right})
+    assert [(await report(li, "patrol", "grid", day=day))["note"] for day in (right, wrong)] == ["一切正常。", ""]
+
+
 async def test_who_was_met_under_two_ids_that_became_one_counts_once_in_the_patrol_log(
     world: World, secretary: RawPhone, doors: list[UUID]
 ) -> None:

@@ -48,7 +48,7 @@ from sync import merge
 from sync.canonical import spelled
 from sync.decide import Rules
 from sync.merge import Policy
-from sync.wire import Fields, Moment
+from sync.wire import Fields, Moment, Op
 
 __all__ = [
     "ADMINS", "HELPERS", "MEDIATORS", "OFFICE", "REGISTRY", "WORKERS", "Code", "Collection", "Error", "Moment",
@@ -83,6 +83,7 @@ class Collection:
     query: type[BaseModel]
     """The query parameters of its list."""
     writers: frozenset[str]
+    deleters: frozenset[str]
     pushable: bool
     audience: str
     """`staff`, `team` or `reference`: by whom its feeds are followed; other views of it stand beside them."""
@@ -115,6 +116,10 @@ class Collection:
     def view(self, audience: str) -> dict[str, Mask] | None:
         """What an audience sees of it; None for all of it."""
         return self.helper_view if audience == HELPER else None
+
+    def roles(self, op: Op) -> frozenset[str]:
+        """Whose records these are to create and change, or to delete."""
+        return self.deleters if op == "delete" else self.writers
 
     @cached_property
     def required(self) -> list[str]:
@@ -223,6 +228,7 @@ def collection(
     about: str,
     lists_in: str,
     writers: frozenset[str] = WORKERS,
+    deleters: frozenset[str] | None = None,
     pushable: bool = True,
     audience: str = "staff",
     refuses: tuple[str, ...] = (),
@@ -234,9 +240,9 @@ def collection(
 ) -> Callable[[Model], Model]:
     """Declares the class a collection.
 
-    `about` is its line in the documentation; what `same` names makes two records look like one; with what
-    `erased_with` names it is erased; `rule` looks at a whole record; `gives` fills in what is `given`; `columns` are
-    the server's own, and indexes.
+    `about` is its line in the documentation; `deleters` are its writers unless they are named; what `same` names makes
+    two records look like one; with what `erased_with` names it is erased; `rule` looks at a whole record; `gives` fills
+    in what is `given`; `columns` are the server's own, and indexes.
     """
 
     def declare(model: Model) -> Model:
@@ -255,6 +261,7 @@ def collection(
             read=read_model_of(model),
             query=query_model(f"{model.__name__}Query", [(specs[n], info) for n, info in infos.items()]),
             writers=writers,
+            deleters=writers if deleters is None else deleters,
             pushable=pushable,
             audience=audience,
             lists_in=lists_in,

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlmodel import SQLModel
 
-from app.collections.base import HELPERS, ask, collection, once, text, whole
+from app.collections.base import HELPERS, OFFICE, ask, collection, once, text, whole
 
 MOST_DOORS = 200
 """Of one block: more than a staircase has, and no more than a group can do in a day."""
@@ -16,14 +16,17 @@ Doors = Annotated[set[UUID], Field(max_length=MOST_DOORS)]
 @collection(
     "blocks",
     title="责任片 · Blocks of doors",
-    about="一次行动中由一人认领的若干户，定后不变 · Doors of a campaign that one person claims; they stay as they were",
+    about="一次行动中由一人认领的若干户，定后不变，由办公室删除 · Doors of a campaign that one person claims; they "
+    "stay as they were, and only the office deletes them",
     lists_in="area_id",
     writers=HELPERS,
+    deleters=OFFICE,
 )
 class Block(SQLModel):
     """Some doors of one area in one campaign 一片. Of two claims offline the first to arrive stands, the other asks.
 
-    Targets are the blocks that freezing a campaign makes; what somebody makes beside them counts for no report.
+    Targets are the blocks that freezing a campaign makes, so that nobody who knocks deletes any; what somebody makes
+    beside them counts for no report.
     """
 
     area_id: UUID = once(refers_to="areas", filter=True, helper=whole, description="单元或楼栋 · Where its doors are")

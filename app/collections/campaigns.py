@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,8 +17,18 @@ from sync.wire import Fields
 
 MOST_QUESTIONS = 16 * 1024
 """Characters of all versions together: every phone of the area carries them."""
+PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=2**19)
+"""Bytes that a pattern may take once it is compiled: as many as fit into the questions still cost about a second."""
 ELSEWHERE = frozenset({"$dynamicRef", "$id", "$ref", "$schema"})
 """What would make a reader look for another document: a phone in a stairwell has this one alone."""
+NAME = re.compile("[a-z0-9_]{1,64}")
+"""Of a question, and of what an answer has within it."""
+NAMING = ("dependentRequired", "dependentSchemas", "properties", "required")
+"""Keywords that say how what is answered is called."""
+OF_SCHEMAS = ("$defs", "definitions", "dependentSchemas", "patternProperties", "properties")
+"""Keywords with schemas by name."""
+OF_VALUES = ("const", "default", "dependentRequired", "enum", "examples")
+"""Keywords in which nothing is a schema, whatever it looks like."""
 Version = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}$", max_length=4)]
 Schema = Annotated[str, Field(max_length=MOST_QUESTIONS)]
 Questions = Annotated[dict[Version, Schema], Field(max_length=50)]
@@ -39,28 +51,53 @@ def _can_be_asked(questions: Any) -> bool:
     return sum(map(len, texts)) <= MOST_QUESTIONS and all(_is_a_schema(text) for text in texts)
 
 
+@lru_cache(maxsize=64)
 def _is_a_schema(text: str) -> bool:
+    """Remembered: compiling is the dearest part of any change of a campaign, and old versions stay."""
     try:
-        schema = json.loads(text, parse_constant=_no_json)
-        if not isinstance(schema, dict) or schema.get("type") != "object" or _names(schema) & ELSEWHERE:
+        schema = json.loads(text, parse_float=_not_whole, parse_constant=_not_whole)
+        if not isinstance(schema, dict) or schema.get("type") != "object" or "properties" not in schema:
             return False
-        asked = schema.get("properties")
-        travels = isinstance(asked, dict) and all(re.fullmatch(r"[a-z0-9_]{1,64}", question) for question in asked)
-        return travels and jsonschema_rs.meta.is_valid(schema)
+        # Raises ValueError for what fits its own schema and still is none: a pattern that no reader understands.
+        # It also refuses what is nested deeper than anything below goes.
+        jsonschema_rs.Draft202012Validator(schema, pattern_options=PATTERNS, offline=True)
+        return all(_travels(one) for one in _schemas(schema))
     except (ValueError, RecursionError):
         return False
 
 
-def _no_json(constant: str) -> None:
-    """NaN and the like, which Python reads and no phone."""
+def _not_whole(number: str) -> None:
+    """A fraction, which can't travel, or NaN and the like, which Python reads and no phone."""
     raise ValueError
 
 
-def _names(value: Any) -> set[str]:
-    """Of all objects in it."""
-    if isinstance(value, dict):
-        return {*value}.union(*(_names(one) for one in value.values()))
-    return set[str]().union(*(_names(one) for one in value)) if isinstance(value, list) else set()
+def _travels(schema: Fields) -> bool:
+    """Is there an answer to it that a push takes: keys as in all JSON that travels, and whole numbers?"""
+    names = [name for keyword in NAMING for name in (_as_dict(schema.get(keyword)) or _as_list(schema.get(keyword)))]
+    kinds = schema.get("type")
+    fractions = "number" in (kinds if isinstance(kinds, list) else [kinds])
+    return not (schema.keys() & ELSEWHERE) and not fractions and all(NAME.fullmatch(str(name)) for name in names)
+
+
+def _schemas(schema: Fields) -> Iterator[Fields]:
+    """It, and every schema that stands in it."""
+    yield schema
+    for keyword, value in schema.items():
+        if keyword in OF_SCHEMAS:
+            inner = [*_as_dict(value).values()]
+        else:
+            inner = [] if keyword in OF_VALUES else [value, *_as_list(value)]
+        for one in inner:
+            if isinstance(one, dict):
+                yield from _schemas(one)
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 @collection(
@@ -88,7 +125,8 @@ class Campaign(SQLModel):
     )
     questions: Questions = grows(
         default_factory=dict,
-        description="各版问卷（JSON Schema） · Version → the JSON Schema of its answers, as text. Old versions stay: "
+        description="各版问卷（JSON Schema），数值只用整数 · Version → the JSON Schema of its answers, as text. Names "
+        "are of `[a-z0-9_]`, numbers are whole (tenths of a degree): nothing else travels. Old versions stay: "
         "phones answer by the one they have, and what was asked is read by the one that asked it",
     )
     note: str = text("", max_length=4000, description="备注 · What whoever knocks should know")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import SQLModel
 
-from app.collections.base import collection, once, text
+from app.collections.base import ask, collection, once, text
 
 
 @collection(
@@ -21,5 +21,8 @@ class PatrolLog(SQLModel):
         refers_to="areas", filter=True, description="单元或楼栋 · The building, or part of one, where it was written"
     )
     person_id: UUID = once(filter=True, description="人员 · Whose log it is")
-    day: date = once(filter=True, description="工作日 · The day of work it is of")
+    day: date = ask(
+        filter=True,
+        description="工作日，手机时钟有误时可更正 · The day of work it is of; changed where a phone's clock was wrong",
+    )
     note: str = text("", max_length=4000, description="备注 · What no visit says")
