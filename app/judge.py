@@ -10,7 +10,7 @@ from app.effects import apply, as_candidates, fill_in, place_area
 from app.fields import fault
 from app.incoming import Arrived
 from app.join import join
-from app.recover import edit_of, recover
+from app.recover import edit_of, give_back, recover
 from app.resolve import resolve
 from app.working import CONFLICTS, Record
 from sync.decide import Decision, decide
@@ -97,6 +97,8 @@ def _judge_record(bench: Bench, mutation: Mutation, fields: Fields) -> Outcome:
     fill_in(bench, record, decision, lambda said: bench.days(said, mutation))
     place_area(bench, record, decision)
     joined = apply(bench, record, mutation, decision, edit)
+    if mutation.op == "create" and verdict == "yes" and record is named:
+        give_back(bench, record)
     return Outcome(
         id=str(mutation.id),
         outcome=decision.outcome,

@@ -189,7 +189,8 @@ async def _write(transaction: Transaction, working: Working, batch: Batch) -> No
     """Every dirty record once, however many mutations changed it; a row of history for each."""
     history: list[dict[str, Any]] = []
     for name, collection in COLLECTIONS.items():
-        changed = [r for r in working.records.values() if r.collection.name == name and (r.dirty or r.moved) and r.held]
+        ours = (r for r in working.records.values() if r.collection.name == name and r.held)
+        changed = [r for r in ours if r.dirty or r.moved or r.given_back]
         rows = {kept: [_row(working, r, batch) for r in changed if r.stored is kept] for kept in (False, True)}
         await transaction.insert(collection.table, rows[False])
         await transaction.upsert(collection.table, rows[True])

@@ -41,6 +41,17 @@ def _recover_one(bench: Bench, mutation: Mutation, record: Record, seen: Fields)
     bench.working.refused_creates.discard(record.key)
 
 
+def give_back(bench: Bench, record: Record) -> None:
+    """Their create arrived: what was made again from another's words is its writer's, and counts in their log.
+
+    Only the first who says so after that is believed: nobody else ever created it.
+    """
+    made = next((row for row in record.past.written if row.recovered), None)
+    if made and record.stamps.get("created_by") == made.person != bench.person:
+        record.stamps["created_by"] = bench.person
+        record.given_back = True
+
+
 def base_is_known(bench: Bench, mutation: Mutation) -> bool:
     """Does the base count in this server's epoch? `seen` without an epoch says that nobody knows."""
     return mutation.epoch == bench.epoch or (mutation.epoch is None and mutation.seen is None)

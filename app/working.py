@@ -38,7 +38,7 @@ class Record:
     held: Held | None = None
     area_id: UUID | None = None
     stamps: dict[str, Any] = field(default_factory=dict)
-    """created_at, created_by: kept as they were."""
+    """created_at, created_by: kept as they were, but for whose it is that was made again after a restore."""
     own: dict[str, Any] = field(default_factory=dict)
     """Columns that only the server writes."""
     past: Past = field(default_factory=Past)
@@ -48,6 +48,8 @@ class Record:
     dirty: bool = False
     moved: bool = False
     """Must it be listed elsewhere, at the same rev?"""
+    given_back: bool = False
+    """Is it its writer's again, at the same rev and listed where it was?"""
     history: list[dict[str, Any]] = field(default_factory=list)
     """Rows of history this push adds."""
     place: tuple[int, Area | None] | None = None

@@ -148,6 +148,33 @@ async def test_a_visit_that_a_restore_lost_is_made_again_with_its_day(world: Wor
     assert await day(li, said, sent) == "2026-11-03"
 
 
+async def test_what_a_restore_lost_is_its_writers_again_once_their_own_create_arrives(
+    world: World, li: RawPhone, door: UUID
+) -> None:
+    lost, zhao, wang = NEW_ID(), await phone_of(world, "zhao"), await phone_of(world, "wang")
+
+    async def visits() -> list[int]:
+        asked = {"area_id": str(world.areas["grid"]), "day": "2026-11-20"}
+        logs = [await world.http.get("/v1/reports/patrol", params=asked, headers=who.headers) for who in (li, zhao)]
+        return [log.json()["visits"] for log in logs]
+
+    await zhao.say("visits", lost, "update", 1, fields={"note": "一。"}, **seen_before(world, door, lost))
+    assert await visits() == [0, 1]
+    rev = (await zhao.get("visits", lost))["rev"]
+    for _ in range(2):
+        await li.push(mutation(world, "visits", lost, **visit(door, NOON, note="一。")), sent_at=NOON.isoformat())
+        assert await visits() == [1, 0]
+    assert (await zhao.get("visits", lost))["rev"] == rev
+    # Nobody else created it.
+    await wang.push(mutation(world, "visits", lost, **visit(door, NOON, note="一。")), sent_at=NOON.isoformat())
+    assert await visits() == [1, 0]
+    # What one recovered oneself, and what no restore lost, stays whose it is.
+    mine = NEW_ID()
+    await zhao.push(mutation(world, "visits", mine, **visit(door, NOON)), sent_at=NOON.isoformat())
+    await li.push(mutation(world, "visits", mine, **visit(door, NOON)), sent_at=NOON.isoformat())
+    assert await visits() == [1, 1]
+
+
 async def test_who_deletes_what_a_restore_lost_had_seen_it_though_its_day_was_not_given_yet(
     world: World, li: RawPhone, door: UUID
 ) -> None:
