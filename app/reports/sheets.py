@@ -75,7 +75,8 @@ def sheets_of(model: type[BaseModel], said: Fields, told: Told, about: Iterable[
     alone = {
         name: f for name, f in fields.items() if name not in lists and not _model_of(f.annotation) and not _is_id(f)
     }
-    own = [(_heading(field), _cell(said.get(name), _column(name, field), told)) for name, field in alone.items()]
+    columns = [column for name, field in alone.items() for column in _columns(name, field, [said], told)]
+    own = [(column.heading, _cell(_at(said, column.path), column, told)) for column in columns]
     lines = [[heading, value] for heading, value in (*about, *own) if value not in (None, "")]
     found = [Sheet("about", "概况 · About", ["项目 · Item", "内容 · Value"], lines, label=0)]
     for name, inner in lists.items():
@@ -114,9 +115,8 @@ def _of_list(
     """The table, and those of the lists in its rows; `begun` is how each row begins, under the headings `before`."""
     fields = model.model_fields
     inner = {one: of for one, field in fields.items() if (of := _listed(field)) is not None}
-    columns = [
-        column for one, field in fields.items() if not _is_id(field) for column in _columns(one, field, rows, told)
-    ]
+    shown = {one: field for one, field in fields.items() if not (_is_id(field) or _is_unasked(one, field, rows))}
+    columns = [column for one, field in shown.items() for column in _columns(one, field, rows, told)]
     own = [[_cell(_at(row, column.path), column, told) for column in columns] for row in rows]
     filled = [[*start, *line] for start, line in zip(begun or [[] for _ in rows], own, strict=True)]
     headings = [*before, *(column.heading for column in columns)]
@@ -183,6 +183,11 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
 
 def _is_id(field: FieldInfo) -> bool:
     return UUID in (field.annotation, *get_args(field.annotation))
+
+
+def _is_unasked(name: str, field: FieldInfo, rows: Sequence[Fields]) -> bool:
+    """A count that is told where it is asked for alone, and wasn't."""
+    return not field.is_required() and _is_count(field.annotation) and not any(name in row for row in rows)
 
 
 def _is_count(annotation: Any) -> bool:
