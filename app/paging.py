@@ -1,7 +1,7 @@
 """Lists in pages: what a page is asked with, and how it tells where the next one begins (RFC 8288)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -43,7 +43,20 @@ def link_to_next(request: Request, parameter: str, next: UUID | None) -> dict[st
 
 def each_once(request: Request) -> None:
     """Of a parameter given twice only one would count: that is told, as a misspelt one is. Raises bad_request."""
-    names = [name for name, _ in request.query_params.multi_items()]
+    _require_once(request, ())
+
+
+def each_once_but(*several: str) -> Callable[[Request], None]:
+    """The same, of every parameter but these, of which each counts."""
+
+    def once(request: Request) -> None:
+        _require_once(request, several)
+
+    return once
+
+
+def _require_once(request: Request, several: Sequence[str]) -> None:
+    names = [name for name, _ in request.query_params.multi_items() if name not in several]
     if twice := {name for name in names if names.count(name) > 1}:
         raise Problem(
             "bad_request", errors=[{"pointer": as_pointer(name), "code": "repeated"} for name in sorted(twice)]

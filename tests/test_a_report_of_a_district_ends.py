@@ -32,7 +32,8 @@ def of_coverage(transaction: Transaction, ground: Ground) -> dict[str, sa.Select
 
 
 def of_totals(transaction: Transaction, ground: Ground) -> dict[str, sa.Select[Any]]:
-    return {f"totals: {kind}": statement for kind, statement in totals._statements(transaction, ground, UNTIL)}
+    statements = totals._statements(transaction, ground, UNTIL, ["ill", "disabled"])
+    return {f"totals: {n} {kind}": statement for n, (kind, statement) in enumerate(statements)}
 
 
 def of_activity(transaction: Transaction, ground: Ground, world: World) -> dict[str, sa.Select[Any]]:
@@ -79,7 +80,8 @@ async def plan_of(snapshot: Any, store: str, statement: sa.Select[Any]) -> list[
     """PostgreSQL's lines, or SQLite's rows, which are the same for any values."""
     compiled: Any = statement.compile(dialect=snapshot.connection.dialect, compile_kwargs={"render_postcompile": True})
     if store == "postgres":
-        values = [compiled.params[name] for name in compiled.positiontup]
+        written = {name: compiled._bind_processors.get(name, lambda value: value) for name in compiled.positiontup}
+        values = [write(compiled.params[name]) for name, write in written.items()]
         return [row[0] for row in await snapshot.driver.fetch(f"EXPLAIN (COSTS OFF) {compiled}", *values)]
     return [*await snapshot.rows(sa.text(f"EXPLAIN QUERY PLAN {compiled}".replace("?", "NULL")))]
 

@@ -1,6 +1,7 @@
 """The office page in a real browser that reaches this server alone: sign in, choose, look, print, download."""
 
 import hashlib
+import json
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ ENTER = ("Enter", 13)
 TOLD = "document.getElementById('told').textContent"
 SHOWN = "!document.getElementById('shown').hidden"
 CHOOSING = "!document.getElementById('choose').hidden"
+PAGE = "document.getElementById('page').contentDocument.body.textContent"
 LOADED = "document.getElementById('page').contentDocument?.querySelector('h1')?.textContent"
 
 
@@ -108,6 +110,47 @@ async def test_every_report_is_shown_and_comes_as_a_workbook(office: Browser) ->
         await office.run("document.getElementById('download').click()")
         await office.until(f"saved.includes('{zh} building_1.xlsx')")
     assert len(reports) == 9
+    assert not office.said
+
+
+@in_a_browser
+async def test_a_roster_is_chosen_of_several_areas_and_by_tag_and_follow_ups_by_campaign(office: Browser) -> None:
+    await sign_in(office)
+    await office.until(CHOOSING)
+    await office.run(
+        """(() => {
+          globalThis.sent = [];
+          const real = fetch;
+          globalThis.fetch = (path, options) => (sent.push([path, options.body ?? null]), real(path, options));
+          globalThis.choose = (id, ...texts) => {
+            const field = document.getElementById(id);
+            for (const one of field.options) one.selected = texts.some((text) => one.text.endsWith(text));
+            field.dispatchEvent(new Event("change"));
+          };
+          choose("report", "Roster");
+          choose("area", "building_1", "building_2");
+          choose("tag", "独居");
+          document.getElementById("show").click();
+        })()"""
+    )
+    assert await office.until(LOADED) == "民情本 Roster"
+    of = "document.getElementById('page').contentDocument.querySelector('header p').textContent"
+    assert await office.run(of) == "building_1、building_2"
+    assert await office.run("document.getElementById('showing').textContent") == "民情本 building_1 等 2 处"
+    [_, body] = (await office.run("sent"))[-1]
+    assert (len(json.loads(body)["area_id"]), json.loads(body)["tag"]) == (2, "living_alone")
+    # Another report is of one area; follow-ups of one campaign, or of all.
+    await office.run("choose('report', 'Follow-ups')")
+    assert await office.run("document.getElementById('area').selectedOptions.length") == 1
+    for campaign, named in (("Any", False), ("三天大排查", True)):
+        await office.run(f"choose('campaign_id', '{campaign}'); document.getElementById('show').click()")
+        await office.until(
+            f"({LOADED})?.startsWith('跟进事项') && ({PAGE}.includes('三天大排查')) === {str(named).lower()}"
+        )
+        [path, _] = (await office.run("sent"))[-1]
+        assert ("campaign_id" in path) is named
+    await office.run("choose('report', 'Campaign')")
+    assert await office.run("document.getElementById('campaign_id').selectedOptions[0].text") == "三天大排查"
     assert not office.said
 
 

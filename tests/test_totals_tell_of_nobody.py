@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.operator import add_area
 from app.reports.blurring import HIDDEN_BELOW, STEP, blurred
 from tests.raw_phone import RawPhone, phone_of, second_community
+from tests.test_a_report_comes_in_every_form import cells_of
 from tests.world import NEW_ID, World, household
 
 Answer = dict[str, Any]
@@ -37,8 +38,8 @@ async def li(world: World) -> RawPhone:
     return li
 
 
-async def totals(phone: RawPhone, area: UUID) -> Any:
-    parameters = {"area_id": str(area)}
+async def totals(phone: RawPhone, area: UUID, *tags: str) -> Any:
+    parameters = {"area_id": str(area), "tag": tags}
     answer = await phone.world.http.get("/v1/reports/totals", params=parameters, headers=phone.headers)
     return answer.json() if answer.status_code == 200 else (answer.status_code, answer.json()["code"])
 
@@ -94,6 +95,63 @@ async def test_from_above_small_numbers_are_not_told_and_others_only_nearly(worl
     assert (await totals(district, world.areas["community"]))["hidden_below"] is None
     await add_area(world.context, code=None, name="3", level="building", parent_code="community")
     assert (await totals(district, world.areas["community"]))["hidden_below"] == HIDDEN_BELOW
+
+
+async def test_whoever_has_any_of_some_tags_counts_once(world: World, li: RawPhone) -> None:
+    door = NEW_ID()
+    await li.apply("households", door, fields=household(world, "last", "unit_1", tags=["ill"]))
+    for tags in (["mentally_ill"], ["mentally_ill", "disabled"], ["volunteer"]):
+        await li.apply("residents", NEW_ID(), fields={"household_id": str(door), "name": "某", "tags": tags})
+    gone = NEW_ID()
+    await li.apply("residents", gone, fields={"household_id": str(door), "name": "某", "tags": ["disabled"]})
+    await li.apply("residents", gone, "delete", 1)
+
+    async def any_of(phone: RawPhone, *tags: str, area: str = "grid") -> list[int | None]:
+        said = await totals(phone, world.areas[area], *tags)
+        assert said["tag"] == sorted({*tags})
+        return [row["any_of"] for row in (said["whole"], *said["parts"])]
+
+    # Nine are ill and disabled as well, and one disabled and mentally ill.
+    assert await any_of(li, "disabled", "mentally_ill") == [11, 5, 6]
+    assert await any_of(li, "disabled", "ill", "mentally_ill", "ill") == [20, 8, 12]
+    assert await any_of(li, "mentally_ill") == [2, 2, 0]
+    # A household's tag is nobody's.
+    assert await any_of(li, "living_alone") == [0, 0, 0]
+    assert await any_of(li, "disabled", area="unit_1") == [4]
+    district = await phone_of(world, "district", role="admin", area="district")
+    assert await any_of(district, "disabled", "mentally_ill") == [10, 5, 5]
+    assert await any_of(district, "mentally_ill") == [None, None, 0]
+    unasked = await totals(li, world.areas["grid"])
+    assert unasked["tag"] == []
+    assert not any("any_of" in row for row in (unasked["whole"], *unasked["parts"]))
+
+
+async def test_ten_tags_are_asked_for_together_and_each_is_a_code(world: World, li: RawPhone) -> None:
+    grid, ten = world.areas["grid"], [f"tag_{n}" for n in range(10)]
+    assert (await totals(li, grid, *ten))["whole"]["any_of"] == 0
+    assert await totals(li, grid, *ten, "one_more") == (400, "bad_request")
+    assert await totals(li, grid, "Ill'") == (400, "bad_request")
+    twice = f"/v1/reports/totals?area_id={grid}&tag=ill&tag=disabled&form=json&form=json"
+    answer = await world.http.get(twice, headers=li.headers)
+    assert answer.json()["errors"] == [{"pointer": "/form", "code": "repeated"}]
+
+
+async def test_a_workbook_says_of_which_tags_it_counts_any(world: World, li: RawPhone) -> None:
+    async def sheets(**tags: Any) -> list[list[list[str]]]:
+        asked = {"area_id": str(world.areas["grid"]), "form": "xlsx", **tags}
+        answer = await world.http.get("/v1/reports/totals", params=asked, headers=li.headers)
+        return [*cells_of(answer.content).values()]
+
+    def counted(parts: list[list[str]]) -> list[str]:
+        at = [n for n, heading in enumerate(parts[0]) if heading.startswith("有所问标签之一的人数")]
+        return [row[n] for row in parts[1:] for n in at]
+
+    about, parts = await sheets(tag=["ill", "disabled"])
+    assert [row[1] for row in about if row[0].startswith("所问标签")] == ["disabled、ill"]
+    assert counted(parts) == ["6", "12", "18"]
+    about, parts = await sheets()
+    assert not any("标签" in row[0] for row in about)
+    assert counted(parts) == []
 
 
 async def test_only_what_one_may_see_is_counted(world: World, li: RawPhone) -> None:

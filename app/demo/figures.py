@@ -1,6 +1,6 @@
 """The reported figures of 青和居 in the demo: asked of the server as its secretary does, before anybody writes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.demo.community import COMMUNITY
@@ -21,22 +21,27 @@ TOTALS = {
     **{"disabled or mentally ill": 212, "low_income": 823},
 }
 """As newspapers had them of the whole community."""
+EITHER = ("disabled", "mentally_ill")
+"""Persons with either of these were told of together."""
 
 
 async def tell_figures(story: Story, *, small: bool) -> None:
     """The notebook of the first grid; and, where everybody is there, the totals. Raises Untrue for any other number."""
     say("\n■ 民情本与社区统计 · The notebook and the totals, asked of the server by the secretary")
     async with office_of(story.server, story.people["secretary"]) as office:
-        await _tell(office, GRID, "民情本 notebook", NOTEBOOK)
-        await _tell_doors(office)
+        grid = await office.area(GRID)
+        buildings = [str(area["id"]) for area in (await office.get("/v1/areas", parent_id=grid))["items"]]
+        notebook = await office.post("/v1/reports/roster", area_id=buildings, limit=1)
+        _tell("民情本 notebook", _counted(notebook), NOTEBOOK)
+        await _tell_doors(office, buildings)
         if not small:
             await _tell_places(office)
-            await _tell(office, COMMUNITY, "社区 community", TOTALS)
+            asked = {"area_id": await office.area(COMMUNITY), "tag": [*EITHER]}
+            whole = (await office.get("/v1/reports/totals", **asked))["whole"]
+            _tell("社区 community", {**_counted(whole), "disabled or mentally ill": whole["any_of"]}, TOTALS)
 
 
-async def _tell(office: Office, code: str, title: str, reported: Mapping[str, int]) -> None:
-    whole = (await office.get("/v1/reports/totals", area_id=await office.area(code)))["whole"]
-    counted = _counted(whole)
+def _tell(title: str, counted: Mapping[str, int], reported: Mapping[str, int]) -> None:
     say(f"  {title}: " + ", ".join(f"{name} {counted[name]:,}" for name in reported))
     if wrong := [name for name, many in reported.items() if counted[name] != many]:
         raise Untrue(f"{title}: {', '.join(wrong)} as the server counts is not as was reported")
@@ -53,15 +58,13 @@ async def _tell_places(office: Office) -> None:
         raise Untrue("the community has other grids or buildings than was told")
 
 
-async def _tell_doors(office: Office) -> None:
+async def _tell_doors(office: Office, buildings: Sequence[str]) -> None:
     """The same by door: found in the roster by tag, and in their colours on the boards of the two buildings."""
-    grid = await office.area(GRID)
     found = {
-        tag: (await office.post("/v1/reports/roster", area_id=grid, tag=tag, limit=1))["households"]
+        tag: (await office.post("/v1/reports/roster", area_id=buildings, tag=tag, limit=1))["households"]
         for tag in ("living_alone", "empty_nest")
     }
-    buildings = (await office.get("/v1/areas", parent_id=grid))["items"]
-    boards = [await office.get("/v1/reports/board", area_id=building["id"]) for building in buildings]
+    boards = [await office.get("/v1/reports/board", area_id=building) for building in buildings]
     doors = [door for board in boards for floor in board["floors"] for door in floor["doors"]]
     coloured = {tag: sum(tag in door["tags"] for door in doors) for tag in found}
     colours = {colour["tag"]: colour["colour"] for board in boards for colour in board["colours"]}
@@ -76,8 +79,6 @@ async def _tell_doors(office: Office) -> None:
         raise Untrue("The roster, the boards and the notebook of the first grid disagree")
 
 
-def _counted(whole: Any) -> dict[str, int]:
-    people, doors = whole["resident_tags"], whole["household_tags"]
-    # Nobody is both in this community, so that the sum counts persons.
-    together = {"disabled or mentally ill": people["disabled"] + people["mentally_ill"]}
-    return {**people, **doors, **together, "households": whole["households"], "residents": whole["residents"]}
+def _counted(said: Any) -> dict[str, int]:
+    of_all = {name: said[name] for name in ("households", "residents", "aged_60") if name in said}
+    return {**said["resident_tags"], **said["household_tags"], **of_all}

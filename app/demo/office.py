@@ -17,7 +17,7 @@ class Office:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
 
-    async def get(self, path: str, **parameters: str) -> Any:
+    async def get(self, path: str, **parameters: str | Sequence[str]) -> Any:
         """The answer's JSON."""
         return (await self._http.get(path, params=parameters)).raise_for_status().json()
 

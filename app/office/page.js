@@ -88,7 +88,8 @@ function explain(error) {
 }
 
 function labelOf(pointer = "") {
-  const field = at({ "/area_id": "area" }[pointer] ?? pointer.slice(1));
+  const name = pointer.split("/")[1] ?? "";
+  const field = at(name === "area_id" ? "area" : name);
   return field?.labels?.[0]?.textContent.trim();
 }
 
@@ -117,16 +118,19 @@ async function enter(current) {
   } finally {
     at("password").value = "";
   }
-  let campaigns;
+  let campaigns, tags;
   try {
     areas = alongTheTree(await listed("/v1/areas", current));
     campaigns = await listed("/v1/campaigns", current);
+    tags = await listed("/v1/codes", current, { list: "tag" });
   } catch (error) {
     tokens = null;
     throw error;
   }
   if (!current()) return;
-  at("campaign_id").replaceChildren(...newestFirst(campaigns).map((one) => new Option(one.name, one.id)));
+  at("campaign_id").replaceChildren(any(), ...newestFirst(campaigns).map((one) => new Option(one.name, one.id)));
+  at("tag").replaceChildren(any(), ...inUse(tags).map((one) => new Option(one.name, one.code)));
+  chooseReport();
   at("name").textContent = login;
   at("who").hidden = at("choose").hidden = false;
   at("sign-in").hidden = true;
@@ -142,6 +146,7 @@ function leave() {
   at("choose").reset();
   at("area").replaceChildren();
   at("campaign_id").replaceChildren();
+  at("tag").replaceChildren();
   at("name").textContent = at("found").textContent = "";
   at("sign-in").reset();
   clear();
@@ -154,13 +159,13 @@ function leave() {
   at("login").focus();
 }
 
-// Areas and campaigns
+// Areas, campaigns and tags
 
-async function listed(path, current) {
+async function listed(path, current, filters = {}) {
   const found = [];
   let after = null;
   do {
-    const query = new URLSearchParams({ limit: 1000, ...(after && { after }) });
+    const query = new URLSearchParams({ limit: 1000, ...filters, ...(after && { after }) });
     const page = await (await ask(`${path}?${query}`)).json();
     found.push(...page.items);
     after = page.next;
@@ -193,13 +198,24 @@ function newestFirst(campaigns) {
   return [...campaigns].sort((a, b) => b.since.localeCompare(a.since));
 }
 
+// Each code once, whichever areas have it.
+function inUse(codes) {
+  const living = codes.filter((one) => !one.retired).sort((a, b) => a.sort - b.sort);
+  return [...new Map(living.map((one) => [one.code, one])).values()];
+}
+
+function any() {
+  return new Option("不限 · Any", "");
+}
+
 function listFound() {
   const words = at("find").value.trim().toLowerCase();
   const fitting = areas.filter((area) => area.way.toLowerCase().includes(words));
   const options = fitting.slice(0, MOST_LISTED).map((area) => new Option(area.way, area.id));
-  const chosen = at("area").value;
+  const chosen = new Set([...at("area").selectedOptions].map((one) => one.value));
+  for (const option of options) option.selected = chosen.has(option.value);
   at("area").replaceChildren(...options);
-  at("area").value = fitting.some((area) => area.id === chosen) ? chosen : (options[0]?.value ?? "");
+  if (!at("area").value && options.length) options[0].selected = true;
   const more = fitting.length > options.length ? `，先列出 ${MOST_LISTED} 个 · the first ${MOST_LISTED} are listed` : "";
   at("found").textContent = `共 ${fitting.length} 个 · ${fitting.length} areas${more}`;
 }
@@ -211,6 +227,11 @@ function chooseReport() {
     field.hidden = !field.dataset.of.split(" ").includes(at("report").value);
     for (const input of field.querySelectorAll("input, select")) input.disabled = field.hidden;
   }
+  // A roster may be of several areas; a sweep is of one campaign, where follow-ups may be of all.
+  at("area").multiple = at("report").value === "roster";
+  const campaign = at("campaign_id");
+  campaign.required = at("report").value === "sweep";
+  campaign.selectedIndex = campaign.required && campaign.options.length > 1 ? 1 : 0;
 }
 
 function chooseDays() {
@@ -224,11 +245,13 @@ function chooseDays() {
 }
 
 function asked() {
-  const said = { area_id: at("area").value };
+  const chosen = [...at("area").selectedOptions];
+  const said = { area_id: chosen.length > 1 ? chosen.map((one) => one.value) : at("area").value };
   for (const input of document.querySelectorAll("[data-of] :is(input, select):enabled")) {
     if (input.value) said[input.id] = input.value;
   }
-  const name = `${title().split(" · ")[0]} ${at("area").selectedOptions[0].text}`;
+  const more = chosen.length > 1 ? ` 等 ${chosen.length} 处` : "";
+  const name = `${title().split(" · ")[0]} ${chosen[0].text}${more}`;
   return { report: at("report").value, title: title(), name, said };
 }
 

@@ -5,7 +5,16 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 
 from app.collections.base import Code
 from app.context import ContextDep
@@ -15,6 +24,7 @@ from app.paging import each_once
 from app.reports.board import board_of
 from app.reports.forms import SHOWN, Asked, as_form
 from app.reports.roster import Sought, roster_of
+from app.reports.several import MOST_AREAS, MOST_NAMED
 from app.reports.sheets import OfList
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
@@ -30,12 +40,32 @@ Place = Annotated[UUID, Field(description="区域 · The area it lies in")]
 Floor = Annotated[int | None, Field(description="楼层 · Floor; null where it isn't known")]
 
 
+_ONE = TypeAdapter(UUID)
+_ID = {"type": "string", "format": "uuid"}
+
+
+def _one_or_several(said: Any, several: ValidatorFunctionWrapHandler) -> Any:
+    """One is a list of one; what is wrong with it is wrong with the field, and not with a place in a list."""
+    return several(said) if isinstance(said, list) else [_ONE.validate_python(said)]
+
+
+Areas = Annotated[
+    list[Annotated[UUID, Field(strict=False)]],
+    Field(min_length=1, max_length=MOST_AREAS),
+    WrapValidator(_one_or_several),
+    WithJsonSchema({"anyOf": [_ID, {"type": "array", "items": _ID, "minItems": 1, "maxItems": MOST_AREAS}]}),
+]
+
+
 class RosterAsked(Asked):
     """Which doors, and how many at a time."""
 
     model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
-    area_id: UUID = Field(strict=False, description="区域 · The area whose doors are listed: a grid, a building")
+    area_id: Areas = Field(
+        description="区域，可为同一社区的多个 · The area whose doors are listed, a grid or a building; or several of "
+        "one community, of which one inside another counts once"
+    )
     tag: Annotated[Code | None, OfList(("tag",))] = Field(
         None, description="标签 · Tag: only doors with it, the household's or somebody's in it"
     )
@@ -74,15 +104,32 @@ class ListedDoor(BaseModel):
     residents: list[PersonBehind] = Field(max_length=MOST_PEOPLE, description="居民 · Residents: the eldest first")
 
 
-class Roster(BaseModel):
-    """民情本 · The doors along the walk. `next` is the `after` of the page after it."""
+class RosterArea(BaseModel):
+    """How many fit in one of the areas that were asked for."""
 
     area_id: UUID = Field(description="区域 · The area")
     name: str = Field(max_length=100, description="名称 · Name")
+    households: int = Field(ge=0, description="户数 · Doors")
+    residents: int = Field(ge=0, description="居民 · Residents: behind these")
+
+
+Tagged = Annotated[dict[str, Annotated[int, Field(ge=0)]], Field(max_length=10_000), OfList(("tag",))]
+
+
+class Roster(BaseModel):
+    """民情本 · The doors along the walk. `next` is the `after` of the page after it."""
+
+    area_id: UUID | None = Field(description="区域，多个时为 null · The area; null: of several")
+    name: str = Field(max_length=100 * MOST_NAMED + 20, description="名称 · Name: of several, the first of their names")
     households: int = Field(ge=0, description="户数，符合所找的 · Doors: all that fit, on all pages together")
     residents: int = Field(ge=0, description="居民 · Residents: behind these")
+    household_tags: Tagged = Field(description="各标签户数 · Households with each tag: of all that fit")
+    resident_tags: Tagged = Field(description="各标签人数 · Residents with each tag: of all behind these doors")
     doors: list[ListedDoor] = Field(max_length=MOST_DOORS, description="各户 · Doors: of this page")
     next: UUID | None = Field(description="下一页 · `after` of the page after this one; null at the end")
+    areas: list[RosterArea] = Field(
+        max_length=MOST_AREAS, description="各区域 · Areas: those asked for, along the walk, none inside another"
+    )
 
 
 class BoardAsked(Asked):
@@ -129,7 +176,7 @@ class Board(BaseModel):
 
 @router.post(
     "/roster",
-    summary="民情本 · Roster of an area",
+    summary="民情本 · Roster of one or several areas",
     response_model=Roster,
     responses=SHOWN
     | answers(
@@ -137,11 +184,12 @@ class Board(BaseModel):
     ),
 )
 async def post_roster(body: RosterAsked, caller: CallerDep, context: ContextDep) -> Any:
-    """一个网格或楼栋的各户各人，按走访路线排列；可按标签、姓名、拼音首字母（zgl 找到周桂兰）或门牌号查找。
-    姓名不进网址，故用 POST。
+    """一个网格或楼栋、或同一社区几栋楼的各户各人，按走访路线排列，并合计户数、人数和各标签；可按标签、姓名、
+    拼音首字母（zgl 找到周桂兰）或门牌号查找。姓名不进网址，故用 POST。
 
-    The doors and people of an area within a community, along the walk; by tag, or by part of a name, its first letters
-    in pinyin, or of a door number. It is a POST because a name belongs in no address.
+    The doors and people of an area within a community, or of several, along the walk, and how many there are in all and
+    with each tag; by tag, or by part of a name, its first letters in pinyin, or of a door number. It is a POST because
+    a name belongs in no address.
     """
     limit = body.limit if body.form == "json" else MOST_PRINTED
     sought = Sought(body.area_id, body.tag, body.text, body.after, limit)

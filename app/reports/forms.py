@@ -14,7 +14,8 @@ from app.context import Context
 from app.contract import Responses, succeeds
 from app.problems import CATALOGUE
 from app.reports.page import POLICY, as_page
-from app.reports.parts import codes_at, known_area
+from app.reports.parts import codes_at
+from app.reports.several import known_together, name_of
 from app.reports.sheets import Line, Told, asked_lines, hidden_as, sheets_of
 from app.reports.spreadsheet import MEDIA, as_workbook
 from sync.wire import Fields
@@ -52,8 +53,13 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    area_id: UUID
+    area_id: UUID | list[UUID]
     form: Form = "json"
+
+    @property
+    def areas(self) -> list[UUID]:
+        """Of which area it is, or of which several."""
+        return self.area_id if isinstance(self.area_id, list) else [self.area_id]
 
 
 async def as_form(
@@ -70,7 +76,7 @@ async def as_form(
     """
     if asked.form == "json":
         return as_answer(said, {})
-    area, names = await _names(context, person, asked.area_id)
+    area, names = await _names(context, person, asked.areas)
     told = Told({**WORDS, **names}, hidden_as(said))
     # At the head of a page that is told already.
     about: list[Line] = [] if asked.form == "page" else [("报表 · Report", title), ("区域 · Area", area)]
@@ -88,9 +94,11 @@ def _as_file(name: str) -> str:
     return f"attachment; filename=\"report.xlsx\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-async def _names(context: Context, person: UUID, area: UUID) -> tuple[str, Mapping[tuple[str, str], str]]:
-    """What the area is called, and the codes of the lists that hold there: as the nearest area calls them."""
+async def _names(context: Context, person: UUID, areas: Sequence[UUID]) -> tuple[str, Mapping[tuple[str, str], str]]:
+    """What the areas are called, and the codes of the lists that hold there: as the nearest area that all of them lie
+    in calls them.
+    """
     async with context.database.snapshot(context.seen_by(person)) as snapshot:
-        place = await known_area(snapshot, context, person, area)
-        codes = await codes_at(snapshot, place)
-    return str(place.name), {(code.list, code.code): code.name for code in codes}
+        ground = await known_together(snapshot, context, person, areas)
+        codes = await codes_at(snapshot, ground)
+    return name_of(ground.places), {(code.list, code.code): code.name for code in codes}

@@ -23,8 +23,15 @@ _HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 STYLE_SOURCE = f"'sha256-{_HASH}'"
 """The style of these pages, as a policy lets it in."""
 POLICY = f"default-src 'none'; style-src {STYLE_SOURCE}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-PICTURED = {"parts", "members"}
-"""Tables whose rows are counted side by side: areas, and who shares a list."""
+PICTURED = {"parts"}
+"""Tables whose rows are counted side by side: areas. Of people none is: nobody is measured against others."""
+TALLIED = {
+    "due": "应访户数 · Doors due",
+    "overdue": "逾期户数 · Doors overdue",
+    "undone": "无人可做 · Nobody has room",
+    "done": "当日完成的计划 · Plans kept",
+}
+"""What is drawn of a day's care, of all together."""
 MOST_BARS = 60
 """Rows in a picture: of more, nobody would see anything."""
 SIDE_BY_SIDE = 3
@@ -40,7 +47,7 @@ def as_page(title: str, of: str, sheets: Sequence[Sheet], said: Fields) -> bytes
         {
             **asdict(sheet),
             "head": _head(sheet),
-            "bars": _bars(sheet),
+            "bars": _tally(said) if sheet.name == "about" else _bars(sheet),
             "charts": charts_of(sheet),
             "board": board if sheet.name == "floors" else None,
         }
@@ -69,19 +76,31 @@ def _bars(sheet: Sheet) -> dict[str, Any] | None:
     if not most:
         return None
     rows = [
-        {
-            "label": row[sheet.label],
-            "bars": [
-                {"y": 1 + 12 * n, "width": round(WIDTH * _count(row[c]) / most), "count": row[c], "of": n}
-                for n, c in enumerate(columns)
-            ],
-        }
-        for row in parts
+        {"label": row[sheet.label], "bars": [_bar(row[c], most, n, n) for n, c in enumerate(columns)]} for row in parts
     ]
-    return {"rows": rows, "height": 12 * len(columns), "names": [sheet.headings[column] for column in columns]}
+    names = [sheet.headings[column] for column in columns]
+    return {"rows": rows, "height": 12 * len(columns), "names": names, "title": None}
 
 
-def _count(cell: Cell) -> int:
+def _tally(said: Fields) -> dict[str, Any] | None:
+    """A bar for each count of a duty list; none where there is nothing to do and nothing was done."""
+    if not TALLIED.keys() <= said.keys():
+        return None
+    # What nobody has room for is a list.
+    counts = [(name, len(_list(said[name])) or _count(said[name])) for name in TALLIED]
+    most = max(many for _, many in counts)
+    if not most:
+        return None
+    rows = [{"label": TALLIED[name], "bars": [_bar(many, most, 0, n)]} for n, (name, many) in enumerate(counts)]
+    return {"rows": rows, "height": 12, "names": [], "title": "当日关爱走访 · Care of the day"}
+
+
+def _bar(count: Cell, most: int, at: int, of: int) -> dict[str, Any]:
+    """The `at`th in its row, in the shade `of`."""
+    return {"y": 1 + 12 * at, "width": round(WIDTH * _count(count) / most), "count": count, "of": of}
+
+
+def _count(cell: Any) -> int:
     return cell if isinstance(cell, int) else 0
 
 

@@ -11,7 +11,7 @@ from app.collections.base import Code
 from app.context import ContextDep
 from app.contract import SIGNED_IN, STORED, answers
 from app.identity.caller import CallerDep
-from app.paging import each_once
+from app.paging import each_once, each_once_but
 from app.problems import wrong_field
 from app.reports.counts import ByChannel, Few, HiddenBelow
 from app.reports.coverage import coverage_of
@@ -34,9 +34,12 @@ class DutiesAsked(Asked):
 
 
 class TotalsAsked(Asked):
-    """Of which area."""
+    """Of which area, and which tags together."""
 
     area_id: UUID = Field(description="区域 · The area, and whatever lies in it")
+    tag: list[Code] = Field(
+        [], max_length=10, description="标签，可重复 · Tag, may be repeated: residents with at least one are `any_of`"
+    )
 
 
 Tagged = Annotated[dict[str, Few], Field(max_length=1000), OfList(("tag",))]
@@ -53,6 +56,11 @@ class AreaTotals(BaseModel):
     aged_60: Few = Field(description="60 岁及以上 · Aged 60 or over: residents by their birth dates")
     aged_80: Few = Field(description="80 岁及以上 · Aged 80 or over")
     household_tags: Tagged = Field(description="各标签户数 · Households with each tag")
+    any_of: Few = Field(
+        None,
+        description="有所问标签之一的人数 · Residents with any of the tags: of those asked for, each resident once; "
+        "absent where none was",
+    )
     resident_tags: Tagged = Field(description="各标签人数 · Residents with each tag")
 
 
@@ -60,6 +68,9 @@ class TotalsReport(BaseModel):
     """The area as a whole, and the areas directly in it."""
 
     day: date = Field(description="日期 · Day: on which people were so old")
+    tag: Annotated[list[Code], Field(max_length=10), OfList(("tag",))] = Field(
+        description="所问标签 · Tags asked for: of which `any_of` counts who has at least one"
+    )
     hidden_below: HiddenBelow
     whole: AreaTotals = Field(description="合计 · As a whole")
     parts: list[AreaTotals] = Field(max_length=10_000, description="各下级区域 · Areas directly within")
@@ -167,16 +178,19 @@ async def get_duties(caller: CallerDep, context: ContextDep, asked: Annotated[Du
     summary="人口与类别统计 · Totals",
     response_model=TotalsReport,
     responses=SHOWN | answers(SIGNED_IN, STORED, "bad_request", "not_found", "not_permitted"),
-    dependencies=[Depends(each_once)],
+    dependencies=[Depends(each_once_but("tag"))],
 )
 async def get_totals(caller: CallerDep, context: ContextDep, asked: Annotated[TotalsAsked, Query()]) -> Any:
-    """一个区域及其下级的户数、人数、年龄和各类标签；社区以上的人看不到少于 5 的数，其余取 10 的整倍数。
+    """一个区域及其下级的户数、人数、年龄和各类标签；问几个标签时，也数至少有其一的人，一人只计一次；
+    社区以上的人看不到少于 5 的数，其余取 10 的整倍数。
 
-    Households, residents, ages and tags of an area and of the areas in it, as far as one's grants show them. To who
-    works above the community, numbers below 5 are not told, and others to the nearest 10.
+    Households, residents, ages and tags of an area and of the areas in it, as far as one's grants show them; and how
+    many residents have at least one of several tags. To who works above the community, numbers below 5 are not told,
+    and others to the nearest 10.
     """
     day = day_of(context.seams.now(), context.day_begins)
-    said = await totals_of(context, caller.person_id, asked.area_id, day)
+    tags = sorted({*asked.tag})
+    said = await totals_of(context, caller.person_id, asked.area_id, day, tags)
     return await as_form(context, caller.person_id, asked, TotalsReport, said, "人口与类别统计 · Totals")
 
 

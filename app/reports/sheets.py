@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 from uuid import UUID
 
@@ -16,7 +17,8 @@ Line = tuple[str, Cell]
 YES, NO = "是", "否"
 NAMING = ("name", "hour", "day", "method", "kind", "tag", "door")
 """Fields that name a row."""
-UNNAMED = "未说明"
+UNTOLD, UNNAMED = "未说明", "未命名"
+"""What stands where a row has no name: of a code that nobody told, and of somebody, or some place, with none."""
 
 
 class OfList(tuple[str, ...]):
@@ -75,7 +77,8 @@ def sheets_of(model: type[BaseModel], said: Fields, told: Told, about: Iterable[
     alone = {
         name: f for name, f in fields.items() if name not in lists and not _model_of(f.annotation) and not _is_id(f)
     }
-    own = [(_heading(field), _cell(said.get(name), _column(name, field), told)) for name, field in alone.items()]
+    columns = [column for name, field in alone.items() for column in _columns(name, field, [said], told)]
+    own = [(column.heading, _cell(_at(said, column.path), column, told)) for column in columns]
     lines = [[heading, value] for heading, value in (*about, *own) if value not in (None, "")]
     found = [Sheet("about", "概况 · About", ["项目 · Item", "内容 · Value"], lines, label=0)]
     for name, inner in lists.items():
@@ -114,18 +117,20 @@ def _of_list(
     """The table, and those of the lists in its rows; `begun` is how each row begins, under the headings `before`."""
     fields = model.model_fields
     inner = {one: of for one, field in fields.items() if (of := _listed(field)) is not None}
-    columns = [
-        column for one, field in fields.items() if not _is_id(field) for column in _columns(one, field, rows, told)
-    ]
+    shown = {one: field for one, field in fields.items() if not (_is_id(field) or _is_unasked(one, field, rows))}
+    columns = [column for one, field in shown.items() for column in _columns(one, field, rows, told)]
+    paths = [column.path for column in columns]
     own = [[_cell(_at(row, column.path), column, told) for column in columns] for row in rows]
+    label = next((paths.index((one,)) for one in NAMING if (one,) in paths), None)
+    if label is not None:
+        named = _names_of([line[label] for line in own], columns[label])
+        own = [[*line[:label], name, *line[label + 1 :]] for line, name in zip(own, named, strict=True)]
     filled = [[*start, *line] for start, line in zip(begun or [[] for _ in rows], own, strict=True)]
     headings = [*before, *(column.heading for column in columns)]
-    around, paths = len(before), [column.path for column in columns]
+    around = len(before)
     groups = [*[""] * around, *(column.group for column in columns)]
-    label = next((around + paths.index((one,)) for one in NAMING if (one,) in paths), None)
-    if label is not None:
-        filled = [[*row[:label], UNNAMED if row[label] is None else row[label], *row[label + 1 :]] for row in filled]
-    sheets = [Sheet(name, title, headings, filled, [*[()] * around, *paths], groups, label)]
+    at = None if label is None else around + label
+    sheets = [Sheet(name, title, headings, filled, [*[()] * around, *paths], groups, at)]
     naming = [n for n, path in enumerate(paths) if path[0] not in inner]
     for one, of in inner.items():
         below = [each for row in rows for each in _rows(row.get(one))]
@@ -133,6 +138,14 @@ def _of_list(
         heads = [columns[n].heading for n in naming]
         sheets += _of_list(f"{name}.{one}", _heading(fields[one]), of, below, told, heads, starts)
     return sheets
+
+
+def _names_of(cells: Sequence[Cell], column: _Column) -> list[Cell]:
+    """None is empty. Whoever has no name is told from others who have none."""
+    if column.path != ("name",):
+        return [UNTOLD if cell in (None, "") else cell for cell in cells]
+    numbers = count(1)
+    return [cell or f"{UNNAMED} {next(numbers)}" for cell in cells]
 
 
 def _with_wholes(sheet: Sheet, many: int) -> Sheet:
@@ -183,6 +196,11 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
 
 def _is_id(field: FieldInfo) -> bool:
     return UUID in (field.annotation, *get_args(field.annotation))
+
+
+def _is_unasked(name: str, field: FieldInfo, rows: Sequence[Fields]) -> bool:
+    """A count that is told where it is asked for alone, and wasn't."""
+    return not field.is_required() and _is_count(field.annotation) and not any(name in row for row in rows)
 
 
 def _is_count(annotation: Any) -> bool:

@@ -1,6 +1,6 @@
 """Totals of an area and of the areas in it: households, residents, ages, tags; small ones hidden from outside."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -14,7 +14,9 @@ from app.database import Transaction
 from app.reports.parts import Ground, Named, ground_of
 from sync.wire import Fields
 
-AGES = (60, 80)
+AGES = {"aged_60": 60, "aged_80": 80}
+COUNTED = ("households", "residents", *AGES)
+ANY_OF = "any_of"
 _HOUSEHOLD, _RESIDENT = (COLLECTIONS[name].table for name in ("households", "residents"))
 
 Counts = dict[str, int]
@@ -25,7 +27,7 @@ class Row:
     """What is counted of one area."""
 
     area: Named
-    counts: Counts = field(default_factory=lambda: dict.fromkeys(("households", "residents", *map(_aged, AGES)), 0))
+    counts: Counts
     household_tags: Counts = field(default_factory=dict)
     resident_tags: Counts = field(default_factory=dict)
 
@@ -37,26 +39,25 @@ class Row:
         return {**named, **{name: shown(many) for name, many in self.counts.items()}}
 
 
-async def totals_of(context: Context, person: UUID, area: UUID, day: date) -> Fields:
-    """Counts of what the person may see at and below the area: `{day, hidden_below, whole, parts}`.
+async def totals_of(context: Context, person: UUID, area: UUID, day: date, tags: Sequence[str] = ()) -> Fields:
+    """Counts of what the person may see at and below the area: `{day, tag, hidden_below, whole, parts}`; of whoever
+    has at least one of these tags, each once, where there are any.
 
     Raises not_found, and not_permitted for a masked view.
     """
     # Counted by the server: no record is shown, and row by row the wall would cost more than counting.
     async with context.database.snapshot("server") as snapshot:
         ground = await ground_of(snapshot, context, person, area)
-        whole, parts = Row(ground.area), [Row(part) for part in ground.parts]
-        await _count(snapshot, ground, day, whole, parts)
+        counted = (*COUNTED, ANY_OF) if tags else COUNTED
+        whole, *parts = [Row(one, dict.fromkeys(counted, 0)) for one in (ground.area, *ground.parts)]
+        await _count(snapshot, _statements(snapshot, ground, day, tags), whole, parts)
     return {
         "day": str(day),
+        "tag": [*tags],
         "hidden_below": ground.hidden_below,
         "whole": whole.as_fields(ground.shown),
         "parts": [row.as_fields(ground.shown) for row in parts],
     }
-
-
-def _aged(years: int) -> str:
-    return f"aged_{years}"
 
 
 def _years_before(day: date, years: int) -> date:
@@ -73,10 +74,12 @@ def _born_by(day: date) -> sa.ColumnElement[int]:
     return sa.case((_RESIDENT.c.birth_date <= day, 1), (numbered, 1), else_=0)
 
 
-async def _count(snapshot: Transaction, ground: Ground, day: date, whole: Row, parts: Sequence[Row]) -> None:
-    """Two statements. What lies in the area itself, and in none of its parts, has no part."""
+async def _count(
+    snapshot: Transaction, statements: Iterable[tuple[str, sa.Select[Any]]], whole: Row, parts: Sequence[Row]
+) -> None:
+    """What lies in the area itself, and in none of its parts, has no part."""
     of_part = {row.area.id: row for row in parts}
-    for kind, statement in _statements(snapshot, ground, day):
+    for kind, statement in statements:
         for found in await snapshot.rows(statement):
             counts = dict(found._mapping)
             part, tag = counts.pop("part"), counts.pop("tag")
@@ -86,17 +89,23 @@ async def _count(snapshot: Transaction, ground: Ground, day: date, whole: Row, p
     _fill([whole, *parts])
 
 
-def _statements(snapshot: Transaction, ground: Ground, day: date) -> Iterator[tuple[str, sa.Select[Any]]]:
+def _statements(
+    snapshot: Transaction, ground: Ground, day: date, tags: Sequence[str]
+) -> Iterator[tuple[str, sa.Select[Any]]]:
+    """Two, and another where some tags are asked for together."""
     doors, found = ground.located(_HOUSEHOLD), ground.found
     behind = (_RESIDENT.c.home == found.c.home, _RESIDENT.c.household_id == found.c.id)
     living = (_RESIDENT.c.home.in_(ground.homes), _RESIDENT.c.deleted_at.is_(None))
     people = found.join(_RESIDENT, sa.and_(*behind, *living))
-    aged = [sa.func.sum(_born_by(_years_before(day, age))).label(_aged(age)) for age in AGES]
+    aged = [sa.func.sum(_born_by(_years_before(day, age))).label(name) for name, age in AGES.items()]
     many = sa.func.count()
     by_part = (ground.part.label("part"), _HOUSEHOLD.c.tags, many.label("households"))
     yield "household", _counted(snapshot, sa.select(*by_part).select_from(doors).where(*ground.doors))
     behind_them = (found.c.part, _RESIDENT.c.tags, many.label("residents"), *aged)
     yield "resident", _counted(snapshot, sa.select(*behind_them).select_from(people))
+    if tags:
+        rows = sa.select(found.c.part, _RESIDENT.c.tags, many.label(ANY_OF)).select_from(people)
+        yield "resident", _with_any(snapshot, rows, tags)
 
 
 def _counted(snapshot: Transaction, rows: sa.Select[Any]) -> sa.Select[Any]:
@@ -105,8 +114,7 @@ def _counted(snapshot: Transaction, rows: sa.Select[Any]) -> sa.Select[Any]:
 
     Many have the same tags: they are counted as one before their tags are looked at.
     """
-    part, tags, *counts = rows.selected_columns
-    alike = rows.group_by(part, tags).cte("alike").prefix_with("MATERIALIZED")
+    counts, alike = [*rows.selected_columns][2:], _alike(rows)
     names = [count.name for count in counts]
     sums = [sa.func.sum(alike.c[name]).label(name) for name in names]
     tag = snapshot.members_of(alike.c.tags)
@@ -117,6 +125,21 @@ def _counted(snapshot: Transaction, rows: sa.Select[Any]) -> sa.Select[Any]:
         .group_by(alike.c.part, tag.c.value)
     )
     return sa.select(sa.union_all(of_all, of_each).subquery())
+
+
+def _with_any(snapshot: Transaction, rows: sa.Select[Any], tags: Sequence[str]) -> sa.Select[Any]:
+    """From (part, tags, count): (part, null, count) of the rows with at least one of these tags."""
+    alike = _alike(rows)
+    part, of_each, count = alike.c
+    has_one = sa.or_(*(snapshot.holds(of_each, tag) for tag in tags))
+    summed = sa.func.sum(count).label(count.name)
+    return sa.select(part, sa.null().label("tag"), summed).where(has_one).group_by(part)
+
+
+def _alike(rows: sa.Select[Any]) -> sa.CTE:
+    """Those with the same (part, tags) counted as one."""
+    part, tags, *_ = rows.selected_columns
+    return rows.group_by(part, tags).cte("alike").prefix_with("MATERIALIZED")
 
 
 def _add(row: Row | None, kind: str, counted: Mapping[str, int]) -> None:
