@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any
 from uuid import UUID
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -197,7 +196,6 @@ def _engine(address: sa.URL, options: dict[str, Any], begin: str, connections: i
         pool_size=connections,
         max_overflow=0,
         hide_parameters=True,
-        json_deserializer=orjson.loads,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
