@@ -66,6 +66,7 @@ async def pages(world: World, secretary: RawPhone, doors: list[UUID]) -> dict[st
         *[(name, secretary, area, {}) for name in ("roster", "board") for area in ("building_1", "building_2")],
         *[(name, secretary, "unit_2", past) for name in ("coverage", "activity")],
         *[(name, secretary, "unit_2", {}) for name in ("totals", "follow_ups")],
+        ("totals", secretary, "grid", {"tag": "living_alone"}),
     ]
     return {f"{n} {name}": await page(phone, name, area, said) for n, (name, phone, area, said) in enumerate(asked)}
 

@@ -55,12 +55,12 @@ class AreaTotals(BaseModel):
     residents: Few = Field(description="居民 · Residents")
     aged_60: Few = Field(description="60 岁及以上 · Aged 60 or over: residents by their birth dates")
     aged_80: Few = Field(description="80 岁及以上 · Aged 80 or over")
-    household_tags: Tagged = Field(description="各标签户数 · Households with each tag")
     any_of: Few = Field(
         None,
         description="有所问标签之一的人数 · Residents with any of the tags: of those asked for, each resident once; "
         "absent where none was",
     )
+    household_tags: Tagged = Field(description="各标签户数 · Households with each tag")
     resident_tags: Tagged = Field(description="各标签人数 · Residents with each tag")
 
 
