@@ -20,6 +20,7 @@ from app.imports.matching import (
     find_household,
     find_resident,
     read_by_id,
+    read_gone_areas,
     read_known,
     read_removed,
 )
@@ -110,6 +111,7 @@ async def _known_areas(transaction: Transaction, job: Job, spoken: Sequence[Spok
     known = Known(AREAS)
     ids = {*job.places.by_id, *(one.id for one in spoken)}
     await read_by_id(transaction, known, job.home, None, ids)
+    await read_gone_areas(transaction, known, job.home, [one.row for one in spoken])
     return known
 
 
