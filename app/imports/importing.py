@@ -21,7 +21,7 @@ from app.imports.fates import RowFate
 from app.imports.opening import open_table
 from app.imports.places import Place, Places
 from app.imports.rows import AREAS, Fault, Reader, Row
-from app.imports.values import Names
+from app.imports.values import Names, word_alike
 from app.problems import Problem, wrong_field
 from app.reports.parts import codes_at, known_area, seen_whole
 from app.touched import run_or_try
@@ -228,7 +228,8 @@ async def _ground_of(context: Context, person: UUID | None, order: Order) -> _Gr
 
 def names_of(codes: Iterable[Any]) -> Names:
     """What each code may be called: by its names in both languages, and by itself."""
-    return {(code.list, word.casefold()): code.code for code in codes for word in (code.name_en, code.name, code.code)}
+    words = ((code, word) for code in codes for word in (code.name_en, code.name, code.code))
+    return {(code.list, word_alike(word)): code.code for code, word in words}
 
 
 async def _place(snapshot: Transaction, context: Context, person: UUID | None, order: Order) -> Any:
