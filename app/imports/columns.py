@@ -17,7 +17,7 @@ Mapped = Mapping[str, str | None]
 FIRST_ROWS = 20
 """Rows with something in them among which the headings are looked for: titles may stand above."""
 _LONGEST_HEADING = 200
-PLACES = ("code", "grid", "building", "unit")
+PLACES = ("code", "estate", "grid", "building", "unit")
 _PARTS = {"household": "households", "resident": "residents", "area": "areas"}
 _DECIDED = {"area_id", "household_id", "parent_id", "feed_level", "home_level"}
 """Fields that a file doesn't say as such."""
@@ -35,6 +35,7 @@ FIELDS: Mapping[Kind, Sequence[str]] = {
 _NEEDED: Mapping[Kind, Sequence[str]] = {"roster": ["household.door"], "areas": ["area.level", "area.name"]}
 _ALSO: Mapping[str, str] = {
     "place.code": "区域编码 区域代码 area_code",
+    "place.estate": "小区 小区名称 所属小区 estate",
     "place.grid": "网格 网格名称 所属网格 grid",
     "place.building": "楼栋 楼号 栋号 楼栋号 幢 building",
     "place.unit": "单元 单元号 unit",

@@ -25,6 +25,7 @@ from sync.walk import Walk
 MOST_DOORS = 10_000
 """Twice as many as the largest community that is known to have them has."""
 DEFAULT_HEADINGS: Mapping[str, str] = {
+    "小区": "place.estate",
     "网格": "place.grid",
     "楼栋": "place.building",
     "单元": "place.unit",
