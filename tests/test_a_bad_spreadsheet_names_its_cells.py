@@ -253,6 +253,28 @@ async def test_what_is_too_large_is_refused_before_it_is_unpacked(li: RawPhone, 
     assert (answer.status_code, answer.json()["code"]) == (413, "sheet_too_large")
 
 
+async def test_a_file_that_breaks_off_tells_what_was_done_and_fails_from_there_on(li: RawPhone) -> None:
+    rows = [["unit_1", n, f"居民{n}"] for n in range(2, 302)]
+    file = csv_of(*rows, ["", ""] * 50 + ["x"], headings=PLAIN)
+    report = await bring(li, file)
+    done = len(report["rows"])
+    assert (set(fates(report)), report["next_row"]) == ({"created"}, report["rows"][-1]["row"] + 1)
+    answer = await send(li, file, dry_run=False, from_row=report["next_row"])
+    assert (answer.status_code, answer.json()["code"]) == (413, "sheet_too_large")
+    assert len(await doors_of(li, limit="500")) == done == 200
+
+
+async def test_empty_rows_between_two_pieces_are_counted_once(li: RawPhone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.imports.routes.MOST_SECONDS", 0)
+    first, rest = ([["unit_1", n, ""] for n in range(*some)] for some in ((100, 200), (200, 205)))
+    row, skipped = 1, []
+    while row is not None:
+        report = await bring(li, csv_of(*first, *[["", "", ""]] * 50, *rest, headings=PLAIN), from_row=row)
+        row = report["next_row"]
+        skipped.append(report["counts"]["skipped"])
+    assert skipped == [50, 0]
+
+
 def test_a_workbook_is_read_with_the_memory_of_a_row(tmp_path: Any) -> None:
     """A hundred thousand texts are on disk, and where each begins in memory."""
     import tracemalloc  # noqa: PLC0415 - slows down whatever runs meanwhile

@@ -96,8 +96,9 @@ class Import:
         self._advance()
         while self._next is not None and self._next.number < self.order.from_row:
             self._pass_over(self._next)
-            self.counts.clear()
             self._advance()
+            # What was empty before it was counted where that ended.
+            self.counts.clear()
 
     def close(self) -> None:
         """Whoever began it closes it."""
@@ -196,16 +197,24 @@ class Piece:
 async def import_piece(
     context: Context, person: UUID, order: Order, file: BinaryIO, sheet: str | None, most_rows: int, most_seconds: float
 ) -> Piece:
-    """Batch by batch, until there are so many rows or it has taken so long. Raises what `begin` does."""
+    """Batch by batch, until there are so many rows or it has taken so long. Raises what `begin` does.
+
+    Where a file can't be read further, what was done before is told; whoever goes on hears why, and nothing is done.
+    """
     ends_at = context.seams.monotonic() + most_seconds
     coming = Import(context, person, order, partial(open_table, file, sheet, MOST_INFLATED_BYTES))
     try:
         await coming.begin()
         rows: list[RowFate] = []
-        while batch := await coming.next_batch():
-            rows += batch
-            if len(rows) >= most_rows or context.seams.monotonic() >= ends_at:
-                break
+        try:
+            while batch := await coming.next_batch():
+                rows += batch
+                if len(rows) >= most_rows or context.seams.monotonic() >= ends_at:
+                    break
+        except Problem:
+            if not rows:
+                raise
+            return Piece(coming.columns, coming.counts, rows, rows[-1].row + 1)
         return Piece(coming.columns, coming.counts, rows, coming.next_row)
     finally:
         coming.close()
