@@ -3,7 +3,6 @@
 import io
 import zipfile
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -90,17 +89,6 @@ async def test_a_title_above_the_headings_is_no_heading(li: RawPhone) -> None:
     assert (report["heading_row"], fates(report)) == (3, ["created"])
 
 
-async def test_the_sheet_that_is_named_is_read(li: RawPhone) -> None:
-    def fill(book: Any, page: Any) -> None:
-        other = book.add_worksheet("二号")
-        other.write_row(0, 0, PLAIN)
-        other.write_row(1, 0, ["unit_1", "101", "周桂兰"])
-
-    assert not (await bring(li, sheet_of(fill)))["rows"]
-    assert fates(await bring(li, sheet_of(fill), sheet="二号")) == ["created"]
-    assert (await send(li, sheet_of(fill), sheet="三号")).json()["code"] == "sheet_not_found"
-
-
 async def test_an_unknown_heading_is_told_and_its_column_left_out(li: RawPhone) -> None:
     file = csv_of(["unit_1", "101", "甲", "乙"], headings=["单元", "房号", "密级", "房号"])
     report = await bring(li, file)
@@ -166,55 +154,6 @@ async def test_a_level_that_nobody_knows_makes_no_area(boss: RawPhone) -> None:
     rows = [["grid", "幢", "3幢"], ["grid", "门栋子", "4幢"], ["grid", "gate", "东门"]]
     report = await bring(boss, csv_of(*rows, headings=["上级", "层级", "名称"]), kind="areas")
     assert (fates(report), told(report)[1]) == (["created", "refused", "created"], [("B3", "invalid")])
-
-
-async def test_headings_of_two_rows_lose_no_column(li: RawPhone) -> None:
-    def fill(book: Any, page: Any) -> None:
-        page.merge_range("A1:C1", "住址")
-        page.merge_range("D1:D2", "姓名")
-        page.write_row(1, 0, ["楼栋", "单元", "房号"])
-        page.write_row(2, 0, ["building_1", "unit_1", "101", "周桂兰"])
-
-    report = await bring(li, sheet_of(fill, []))
-    assert (report["heading_row"], fates(report)) == (2, ["created"])
-    assert [one["name"] for one in await people_of(li)] == ["周桂兰"]
-
-
-async def test_what_a_spreadsheet_did_to_a_value_is_told(li: RawPhone) -> None:
-    def fill(book: Any, page: Any) -> None:
-        day = book.add_format({"num_format": "yyyy-mm-dd"})
-        page.write_row(1, 0, ["unit_1", 101, "周桂兰", 13800000000, 110105194912310020])
-        page.write_row(2, 0, ["unit_1", "", "李建国"])
-        page.write_datetime(2, 1, datetime(2026, 3, 2), day)
-        page.write_row(3, 0, ["unit_1", 102, "陈小红", 13800000001])
-        page.write_datetime(3, 5, datetime(1958, 3, 2), day)
-        page.write_row(4, 0, ["unit_1", 103])
-        page.write_formula(4, 2, "=VLOOKUP(1,A1,1)", None, "#N/A")
-
-    headings = [*PLAIN, "联系电话", "身份证号", "出生日期"]
-    report = await bring(li, sheet_of(fill, headings))
-    assert fates(report) == ["refused", "refused", "created", "refused"]
-    assert told(report) == [[("E2", "number_cut")], [("B3", "became_date")], [], [("C5", "formula_error")]]
-    [chen] = await people_of(li)
-    assert (chen["phone"], chen["birth_date"]) == ("13800000001", "1958-03-02")
-    assert [door["door"] for door in await doors_of(li)] == ["102"]
-
-
-async def test_a_number_is_read_with_the_zeros_it_is_shown_with(li: RawPhone) -> None:
-    def fill(book: Any, page: Any) -> None:
-        page.write_row(1, 0, ["unit_1", "", "周桂兰"])
-        page.write_number(1, 1, 101, book.add_format({"num_format": "0000"}))
-
-    assert fates(await bring(li, sheet_of(fill))) == ["created"]
-    assert [door["door"] for door in await doors_of(li)] == ["0101"]
-
-
-async def test_an_hour_is_no_date(li: RawPhone) -> None:
-    def fill(book: Any, page: Any) -> None:
-        page.write_row(1, 0, ["unit_1", "101", "周桂兰"])
-        page.write_number(1, 3, 0.5, book.add_format({"num_format": "yyyy-mm-dd"}))
-
-    assert told(await bring(li, sheet_of(fill, [*PLAIN, "出生日期"]))) == [[("D2", "date_unreadable")]]
 
 
 BOMB = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "%s"><!ENTITY b "%s">]><sst><si><t>&b;</t></si></sst>'

@@ -19,6 +19,7 @@ from app.imports.importing import Import, Order
 from app.imports.opening import open_table
 
 BATCH = 500
+MOST_SHEETS_TOLD = 100
 _MAPPING = TypeAdapter(dict[str, str | None])
 Say = Callable[[str], None]
 
@@ -60,6 +61,8 @@ async def _bring(
     coming = Import(context, None, order, partial(open_table, opened, sheet))
     try:
         await coming.begin()
+        if coming.other_sheets:
+            say(f"{coming.sheet}\tread\t{' '.join(coming.other_sheets[:MOST_SHEETS_TOLD])}\tnot_read")
         for column in coming.columns.told:
             if column.code:
                 say(f"{column.cell}\t{column.code}")

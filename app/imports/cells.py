@@ -1,6 +1,6 @@
 """What a file is read into: numbered lines of cells, each of which knows where it stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 MOST_COLUMNS = 100
@@ -34,8 +34,12 @@ class Table(Protocol):
     """A sheet, or a file of separated values."""
 
     @property
-    def name(self) -> str:
-        """What the sheet is called; of separated values, their encoding."""
+    def sheet(self) -> str | None:
+        """What the sheet is called; None for separated values."""
+
+    @property
+    def others(self) -> Sequence[str]:
+        """The sheets beside it, which are not read."""
 
     def lines(self) -> Iterator[Line]:
         """Its rows in order; of empty ones some may be left out. Raises sheet_unreadable, sheet_too_large."""

@@ -7,7 +7,7 @@ import codecs
 import csv
 import io
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, TextIO
 
 from app.imports.cells import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Cell, Line
@@ -31,15 +31,18 @@ _FORMULA_BEGINS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "
 class Delimited:
     """The one table of a file of separated values."""
 
+    sheet: str | None = None
+    others: Sequence[str] = ()
+
     def __init__(self, file: BinaryIO) -> None:
         """Raises sheet_unreadable for what is no text."""
         self._file = file
-        self.name = _encoding_of(file)
+        self._encoding = _encoding_of(file)
         file.seek(0)
         first = file.read(_FIRST_BYTES)
         if b"\0" in first:
             raise wrong_field("sheet_unreadable", "file")
-        heading = first.decode(self.name, "replace").partition("\n")[0]
+        heading = first.decode(self._encoding, "replace").partition("\n")[0]
         self._separator = max(_SEPARATORS, key=heading.count)
 
     def lines(self) -> Iterator[Line]:
@@ -48,7 +51,7 @@ class Delimited:
         Raises sheet_unreadable, sheet_too_large.
         """
         self._file.seek(0)
-        text = io.TextIOWrapper(self._file, self.name, "replace", newline="")
+        text = io.TextIOWrapper(self._file, self._encoding, "replace", newline="")
         try:
             for number, values in enumerate(self._rows(text), start=1):
                 if number > MOST_ROWS:

@@ -61,6 +61,8 @@ class Import:
         self.context, self.person, self.order, self._opening = context, person, order, opening
         self.counts: Counter[str] = Counter()
         self.columns: Columns
+        self.sheet: str | None = None
+        self.other_sheets: Sequence[str] = ()
         self._table: Table | None = None
         self._job: Job
         self._reader: Reader
@@ -87,6 +89,7 @@ class Import:
 
     def _open(self, ground: _Ground) -> None:
         self._table = self._opening()
+        self.sheet, self.other_sheets = self._table.sheet, self._table.others
         lines = self._table.lines()
         first = list(islice((line for line in lines if line.cells), FIRST_ROWS))
         self.columns = find_columns(self.order.kind, first, self.order.mapping)
@@ -188,6 +191,8 @@ class Import:
 class Piece:
     """As much of a file as one request takes."""
 
+    sheet: str | None
+    other_sheets: Sequence[str]
     columns: Columns
     counts: Mapping[str, int]
     rows: Sequence[RowFate]
@@ -206,6 +211,7 @@ async def import_piece(
     try:
         await coming.begin()
         rows: list[RowFate] = []
+        told = partial(Piece, coming.sheet, coming.other_sheets, coming.columns, coming.counts, rows)
         try:
             while batch := await coming.next_batch():
                 rows += batch
@@ -214,8 +220,8 @@ async def import_piece(
         except Problem:
             if not rows:
                 raise
-            return Piece(coming.columns, coming.counts, rows, rows[-1].row + 1)
-        return Piece(coming.columns, coming.counts, rows, coming.next_row)
+            return told(rows[-1].row + 1)
+        return told(coming.next_row)
     finally:
         coming.close()
 

@@ -9,9 +9,10 @@ import re
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, BinaryIO
 from zipfile import ZipFile
@@ -44,14 +45,14 @@ _DAY_0, _DAY_0_OF_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
 
 
 class Workbook:
-    """One sheet of a workbook: the first, or the one with this name."""
+    """One sheet of a workbook: the first that isn't hidden, or the one with this name."""
 
     def __init__(self, file: BinaryIO, sheet: str | None, most_bytes: int = MOST_INFLATED_BYTES) -> None:
         """Raises sheet_unreadable, sheet_too_large, sheet_not_found."""
         with told():
             self._archive = ZipFile(file)
             weigh(self._archive, length_of(file), most_bytes)
-            self.name, self._part, beside, old_dates = self._find(sheet)
+            self._part, beside, old_dates = self._find(sheet)
             styles = beside.get("styles")
             self._dated, self._zeros = _styles(self._small(styles) if styles else iter(()))
             self._day_0 = _DAY_0_OF_1904 if old_dates else _DAY_0
@@ -72,24 +73,27 @@ class Workbook:
     def _small(self, part: str) -> Iterator[Event]:
         return events_of_small(self._archive, part)
 
-    def _find(self, wanted: str | None) -> tuple[str, str, dict[str, str], bool]:
-        """The sheet's name and part, the parts beside it by kind, and are its days counted from 1904?"""
+    def _find(self, wanted: str | None) -> tuple[str, dict[str, str], bool]:
+        """The sheet's part, the parts beside it by kind, and are its days counted from 1904?"""
         [book] = [part for kind, part in self._targets("_rels/.rels", "").values() if kind == "officeDocument"]
         folder, _, name = book.rpartition("/")
         targets = self._targets(f"{folder}/_rels/{name}.rels".lstrip("/"), folder)
         sheets: dict[str, str] = {}
+        shown: list[str] = []
         old_dates = False
         for element, said in self._small(book):
             if element == "sheet" and isinstance(said, dict):
                 kind, part = targets[said["r:id"] if "r:id" in said else said["id"]]
                 if kind == "worksheet":
                     sheets.setdefault(said["name"], part)
+                    shown += [said["name"]] if said.get("state", "visible") == "visible" else []
             elif element == "workbookPr" and isinstance(said, dict):
                 old_dates = said.get("date1904") in ("1", "true")
         if wanted is not None and wanted not in sheets:
             raise wrong_field("sheet_not_found", "sheet")
-        name = wanted if wanted is not None else next(iter(sheets))
-        return name, sheets[name], dict(targets.values()), old_dates
+        self.sheet: str | None = wanted if wanted is not None else next(chain(shown, sheets))
+        self.others: Sequence[str] = [name for name in sheets if name != self.sheet]
+        return sheets[self.sheet], dict(targets.values()), old_dates
 
     def _targets(self, part: str, folder: str) -> dict[str, tuple[str, str]]:
         """Id → (the last word of its type, its part)."""
