@@ -1,12 +1,14 @@
 """A workbook is read as Excel shows it, and what Excel made of somebody's words is told."""
 
+import io
+import zipfile
 from datetime import datetime
 from typing import Any
 
 from tests.maker import boss
 from tests.raw_phone import RawPhone
 from tests.rosters import bring, doors_of, fates, people_of, secretary, send
-from tests.test_a_bad_spreadsheet_names_its_cells import PLAIN, sheet_of, told
+from tests.test_a_bad_spreadsheet_names_its_cells import PLAIN, sheet_of, told, zipped
 
 __all__ = ["boss", "secretary"]  # the fixtures `boss` and `li`
 
@@ -65,6 +67,19 @@ async def test_what_a_spreadsheet_did_to_a_value_is_told(li: RawPhone) -> None:
     [chen] = await people_of(li)
     assert (chen["phone"], chen["birth_date"]) == ("13800000001", "1958-03-02")
     assert [door["door"] for door in await doors_of(li)] == ["102"]
+
+
+async def test_a_formula_that_nobody_calculated_is_no_empty_cell(li: RawPhone) -> None:
+    cells = '<c r="A{0}" t="inlineStr"><is><t>unit_1</t></is></c><c r="B{0}"><v>10{0}</v></c><c r="C{0}"{1}</c>'
+    formulas = {2: "><f>A1</f>", 3: ' t="str"><f>A1</f>', 4: "><f>A1</f><v></v>", 5: ' t="str"><f>A1</f><v>周桂兰</v>'}
+    rows = "".join(f'<row r="{n}">{cells.format(n, formula)}</row>' for n, formula in formulas.items())
+    headings = sheet_of(lambda book, page: None, ["单元", "房号", "备注"])
+    with zipfile.ZipFile(io.BytesIO(headings)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode().replace("</sheetData>", f"{rows}</sheetData>")
+    report = await bring(li, zipped({"xl/worksheets/sheet1.xml": sheet.encode()}, headings))
+    assert fates(report) == ["refused", "created", "created", "created"]
+    assert told(report)[0] == [("C2", "formula_error")]
+    assert sorted(door["note"] for door in await doors_of(li)) == ["", "", "周桂兰"]
 
 
 async def test_a_number_is_read_with_the_zeros_it_is_shown_with(li: RawPhone) -> None:

@@ -44,6 +44,9 @@ _KINDS: dict[str, Any] = {"b": "truth", "e": "error", "n": "number"}
 _DAY_0, _DAY_0_OF_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
 
 
+_UNKNOWN = Cell("#", "error")
+
+
 class Workbook:
     """One sheet of a workbook: the first that isn't hidden, or the one with this name."""
 
@@ -109,13 +112,15 @@ class Workbook:
         row, column, kind, style = 0, -1, "n", ""
         cells: dict[int, Cell] = {}
         text: list[str] = []
-        reading, skipping, room = False, False, LONGEST_CELL
+        reading, skipping, waiting, room = False, False, False, LONGEST_CELL
         for name, said in events_of(self._archive, self._part):
             if not name:
                 if reading and not skipping and room > 0:
                     text.append(str(said))
                     room -= len(str(said))
             elif isinstance(said, dict):
+                # For whoever calculates a formula: Excel keeps what it came to.
+                waiting = name == "f" or (waiting and name not in ("c", "v"))
                 if name == "c":
                     column = _column_of(said["r"]) if "r" in said else column + 1
                     if column >= _MOST_CELLS:
@@ -129,7 +134,9 @@ class Workbook:
                 reading = False
             elif name == "rPh":
                 skipping = False
-            elif name == "c" and (cell := self._cell("".join(text), kind, style)):
+            elif name == "c" and (
+                cell := _UNKNOWN if waiting and kind != "str" else self._cell("".join(text), kind, style)
+            ):
                 if column >= MOST_COLUMNS:
                     raise Problem("sheet_too_large", most_columns=MOST_COLUMNS)
                 cells[column] = cell
