@@ -171,6 +171,21 @@ async def test_an_area_that_somebody_deleted_does_not_come_back(boss: RawPhone, 
     assert (fates(report), codes(report)[0]) == (["refused", "created"], [(None, "already_deleted")])
 
 
+async def test_what_a_record_was_made_with_for_want_of_a_word_is_filled(li: RawPhone) -> None:
+    headings = ["单元", "门牌号", "姓名", "房屋用途", "与户主关系", "户籍"]
+    await bring(li, csv_of(["unit_1", "101", "周桂兰"], headings=headings[:3]))
+    whole = csv_of(["unit_1", "101", "周桂兰", "出租", "配偶", "否"], headings=headings)
+    assert fates(await bring(li, whole)) == ["updated"]
+    [door], [zhou] = await doors_of(li), await people_of(li)
+    assert (door["use"], zhou["relation"], zhou["registered_here"]) == ("rented", "spouse", False)
+    # Whoever wrote it again at the door wrote it.
+    await write(li, "households", door, use="self_occupied")
+    assert fates(await bring(li, whole)) == ["to_decide"]
+    assert fates(await bring(li, csv_of(["unit_1", "101", "周桂兰", "vacant", "", ""], headings=headings))) == [
+        "to_decide"
+    ]
+
+
 async def test_who_was_merged_is_found_where_they_stayed(li: RawPhone) -> None:
     headings = ["单元", "门牌号", "人员编号", "姓名"]
     for row in (["unit_1", "101", "P-1", "周桂兰"], ["unit_1", "101", "P-2", "周桂芝"]):

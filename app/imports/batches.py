@@ -205,7 +205,7 @@ def _check(row: Row, plan: Plan, said: Fields) -> None:
     if not plan.now:
         # Of a new record the reader has seen that.
         return
-    filling = {name: value for name, value in said.items() if plan.now.get(name) in (None, "")}
+    filling = {name: value for name, value in said.items() if plan.is_free(name)}
     for error in plan.collection.rules.faults({**plan.now, **filling}):
         row.fault(plan.collection.name, str(error["pointer"]).rpartition("/")[2], str(error["code"]))
 
