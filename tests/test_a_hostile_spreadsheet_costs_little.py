@@ -116,6 +116,21 @@ def test_what_no_spreadsheet_does_is_unreadable(name: str, tmp_path: Path) -> No
         [*table.lines()]
 
 
+def test_a_directory_of_too_many_parts_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few its end says there are."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as book:
+        for n in range(parts.MOST_PARTS + 1):
+            book.writestr(str(n), b"")
+    made = bytearray(file.getvalue())
+    end = made.rindex(b"PK\x05\x06")
+    made[end + 8 : end + 12] = b"\1\0\1\0"
+    assert len(zipfile.ZipFile(io.BytesIO(made)).infolist()) > parts.MOST_PARTS
+    monkeypatch.setattr(workbook, "ZipFile", None)
+    with pytest.raises(Problem, match="sheet_too_large"):
+        open_table(io.BytesIO(made))
+
+
 def test_a_long_cell_is_too_long_before_it_is_looked_at() -> None:
     with pytest.raises(Unreadable) as told:
         text_of(Cell("\ufdfa" * 32_000))

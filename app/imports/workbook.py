@@ -7,9 +7,7 @@ what stands where: sheets, shared texts, date formats, merged cells. No entity i
 
 import re
 from array import array
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain
@@ -18,7 +16,17 @@ from typing import IO, Any, BinaryIO
 from zipfile import ZipFile
 
 from app.imports.cells import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Cell, Line
-from app.imports.parts import MOST_INFLATED_BYTES, Event, events_of, events_of_small, length_of, told, weigh
+from app.imports.merged import Merged
+from app.imports.parts import (
+    MOST_INFLATED_BYTES,
+    Event,
+    count_parts,
+    events_of,
+    events_of_small,
+    length_of,
+    told,
+    weigh,
+)
 from app.problems import Problem, wrong_field
 
 MOST_TEXTS = 1_000_000
@@ -52,6 +60,7 @@ class Workbook:
 
     def __init__(self, file: BinaryIO, sheet: str | None, most_bytes: int = MOST_INFLATED_BYTES) -> None:
         """Raises sheet_unreadable, sheet_too_large, sheet_not_found."""
+        count_parts(file)
         with told():
             self._archive = ZipFile(file)
             weigh(self._archive, length_of(file), most_bytes)
@@ -169,7 +178,7 @@ class Workbook:
         except (OverflowError, ValueError):
             return Cell(number, "error")
 
-    def _merged(self) -> "_Merged":
+    def _merged(self) -> Merged:
         """Said after the rows, hence read before them."""
         found: set[tuple[int, int, int, int]] = set()
         with self._archive.open(self._part) as source:
@@ -185,30 +194,7 @@ class Workbook:
                     raise Problem("sheet_too_large", most_merged=MOST_MERGED)
                 # What is cut here is found whole the next time; what is found twice is found once.
                 before = whole[-_LONGEST_MERGED:]
-        return _Merged(found)
-
-
-class _Merged:
-    """Which columns of a row are part of merged cells: kept as the rows from which on that differs."""
-
-    def __init__(self, found: Iterable[tuple[int, int, int, int]]) -> None:
-        """Of (top, bottom, left, right), all of them within."""
-        turns: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
-        for top, bottom, left, right in found:
-            turns[top].append((left, right, 1))
-            turns[bottom + 1].append((left, right, -1))
-        many, bits = [0] * (MOST_COLUMNS + 1), 0
-        self._rows, self._bits = sorted(turns), [0]
-        for row in self._rows:
-            for left, right, more in turns[row]:
-                for column in range(left, right + 1):
-                    many[column] += more
-                    bits = bits | 1 << column if many[column] else bits & ~(1 << column)
-            self._bits.append(bits)
-
-    def in_row(self, row: int) -> int:
-        """A bit for each column."""
-        return self._bits[bisect_right(self._rows, row)]
+        return Merged(found)
 
 
 class _Texts:
