@@ -3,12 +3,14 @@
 import io
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]
 
 from app.imports import workbook
+from app.imports.owners import Owners, Single
 from tests.maker import boss
 from tests.raw_phone import RawPhone
 from tests.rosters import HEADINGS, LI, ZHOU, bring, csv_of, doors_of, fates, people_of, secretary, send
@@ -126,6 +128,13 @@ async def test_the_same_number_twice_is_refused_the_second_time(li: RawPhone) ->
     assert told(again) == [[("G3", "row_twice")]]
 
 
+async def test_a_number_in_a_row_that_was_refused_is_nobodys(li: RawPhone) -> None:
+    file = csv_of([*ZHOU[:2], "", *ZHOU[3:]], ZHOU, [*LI[:4], "女", "", ZHOU[6], *LI[7:]])
+    report = await bring(li, file)
+    assert (fates(report), told(report)[2]) == (["refused", "created", "refused"], [("G4", "row_twice")])
+    assert told(await bring(li, file, from_row=4)) == [[("G4", "row_twice")]]
+
+
 async def test_a_doors_id_at_another_door_is_refused_and_nobody_moves_there(li: RawPhone) -> None:
     headings = ["楼栋", "单元", "房号", "户编号", "姓名"]
     rows = [
@@ -235,3 +244,17 @@ def test_a_workbook_is_read_with_the_memory_of_a_row(tmp_path: Any) -> None:
         return peak
 
     assert rows(20_000) < rows(2_000) + 1_500_000
+
+
+def test_whose_a_number_is_costs_no_memory() -> None:
+    import tracemalloc  # noqa: PLC0415 - as above
+
+    tracemalloc.start()
+    with closing(Owners()) as owners:
+        for n in range(20_000):
+            owners.keep([Single("resident.id_number", str(n), n)])
+        assert owners.of_others([Single("resident.id_number", "19999", 1)]) == ["resident.id_number"]
+        assert not owners.of_others([Single("resident.id_number", "19999", 19_999)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200_000

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+FIRST_ROWS = 20
+"""Rows with something in them among which the headings are looked for: titles may stand above."""
 MOST_COLUMNS = 100
 MOST_ROWS = 1_048_576
 """As many as a sheet of Excel has."""

@@ -15,8 +15,6 @@ Kind = Literal["roster", "areas"]
 Mapped = Mapping[str, str | None]
 """Heading → field; a heading that leads nowhere is left out."""
 
-FIRST_ROWS = 20
-"""Rows with something in them among which the headings are looked for: titles may stand above."""
 _LONGEST_HEADING = 200
 PLACES = ("code", "estate", "grid", "building", "unit")
 _PARTS = {"household": "households", "resident": "residents", "area": "areas"}

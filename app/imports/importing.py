@@ -15,10 +15,11 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.imports.batches import Job, import_rows
-from app.imports.cells import Line, Table
-from app.imports.columns import FIRST_ROWS, PLACES, Columns, Kind, Mapped, find_columns
+from app.imports.cells import FIRST_ROWS, Line, Table
+from app.imports.columns import PLACES, Columns, Kind, Mapped, find_columns
 from app.imports.fates import RowFate
 from app.imports.opening import open_table
+from app.imports.owners import Owners
 from app.imports.places import Place, Places
 from app.imports.rows import AREAS, Fault, Reader, Row
 from app.imports.values import Names, word_alike
@@ -70,8 +71,7 @@ class Import:
         self._next: Line | None = None
         self._at = 0
         """The row up to which the file was looked at."""
-        self._whose: dict[int, int] = {}
-        """Of what one person, door or area alone may have: whose it is, as earlier rows said."""
+        self._owners = Owners()
 
     @property
     def next_row(self) -> int | None:
@@ -105,6 +105,7 @@ class Import:
 
     def close(self) -> None:
         """Whoever began it closes it."""
+        self._owners.close()
         if self._table is not None:
             self._table.close()
 
@@ -153,27 +154,24 @@ class Import:
         return [line.cells.get(column) for column in named]
 
     def _pass_over(self, line: Line) -> None:
-        """Of what was done before, only what later rows are held against."""
+        """Of what was done before, only what later rows are held against: whether a row was refused is not found out
+        again, since each request would read all that came before it.
+        """
         if self.order.kind == "areas":
             self._read(line)
         else:
-            self._said_twice(line)
+            self._owners.keep(self._reader.singles(line))
 
     def _read(self, line: Line) -> Row:
-        row = self._reader.read(line)
-        row.faults += [Fault(self.columns.cell(line.number, target), "row_twice") for target in self._said_twice(line)]
-        if self.order.kind == "areas" and not row.faults:
-            self._note_area(row)
+        row, singles = self._reader.read(line), [*self._reader.singles(line)]
+        others = self._owners.of_others(singles)
+        row.faults += [Fault(self.columns.cell(line.number, target), "row_twice") for target in others]
+        if not row.faults:
+            # What a row says that is left out is nobody's.
+            self._owners.keep(singles)
+            if self.order.kind == "areas":
+                self._note_area(row)
         return row
-
-    def _said_twice(self, line: Line) -> list[str]:
-        """Fields of which an earlier row had the same of another person, door or area."""
-        twice = []
-        for target, value, whose in self._reader.singles(line):
-            key, owner = hash((target, value)), hash(whose)
-            if self._whose.setdefault(key, owner) != owner:
-                twice.append(target)
-        return twice
 
     def _note_area(self, row: Row) -> None:
         """What comes later in the file may lie in it."""
