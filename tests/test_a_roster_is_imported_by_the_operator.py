@@ -59,5 +59,7 @@ def test_what_stands_in_its_way_is_said_in_a_sentence(file: Path, tmp_path: Path
     mapping = tmp_path / "mapping.json"
     mapping.write_text('{"房号": "household.zebra"}')
     assert "household.zebra" in run("import", str(file), "--area", "q-1", "--mapping", str(mapping)).output
+    file.write_bytes(csv_of(["101"], headings=["地点"]))
+    assert "(columns_missing): /columns/household.door" in run("import", str(file), "--area", "q-1").output
     file.write_bytes(b"PK\x03\x04")
     assert "(sheet_unreadable)" in run("import", str(file), "--area", "q-1").output

@@ -82,6 +82,15 @@ async def test_a_formula_that_nobody_calculated_is_no_empty_cell(li: RawPhone) -
     assert sorted(door["note"] for door in await doors_of(li)) == ["", "", "周桂兰"]
 
 
+async def test_a_note_may_be_a_date(li: RawPhone) -> None:
+    def fill(book: Any, page: Any) -> None:
+        page.write_row(1, 0, ["unit_1", "101", "周桂兰"])
+        page.write_datetime(1, 3, datetime(2026, 3, 2), book.add_format({"num_format": "yyyy-mm-dd"}))
+
+    assert fates(await bring(li, sheet_of(fill, [*PLAIN, "备注"]))) == ["created"]
+    assert [one["note"] for one in await people_of(li)] == ["2026-03-02"]
+
+
 async def test_a_number_is_read_with_the_zeros_it_is_shown_with(li: RawPhone) -> None:
     def fill(book: Any, page: Any) -> None:
         page.write_row(1, 0, ["unit_1", "", "周桂兰"])

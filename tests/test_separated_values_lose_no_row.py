@@ -31,10 +31,17 @@ async def test_rows_between_two_stray_quotes_are_rows_and_a_note_of_several_line
     assert [one["note"] for one in await people_of(li)] == ["", '养狗"', "早上在。\n晚上, 也在。"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030", "utf-16"])
 async def test_the_encodings_of_excel_in_china_are_read(li: RawPhone, encoding: str) -> None:
     await bring(li, csv_of(ZHOU).decode().encode(encoding))
     assert [one["name"] for one in await people_of(li)] == ["周桂兰"]
+
+
+@pytest.mark.parametrize("separator", ["\t", ";"])
+async def test_a_title_with_commas_separates_nothing(li: RawPhone, separator: str) -> None:
+    table = csv_of(ZHOU, LI).replace(b",", separator.encode())
+    report = await bring(li, "青和居社区, 花名册, 2026, 共二人\r\n".encode() + table)
+    assert (report["heading_row"], fates(report)) == (2, ["created", "created"])
 
 
 async def test_letters_that_cannot_be_decoded_are_named(li: RawPhone) -> None:

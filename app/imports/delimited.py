@@ -1,4 +1,5 @@
-"""Separated values: as UTF-8, with or without a mark before it, or as GB18030, which Excel writes in China.
+"""Separated values: as UTF-8, with or without a mark before it, as GB18030, which Excel writes in China, or as UTF-16
+with a mark, which it writes as "Unicode text".
 
 Texts that a spreadsheet would take for formulas have an apostrophe before them, which is no part of them.
 """
@@ -10,10 +11,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, TextIO
 
-from app.imports.cells import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Cell, Line
+from app.imports.cells import FIRST_ROWS, LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Cell, Line
 from app.problems import Problem, wrong_field
 
 _CHUNK = 1 << 16
+_WIDE = "utf-16"
 _SEPARATORS = ",\t;"
 _FIRST_BYTES = 1 << 14
 _LONGEST_ROW = 1 << 20
@@ -40,10 +42,12 @@ class Delimited:
         self._encoding = _encoding_of(file)
         file.seek(0)
         first = file.read(_FIRST_BYTES)
-        if b"\0" in first:
+        if b"\0" in first and self._encoding != _WIDE:
             raise wrong_field("sheet_unreadable", "file")
-        heading = first.decode(self._encoding, "replace").partition("\n")[0]
-        self._separator = max(_SEPARATORS, key=heading.count)
+        text = first.decode(self._encoding, "replace")
+        lines = text.splitlines()[:FIRST_ROWS]
+        # A title above the headings, and what a note says, have what separates nothing.
+        self._separator = max(_SEPARATORS, key=lambda sign: (sum(sign in line for line in lines), text.count(sign)))
 
     def lines(self) -> Iterator[Line]:
         """What can't be decoded stands as U+FFFD, and so does a row whose quotes lead nowhere.
@@ -149,10 +153,13 @@ def _is_a_formula(text: str) -> bool:
 
 
 def _encoding_of(file: BinaryIO) -> str:
-    """A mark means UTF-8. Without one it is what more of the file can be decoded as: GB18030 takes much for letters."""
+    """A mark says it. Without one it is what more of the file can be decoded as: GB18030 takes much for letters."""
     file.seek(0)
-    if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+    begins = file.read(len(codecs.BOM_UTF8))
+    if begins == codecs.BOM_UTF8:
         return "utf-8-sig"
+    if begins.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _WIDE
     return min(("utf-8-sig", "gb18030"), key=lambda name: _undecoded(file, name))
 
 
