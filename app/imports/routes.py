@@ -123,7 +123,7 @@ async def post_import(
     file: Annotated[
         UploadFile,
         File(
-            description="xlsx 或 CSV 文件（UTF-8、GBK） · An xlsx or CSV file",
+            description="xlsx 或 CSV 文件（UTF-8、GBK、UTF-16） · An xlsx or CSV file",
             json_schema_extra={"format": "binary", "maxLength": MOST_FILE_BYTES_AT["/v1/imports"]},
         ),
     ],
