@@ -1,7 +1,10 @@
 """Separated values as Excel in China, a text editor or a slip of the hand leaves them: no row is lost in silence."""
 
+import io
+
 import pytest
 
+from app.imports.opening import open_table
 from tests.maker import boss
 from tests.raw_phone import RawPhone
 from tests.rosters import LI, ZHOU, bring, csv_of, fates, people_of, secretary
@@ -35,6 +38,20 @@ async def test_rows_between_two_stray_quotes_are_rows_and_a_note_of_several_line
 async def test_the_encodings_of_excel_in_china_are_read(li: RawPhone, encoding: str) -> None:
     await bring(li, csv_of(ZHOU).decode().encode(encoding))
     assert [one["name"] for one in await people_of(li)] == ["周桂兰"]
+
+
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        ('单元,房号,姓名\nu,1,"张\nu,2,李\nu,3,王"\nu,4,赵', [None, "u,2,李", 'u,3,王"', "u,4,赵"]),
+        ('房号,备注\n1,"早上, 有人\n下午, 没人"\n2,', ["1,早上, 有人\n下午, 没人", "2"]),
+        ('备注,房号,姓名\n"耳背\n养狗",1,张\n,2,"', ["耳背\n养狗,1,张", None]),
+        ('房号,备注\n1,"' + "\n" * 19 + '没人"\n2,"' + "\n" * 20 + '没人"', ["1," + "\n" * 19 + "没人", None, '没人"']),
+    ],
+)
+def test_what_stands_in_quotes_is_one_cell_and_a_row_is_none(table: str, rows: list[str | None]) -> None:
+    read = [[cell.text for cell in line.cells.values()] for line in open_table(io.BytesIO(table.encode())).lines()]
+    assert [None if "\ufffd" in cells else ",".join(cells) for cells in read[1:] if cells] == rows
 
 
 @pytest.mark.parametrize("separator", ["\t", ";"])

@@ -13,13 +13,13 @@ from app.areas import find_area
 from app.collecting import collect_seldom
 from app.commands.session import refuse, with_context
 from app.context import Context
+from app.imports.cells import MOST_SHEETS_TOLD
 from app.imports.columns import FIELDS, Kind, Mapped
 from app.imports.fates import RowFate
 from app.imports.importing import Import, Order
 from app.imports.opening import open_table
 
 BATCH = 500
-MOST_SHEETS_TOLD = 100
 _MAPPING = TypeAdapter(dict[str, str | None])
 Say = Callable[[str], None]
 

@@ -8,6 +8,8 @@ FIRST_ROWS = 20
 MOST_COLUMNS = 100
 MOST_ROWS = 1_048_576
 """As many as a sheet of Excel has."""
+MOST_SHEETS_TOLD = 100
+"""Of those that are not read."""
 LONGEST_CELL = 32_767
 """Characters in a cell of Excel; what a cell of any file says beyond that is left out, and told as too long."""
 

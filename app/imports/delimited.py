@@ -22,7 +22,7 @@ _LONGEST_ROW = 1 << 20
 """Letters, with what separates them."""
 _MOST_LINES = 20
 """Of a row with line breaks in its cells. A quote that is open for longer is one that nobody closed."""
-_FEWEST_SEPARATORS = 3
+_FEWEST_SEPARATORS = 2
 """Fewer stand in a line of any note."""
 _MOST_AGAIN = 2000
 """Lines that are read once more. Of a roster a slip or two are."""

@@ -90,7 +90,7 @@ class Known:
         keys = ((name, said.get(name)) for name in _SINGLE[self.collection.name] if said.get(name))
         alone = (self._gone[key] for key in keys if key in self._gone)
         there = (plan.id for plan in self._gone_in.get(key, ()) if _agree(plan, said) and is_alike(plan))
-        return next((self.with_id(id) for id in chain(alone, there)), None)
+        return next((plan for id in chain(alone, there) if (plan := self.with_id(id))), None)
 
     def within(self, key: JsonValue) -> Sequence[Plan]:
         """With this door, behind this door, or in this area."""

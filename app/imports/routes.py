@@ -12,7 +12,7 @@ from app.bounds import MOST_FILE_BYTES_AT
 from app.context import ContextDep
 from app.contract import PARSED_BODY, REFUSALS, SIGNED_IN, STORED, Codes, Responses, answers, codes_of, succeeds
 from app.identity.caller import CallerDep
-from app.imports.cells import MOST_COLUMNS, MOST_ROWS
+from app.imports.cells import MOST_COLUMNS, MOST_ROWS, MOST_SHEETS_TOLD
 from app.imports.columns import FIELDS, Columns, Kind, Mapped
 from app.imports.delimited import as_csv
 from app.imports.exporting import DEFAULT_HEADINGS, roster_table
@@ -29,7 +29,6 @@ router = APIRouter(prefix="/v1", tags=["imports"])
 MOST_ROWS_A_REQUEST = 2000
 MOST_SECONDS = 10
 """After which a request answers with what it has done, and says where the next one begins."""
-MOST_SHEETS_TOLD = 100
 _LONGEST_SHEET = 31
 """Characters, as Excel has it."""
 MOST_ANSWERED = max(MOST_ROWS_A_REQUEST + 2 * BATCH, MOST_AREAS)
