@@ -88,7 +88,9 @@ def import_roster(
     write: Annotated[bool, typer.Option("--write", help="Do it; without this every row's fate is only told")] = False,
     kind: Annotated[Kind, typer.Option(help="Doors and the people behind them, or areas")] = "roster",
     mapping: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON: heading → field")] = None,
-    sheet: Annotated[str | None, typer.Option(metavar="NAME", help="Which sheet; without it the first")] = None,
+    sheet: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which sheet; without it the first not hidden")
+    ] = None,
     from_row: Annotated[int, typer.Option(min=1, help="Where to go on")] = 1,
 ) -> None:
     """Bring in a roster: one row a door, or one person behind it. First only tried; see POST /v1/imports.

@@ -126,7 +126,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "date_unreadable": Entry(422, "日期无法识别", "No date can be read here"),
     "became_date": Entry(422, "内容被表格软件变成了日期", "A spreadsheet has made a date of this"),
     "number_cut": Entry(422, "号码被存为数字，末几位已丢失", "Kept as a number, it has lost its last digits"),
-    "text_garbled": Entry(422, "文字编码有误", "Some letters can't be decoded"),
+    "text_garbled": Entry(422, "文字编码或引号有误", "Letters that can't be decoded, or a quote that isn't closed"),
     "formula_error": Entry(422, "公式出错", "A formula failed here"),
     "code_unknown": Entry(422, "代码表中没有这个名称", "No code is called so here"),
     "area_unknown": Entry(422, "没有这个区域", "No area is called so here"),

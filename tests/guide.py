@@ -4,11 +4,14 @@ import re
 from pathlib import Path
 
 from app.bodies import MOST_DEPTH
-from app.bounds import MOST_BODY_BYTES_AT, MOST_BODY_SECONDS, MOST_HEAD_BYTES
+from app.bounds import MOST_BODY_BYTES_AT, MOST_BODY_SECONDS, MOST_FILE_BYTES_AT, MOST_HEAD_BYTES
 from app.contract import REFUSALS, codes_of
 from app.identity.guesses import Guesses
 from app.identity.sign_ins import IDLE_LIFE, LONGEST_LIFE
 from app.identity.tokens import ACCESS_SECONDS
+from app.imports.exporting import MOST_DOORS
+from app.imports.importing import MOST_AREAS, MOST_INFLATED_BYTES
+from app.imports.routes import MOST_ROWS_A_REQUEST, MOST_SECONDS
 from app.problems import CATALOGUE
 from app.settings import Settings
 from sync import wire
@@ -58,6 +61,14 @@ def limits() -> str:
             "刷新令牌 · a refresh token",
             f"{IDLE_LIFE.days} 天不用，最长 {LONGEST_LIFE.days} 天 · days idle, days in all",
         ),
+        ("导入的文件 · a file that is imported", f"{MOST_FILE_BYTES_AT['/v1/imports'] >> 20} MB"),
+        ("解压后的工作簿 · a workbook, unpacked", f"{MOST_INFLATED_BYTES >> 20} MB"),
+        (
+            "一次请求导入的行 · rows imported by a request",
+            f"{MOST_ROWS_A_REQUEST}，或 · or {MOST_SECONDS} 秒 · seconds",
+        ),
+        ("一个文件中的区域 · areas of a file", f"{MOST_AREAS}"),
+        ("导出的户 · doors exported", f"{MOST_DOORS}"),
         ("可重发的记录 · the log a phone keeps", "30 天 · days"),
     ]
     return "\n".join(

@@ -3,13 +3,14 @@
 import io
 import zipfile
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from contextlib import closing
 from typing import Any
 
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]
 
 from app.imports import workbook
+from app.imports.owners import Owners, Single
 from tests.maker import boss
 from tests.raw_phone import RawPhone
 from tests.rosters import HEADINGS, LI, ZHOU, bring, csv_of, doors_of, fates, people_of, secretary, send
@@ -90,17 +91,6 @@ async def test_a_title_above_the_headings_is_no_heading(li: RawPhone) -> None:
     assert (report["heading_row"], fates(report)) == (3, ["created"])
 
 
-async def test_the_sheet_that_is_named_is_read(li: RawPhone) -> None:
-    def fill(book: Any, page: Any) -> None:
-        other = book.add_worksheet("二号")
-        other.write_row(0, 0, PLAIN)
-        other.write_row(1, 0, ["unit_1", "101", "周桂兰"])
-
-    assert not (await bring(li, sheet_of(fill)))["rows"]
-    assert fates(await bring(li, sheet_of(fill), sheet="二号")) == ["created"]
-    assert (await send(li, sheet_of(fill), sheet="三号")).json()["code"] == "sheet_not_found"
-
-
 async def test_an_unknown_heading_is_told_and_its_column_left_out(li: RawPhone) -> None:
     file = csv_of(["unit_1", "101", "甲", "乙"], headings=["单元", "房号", "密级", "房号"])
     report = await bring(li, file)
@@ -138,6 +128,13 @@ async def test_the_same_number_twice_is_refused_the_second_time(li: RawPhone) ->
     assert told(again) == [[("G3", "row_twice")]]
 
 
+async def test_a_number_in_a_row_that_was_refused_is_nobodys(li: RawPhone) -> None:
+    file = csv_of([*ZHOU[:2], "", *ZHOU[3:]], ZHOU, [*LI[:4], "女", "", ZHOU[6], *LI[7:]])
+    report = await bring(li, file)
+    assert (fates(report), told(report)[2]) == (["refused", "created", "refused"], [("G4", "row_twice")])
+    assert told(await bring(li, file, from_row=4)) == [[("G4", "row_twice")]]
+
+
 async def test_a_doors_id_at_another_door_is_refused_and_nobody_moves_there(li: RawPhone) -> None:
     headings = ["楼栋", "单元", "房号", "户编号", "姓名"]
     rows = [
@@ -168,74 +165,6 @@ async def test_a_level_that_nobody_knows_makes_no_area(boss: RawPhone) -> None:
     assert (fates(report), told(report)[1]) == (["created", "refused", "created"], [("B3", "invalid")])
 
 
-async def test_headings_of_two_rows_lose_no_column(li: RawPhone) -> None:
-    def fill(book: Any, page: Any) -> None:
-        page.merge_range("A1:C1", "住址")
-        page.merge_range("D1:D2", "姓名")
-        page.write_row(1, 0, ["楼栋", "单元", "房号"])
-        page.write_row(2, 0, ["building_1", "unit_1", "101", "周桂兰"])
-
-    report = await bring(li, sheet_of(fill, []))
-    assert (report["heading_row"], fates(report)) == (2, ["created"])
-    assert [one["name"] for one in await people_of(li)] == ["周桂兰"]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030"])
-async def test_the_encodings_of_excel_in_china_are_read(li: RawPhone, encoding: str) -> None:
-    await bring(li, csv_of(ZHOU).decode().encode(encoding))
-    assert [one["name"] for one in await people_of(li)] == ["周桂兰"]
-
-
-async def test_letters_that_cannot_be_decoded_are_named(li: RawPhone) -> None:
-    file = csv_of(ZHOU, LI).decode().encode("gbk").replace("李建国".encode("gbk"), b"\x81\xff\x81\xff")
-    report = await bring(li, file)
-    assert (fates(report), told(report)[1]) == (["created", "refused"], [("D3", "text_garbled")])
-
-
-async def test_what_a_spreadsheet_did_to_a_value_is_told(li: RawPhone) -> None:
-    def fill(book: Any, page: Any) -> None:
-        day = book.add_format({"num_format": "yyyy-mm-dd"})
-        page.write_row(1, 0, ["unit_1", 101, "周桂兰", 13800000000, 110105194912310020])
-        page.write_row(2, 0, ["unit_1", "", "李建国"])
-        page.write_datetime(2, 1, datetime(2026, 3, 2), day)
-        page.write_row(3, 0, ["unit_1", 102, "陈小红", 13800000001])
-        page.write_datetime(3, 5, datetime(1958, 3, 2), day)
-        page.write_row(4, 0, ["unit_1", 103])
-        page.write_formula(4, 2, "=VLOOKUP(1,A1,1)", None, "#N/A")
-
-    headings = [*PLAIN, "联系电话", "身份证号", "出生日期"]
-    report = await bring(li, sheet_of(fill, headings))
-    assert fates(report) == ["refused", "refused", "created", "refused"]
-    assert told(report) == [[("E2", "number_cut")], [("B3", "became_date")], [], [("C5", "formula_error")]]
-    [chen] = await people_of(li)
-    assert (chen["phone"], chen["birth_date"]) == ("13800000001", "1958-03-02")
-    assert [door["door"] for door in await doors_of(li)] == ["102"]
-
-
-async def test_a_mark_means_utf_8_whatever_else_stands_there(li: RawPhone) -> None:
-    file = csv_of(ZHOU, LI).replace("李建国".encode(), b"\xe6\x9d\xff")
-    for mark in (b"\xef\xbb\xbf", b""):
-        report = await bring(li, mark + file, dry_run=True)
-        assert (fates(report), told(report)[1]) == (["created", "refused"], [("D3", "text_garbled")])
-
-
-async def test_a_number_is_read_with_the_zeros_it_is_shown_with(li: RawPhone) -> None:
-    def fill(book: Any, page: Any) -> None:
-        page.write_row(1, 0, ["unit_1", "", "周桂兰"])
-        page.write_number(1, 1, 101, book.add_format({"num_format": "0000"}))
-
-    assert fates(await bring(li, sheet_of(fill))) == ["created"]
-    assert [door["door"] for door in await doors_of(li)] == ["0101"]
-
-
-async def test_an_hour_is_no_date(li: RawPhone) -> None:
-    def fill(book: Any, page: Any) -> None:
-        page.write_row(1, 0, ["unit_1", "101", "周桂兰"])
-        page.write_number(1, 3, 0.5, book.add_format({"num_format": "yyyy-mm-dd"}))
-
-    assert told(await bring(li, sheet_of(fill, [*PLAIN, "出生日期"]))) == [[("D2", "date_unreadable")]]
-
-
 BOMB = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "%s"><!ENTITY b "%s">]><sst><si><t>&b;</t></si></sst>'
 SHEET = b'<worksheet><sheetData><row r="1">%s</row></sheetData></worksheet>'
 UNREADABLE = {
@@ -263,7 +192,6 @@ TOO_LARGE = {
     "a far column": zipped({"xl/worksheets/sheet1.xml": SHEET % b'<c r="XFD1" t="inlineStr"><is><t>x</t></is></c>'}),
     "many columns": csv_of([""] * 101 + ["x"]),
     "a long line": csv_of(ZHOU) + b"," * (1 << 20),
-    "a long row of many lines": csv_of(ZHOU) + b"\r\n" + b'"\n",' * 300_000,
 }
 
 
@@ -271,6 +199,28 @@ TOO_LARGE = {
 async def test_what_is_too_large_is_refused_before_it_is_unpacked(li: RawPhone, name: str) -> None:
     answer = await send(li, TOO_LARGE[name])
     assert (answer.status_code, answer.json()["code"]) == (413, "sheet_too_large")
+
+
+async def test_a_file_that_breaks_off_tells_what_was_done_and_fails_from_there_on(li: RawPhone) -> None:
+    rows = [["unit_1", n, f"居民{n}"] for n in range(2, 302)]
+    file = csv_of(*rows, ["", ""] * 50 + ["x"], headings=PLAIN)
+    report = await bring(li, file)
+    done = len(report["rows"])
+    assert (set(fates(report)), report["next_row"]) == ({"created"}, report["rows"][-1]["row"] + 1)
+    answer = await send(li, file, dry_run=False, from_row=report["next_row"])
+    assert (answer.status_code, answer.json()["code"]) == (413, "sheet_too_large")
+    assert len(await doors_of(li, limit="500")) == done == 200
+
+
+async def test_empty_rows_between_two_pieces_are_counted_once(li: RawPhone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.imports.routes.MOST_SECONDS", 0)
+    first, rest = ([["unit_1", n, ""] for n in range(*some)] for some in ((100, 200), (200, 205)))
+    row, skipped = 1, []
+    while row is not None:
+        report = await bring(li, csv_of(*first, *[["", "", ""]] * 50, *rest, headings=PLAIN), from_row=row)
+        row = report["next_row"]
+        skipped.append(report["counts"]["skipped"])
+    assert skipped == [50, 0]
 
 
 def test_a_workbook_is_read_with_the_memory_of_a_row(tmp_path: Any) -> None:
@@ -294,3 +244,17 @@ def test_a_workbook_is_read_with_the_memory_of_a_row(tmp_path: Any) -> None:
         return peak
 
     assert rows(20_000) < rows(2_000) + 1_500_000
+
+
+def test_whose_a_number_is_costs_no_memory() -> None:
+    import tracemalloc  # noqa: PLC0415 - as above
+
+    tracemalloc.start()
+    with closing(Owners()) as owners:
+        for n in range(20_000):
+            owners.keep([Single("resident.id_number", str(n), n)])
+        assert owners.of_others([Single("resident.id_number", "19999", 1)]) == ["resident.id_number"]
+        assert not owners.of_others([Single("resident.id_number", "19999", 19_999)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200_000

@@ -85,7 +85,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "another packing": bzipped,
     "a part before the file": before_the_file,
     "one line": lambda: b"," * 15_000_000,
-    "one row of many lines": lambda: b'a,"' + b'\n",,,,,,,,,,,"' * 800_000,
+    "one row of many lines": lambda: b'a,"' + b'\n",,,,,,,,,,,"' * 400_000,
+    "quotes that only the next line closes": lambda: b'a","\n' * 3_000_000,
     "brackets": lambda: csv_of(["("] * 3, headings=["(" * 30_000] * 90),
     "wide letters": lambda: csv_of(["\ufdfa" * 30_000] * 90, headings=["房号", *["姓名"] * 89]),
 }
@@ -113,6 +114,21 @@ def test_what_no_spreadsheet_does_is_unreadable(name: str, tmp_path: Path) -> No
     path.write_bytes(HOSTILE[name]())
     with path.open("rb") as file, pytest.raises(Problem, match="sheet_unreadable"), closing(open_table(file)) as table:
         [*table.lines()]
+
+
+def test_a_directory_of_too_many_parts_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few its end says there are."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as book:
+        for n in range(parts.MOST_PARTS + 1):
+            book.writestr(str(n), b"")
+    made = bytearray(file.getvalue())
+    end = made.rindex(b"PK\x05\x06")
+    made[end + 8 : end + 12] = b"\1\0\1\0"
+    assert len(zipfile.ZipFile(io.BytesIO(made)).infolist()) > parts.MOST_PARTS
+    monkeypatch.setattr(workbook, "ZipFile", None)
+    with pytest.raises(Problem, match="sheet_too_large"):
+        open_table(io.BytesIO(made))
 
 
 def test_a_long_cell_is_too_long_before_it_is_looked_at() -> None:

@@ -90,6 +90,30 @@ async def test_a_tag_whose_name_looks_like_two_goes_out_and_comes_in(li: RawPhon
     assert counts(await bring(li, answer.content)) == {"unchanged": 2}
 
 
+@pytest.mark.parametrize("said", ["低保（含特困）", "低保(含特困)"])
+async def test_a_tag_whose_name_has_wide_brackets_is_known(li: RawPhone, boss: RawPhone, said: str) -> None:
+    named = {"area_id": str(li.world.home), "list": "tag", "code": "poor", "name": "低保（含特困）"}
+    assert (await li.world.http.post("/v1/codes", json=named, headers=boss.headers)).status_code == 201
+    await bring(li, csv_of(["unit_1", "101", said], headings=["单元", "房号", "户标签"]))
+    answer = await export(li, mapping={"单元": "place.unit", "房号": "household.door", "户标签": "household.tags"})
+    assert rows_of(answer)[1] == ["unit_1", "101", "低保（含特困）"]
+    assert counts(await bring(li, answer.content)) == {"unchanged": 1}
+
+
+async def test_two_estates_with_a_first_building_each_go_out_and_come_in(li: RawPhone, boss: RawPhone) -> None:
+    world, estates = li.world, ("东苑", "西苑")
+    for estate in estates:
+        above = str(world.home)
+        for level, name in (("estate", estate), ("building", "1栋")):
+            area = {"parent_id": above, "level": level, "name": name}
+            above = (await world.http.post("/v1/areas", json=area, headers=boss.headers)).json()["id"]
+    rows = [[estate, "1栋", "101", f"{estate}人"] for estate in estates]
+    assert counts(await bring(li, csv_of(*rows, headings=["小区", "楼栋", "房号", "姓名"]))) == {"created": 2}
+    file = (await export(li)).content
+    assert [row.split(",")[0] for row in file.decode("utf-8-sig").splitlines()] == ["小区", *estates]
+    assert counts(await bring(li, file)) == {"unchanged": 2}
+
+
 async def test_another_place_takes_it_as_its_own(li: RawPhone, boss: RawPhone) -> None:
     await bring(li, csv_of(["101", "周桂兰"], headings=["房号", "姓名"]), "unit_1")
     file = (await export(li, mapping={"房号": "household.door", "姓名": "resident.name"})).content

@@ -226,6 +226,23 @@ async def test_a_mapping_lets_another_offices_form_in(li: RawPhone) -> None:
     assert not any(one["problem"] for one in report["columns"])
 
 
+@pytest.mark.parametrize(
+    ("heading", "mapping"),
+    [
+        ("电话(手机)", {"电话(座机)": None, "电话(手机)": "resident.phone"}),
+        ("电话（手机）", {"电话(座机)": None, "电话(手机)": "resident.phone"}),
+        ("电话(手机)", {"电话(手机)": "resident.phone"}),
+    ],
+)
+async def test_of_headings_that_differ_in_brackets_the_mapped_one_is_taken(
+    li: RawPhone, heading: str, mapping: dict[str, str | None]
+) -> None:
+    headings = ["单元", "房号", "姓名", "电话(座机)", heading]
+    file = csv_of(["unit_1", "101", "周桂兰", "02712345678", "13800000000"], headings=headings)
+    await bring(li, file, mapping=json.dumps(mapping))
+    assert [one["phone"] for one in await people_of(li)] == ["13800000000"]
+
+
 async def test_whoever_may_not_write_there_imports_nothing(li: RawPhone) -> None:
     reader = await phone_of(li.world, "reader", role="reader")
     report = await bring(reader, csv_of(ZHOU))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -45,10 +46,20 @@ def test_it_is_tried_first_then_done_and_changes_nothing_the_second_time(file: P
     assert bring(file, "--write", "--from-row", "4") == (0, ["unchanged 1"])
 
 
+def test_of_a_workbook_it_says_which_sheets_it_did_not_read(file: Path) -> None:
+    book = file.with_suffix(".xlsx")
+    with xlsxwriter.Workbook(str(book)) as made:
+        made.add_worksheet("花名册").write_row(0, 0, HEADINGS)
+        made.add_worksheet("二号")
+    assert bring(book) == (0, ["花名册\tread\t二号\tnot_read", ""])
+
+
 def test_what_stands_in_its_way_is_said_in_a_sentence(file: Path, tmp_path: Path) -> None:
     assert run("import", str(file), "--area", "nowhere").output.startswith("There is no area with code nowhere.")
     mapping = tmp_path / "mapping.json"
     mapping.write_text('{"房号": "household.zebra"}')
     assert "household.zebra" in run("import", str(file), "--area", "q-1", "--mapping", str(mapping)).output
+    file.write_bytes(csv_of(["101"], headings=["地点"]))
+    assert "(columns_missing): /columns/household.door" in run("import", str(file), "--area", "q-1").output
     file.write_bytes(b"PK\x03\x04")
     assert "(sheet_unreadable)" in run("import", str(file), "--area", "q-1").output

@@ -7,7 +7,7 @@ import pytest
 
 from app.imports import importing
 from tests.maker import boss
-from tests.raw_phone import RawPhone
+from tests.raw_phone import RawPhone, phone_of
 from tests.rosters import CHEN, ZHOU, bring, counts, csv_of, doors_of, fates, people_of, secretary, send
 from tests.world import NEW_ID, household
 
@@ -127,6 +127,70 @@ async def test_a_person_who_was_deleted_does_not_come_back_behind_another_door(l
         report = await bring(li, csv_of(row))
         assert (fates(report), codes(report)) == (["refused"], [[(None, "already_deleted")]])
     assert not await people_of(li)
+
+
+async def remove(phone: RawPhone, collection: str, held: Answer) -> None:
+    await phone.apply(collection, UUID(held["id"]), "delete", held["rev"])
+
+
+@pytest.mark.parametrize("again", [["1949-12-31"], [""]])
+async def test_whom_somebody_deleted_at_a_door_does_not_come_back_by_their_name(li: RawPhone, again: list[str]) -> None:
+    door, headings = NEW_ID(), ["单元", "门牌号", "姓名", "出生日期"]
+    await li.apply("households", door, fields=household(li.world, "101"))
+    zhou = {"household_id": str(door), "name": "周桂兰", "birth_date": "1949-12-31"}
+    await li.apply("residents", (id := NEW_ID()), fields=zhou)
+    await remove(li, "residents", await li.get("residents", id))
+    others = [["unit_1", "101", "周桂芝", ""], ["unit_1", "101", "周桂兰", "1975-01-01"]]
+    report = await bring(li, csv_of(["unit_1", "101", "周桂兰", *again], *others, headings=headings))
+    assert (fates(report), codes(report)[0]) == (["refused", "created", "created"], [(None, "already_deleted")])
+    assert [one["name"] for one in await people_of(li)] == ["周桂兰", "周桂芝"]
+
+
+async def test_a_household_that_somebody_deleted_does_not_come_back_by_its_door(li: RawPhone) -> None:
+    doors, headings = [NEW_ID(), NEW_ID()], ["单元", "门牌号"]
+    for id, door in zip(doors, ("101", "102室"), strict=True):
+        await li.apply("households", id, fields=household(li.world, door))
+        await remove(li, "households", await li.get("households", id))
+    # Whoever wrote this one anew had a reason.
+    await li.apply("households", NEW_ID(), fields=household(li.world, "102"))
+    report = await bring(li, csv_of(*(["unit_1", door] for door in ("101室", "102", "103")), headings=headings))
+    assert fates(report) == ["refused", "unchanged", "created"]
+    assert codes(report)[0] == [(None, "already_deleted")]
+    assert sorted(one["door"] for one in await doors_of(li)) == ["102", "103"]
+
+
+@pytest.mark.parametrize("row", [["grid", "楼栋", "3号楼", ""], ["grid", "楼栋", "别名", "b-3"]])
+async def test_an_area_that_somebody_deleted_does_not_come_back(boss: RawPhone, row: list[str]) -> None:
+    fields = {"level": "building", "name": "3号楼", "code": "b-3", "parent_id": str(boss.world.areas["grid"])}
+    made = await boss.world.http.post("/v1/areas", json=fields, headers=boss.headers)
+    assert made.status_code == 201, made.text
+    headers = {**boss.headers, "If-Match": made.headers["etag"]}
+    assert (await boss.world.http.delete(f"/v1/areas/{made.json()['id']}", headers=headers)).status_code == 204
+    file = csv_of(row, ["grid", "楼栋", "4号楼", "b-4"], headings=["上级", "层级", "名称", "编码"])
+    report = await bring(boss, file, kind="areas")
+    assert (fates(report), codes(report)[0]) == (["refused", "created"], [(None, "already_deleted")])
+
+
+async def test_what_a_record_was_made_with_for_want_of_a_word_is_filled(li: RawPhone) -> None:
+    headings = ["单元", "门牌号", "姓名", "房屋用途", "与户主关系", "户籍"]
+    await bring(li, csv_of(["unit_1", "101", "周桂兰"], headings=headings[:3]))
+    whole = csv_of(["unit_1", "101", "周桂兰", "出租", "配偶", "否"], headings=headings)
+    assert fates(await bring(li, whole)) == ["updated"]
+    [door], [zhou] = await doors_of(li), await people_of(li)
+    assert (door["use"], zhou["relation"], zhou["registered_here"]) == ("rented", "spouse", False)
+    # Whoever wrote it again at the door wrote it.
+    await write(li, "households", door, use="self_occupied")
+    assert fates(await bring(li, whole)) == ["to_decide"]
+    assert fates(await bring(li, csv_of(["unit_1", "101", "周桂兰", "vacant", "", ""], headings=headings))) == [
+        "to_decide"
+    ]
+
+
+async def test_what_somebody_else_made_so_may_be_what_they_chose_and_is_asked_about(li: RawPhone) -> None:
+    zhao = await phone_of(li.world, "zhao")
+    await zhao.apply("households", NEW_ID(), fields=household(li.world, "101"))
+    file = csv_of(["unit_1", "101", "出租"], headings=["单元", "门牌号", "房屋用途"])
+    assert fates(await bring(li, file)) == ["to_decide"]
 
 
 async def test_who_was_merged_is_found_where_they_stayed(li: RawPhone) -> None:

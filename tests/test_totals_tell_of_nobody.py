@@ -119,7 +119,7 @@ async def test_whoever_has_any_of_some_tags_counts_once(world: World, li: RawPho
     assert await any_of(li, "living_alone") == [0, 0, 0]
     assert await any_of(li, "disabled", area="unit_1") == [4]
     district = await phone_of(world, "district", role="admin", area="district")
-    assert await any_of(district, "disabled", "mentally_ill") == [10, 5, 5]
+    assert await any_of(district, "disabled", "mentally_ill") == [10, 10, 10]
     assert await any_of(district, "mentally_ill") == [None, None, 0]
     unasked = await totals(li, world.areas["grid"])
     assert unasked["tag"] == []

@@ -2,6 +2,7 @@
 
 import csv
 from collections import defaultdict
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,11 @@ async def _import(session: Session, path: Path, building: Building) -> tuple[Tim
     """How long it took, and the records it made, by their kind."""
     made: dict[str, dict[UUID, None]] = defaultdict(dict)
     each, began = [], session.world.monotonic()
-    with path.open("rb") as file:
-        coming = Import(session.ground.context, None, Order(building.id, dry_run=False), partial(open_table, file))
+    order = Order(building.id, dry_run=False)
+    with (
+        path.open("rb") as file,
+        closing(Import(session.ground.context, None, order, partial(open_table, file))) as coming,
+    ):
         await coming.begin()
         start = began
         while batch := await coming.next_batch(ROWS):

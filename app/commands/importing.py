@@ -13,6 +13,7 @@ from app.areas import find_area
 from app.collecting import collect_seldom
 from app.commands.session import refuse, with_context
 from app.context import Context
+from app.imports.cells import MOST_SHEETS_TOLD
 from app.imports.columns import FIELDS, Kind, Mapped
 from app.imports.fates import RowFate
 from app.imports.importing import Import, Order
@@ -60,6 +61,8 @@ async def _bring(
     coming = Import(context, None, order, partial(open_table, opened, sheet))
     try:
         await coming.begin()
+        if coming.other_sheets:
+            say(f"{coming.sheet}\tread\t{' '.join(coming.other_sheets[:MOST_SHEETS_TOLD])}\tnot_read")
         for column in coming.columns.told:
             if column.code:
                 say(f"{column.cell}\t{column.code}")

@@ -50,7 +50,8 @@ def told(run: Callable[[], Awaitable[T]], loop_factory: Callable[[], asyncio.Abs
         refuse("\n".join(f"QIAOMEN_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()))
     except Problem as problem:
         entry = CATALOGUE[problem.code]
-        refuse(f"{entry.zh} · {entry.en} ({problem.code})")
+        where = " ".join(str(error["pointer"]) for error in problem.errors if "pointer" in error)
+        refuse(f"{entry.zh} · {entry.en} ({problem.code}){where and f': {where}'}")
     except Exception as error:
         if not is_outage(error):
             raise

@@ -20,6 +20,7 @@ from app.imports.matching import (
     find_household,
     find_resident,
     read_by_id,
+    read_gone_areas,
     read_known,
     read_removed,
 )
@@ -107,15 +108,16 @@ async def import_rows(transaction: Transaction, job: Job, rows: Sequence[Row]) -
 
 
 async def _known_areas(transaction: Transaction, job: Job, spoken: Sequence[Spoken]) -> Known:
-    known = Known(AREAS)
+    known = Known(AREAS, job.person)
     ids = {*job.places.by_id, *(one.id for one in spoken)}
     await read_by_id(transaction, known, job.home, None, ids)
+    await read_gone_areas(transaction, known, job.home, [one.row for one in spoken])
     return known
 
 
 async def _known_doors(transaction: Transaction, job: Job, spoken: Sequence[Spoken]) -> dict[str, Known]:
     """The households that the rows may mean, and who lives behind these or has the rows' numbers."""
-    households, residents, home = Known(HOUSEHOLDS), Known(RESIDENTS), job.home
+    households, residents, home = Known(HOUSEHOLDS, job.person), Known(RESIDENTS, job.person), job.home
     seen = await job.seen(transaction)
     paths = {job.places.by_id[one.row.area].path for one in spoken if one.row.area}
     known = [(id, job.places.by_id[id].path) for id in seen if id in job.places.by_id]
@@ -203,7 +205,7 @@ def _check(row: Row, plan: Plan, said: Fields) -> None:
     if not plan.now:
         # Of a new record the reader has seen that.
         return
-    filling = {name: value for name, value in said.items() if plan.now.get(name) in (None, "")}
+    filling = {name: value for name, value in said.items() if plan.is_free(name)}
     for error in plan.collection.rules.faults({**plan.now, **filling}):
         row.fault(plan.collection.name, str(error["pointer"]).rpartition("/")[2], str(error["code"]))
 

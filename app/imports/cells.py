@@ -1,11 +1,15 @@
 """What a file is read into: numbered lines of cells, each of which knows where it stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+FIRST_ROWS = 20
+"""Rows with something in them among which the headings are looked for: titles may stand above."""
 MOST_COLUMNS = 100
 MOST_ROWS = 1_048_576
 """As many as a sheet of Excel has."""
+MOST_SHEETS_TOLD = 100
+"""Of those that are not read."""
 LONGEST_CELL = 32_767
 """Characters in a cell of Excel; what a cell of any file says beyond that is left out, and told as too long."""
 
@@ -34,8 +38,12 @@ class Table(Protocol):
     """A sheet, or a file of separated values."""
 
     @property
-    def name(self) -> str:
-        """What the sheet is called; of separated values, their encoding."""
+    def sheet(self) -> str | None:
+        """What the sheet is called; None for separated values."""
+
+    @property
+    def others(self) -> Sequence[str]:
+        """The sheets beside it, which are not read."""
 
     def lines(self) -> Iterator[Line]:
         """Its rows in order; of empty ones some may be left out. Raises sheet_unreadable, sheet_too_large."""

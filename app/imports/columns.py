@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -14,10 +15,8 @@ Kind = Literal["roster", "areas"]
 Mapped = Mapping[str, str | None]
 """Heading → field; a heading that leads nowhere is left out."""
 
-FIRST_ROWS = 20
-"""Rows with something in them among which the headings are looked for: titles may stand above."""
 _LONGEST_HEADING = 200
-PLACES = ("code", "grid", "building", "unit")
+PLACES = ("code", "estate", "grid", "building", "unit")
 _PARTS = {"household": "households", "resident": "residents", "area": "areas"}
 _DECIDED = {"area_id", "household_id", "parent_id", "feed_level", "home_level"}
 """Fields that a file doesn't say as such."""
@@ -35,6 +34,7 @@ FIELDS: Mapping[Kind, Sequence[str]] = {
 _NEEDED: Mapping[Kind, Sequence[str]] = {"roster": ["household.door"], "areas": ["area.level", "area.name"]}
 _ALSO: Mapping[str, str] = {
     "place.code": "区域编码 区域代码 area_code",
+    "place.estate": "小区 小区名称 所属小区 estate",
     "place.grid": "网格 网格名称 所属网格 grid",
     "place.building": "楼栋 楼号 栋号 楼栋号 幢 building",
     "place.unit": "单元 单元号 unit",
@@ -86,8 +86,7 @@ class Columns:
 
 def find_columns(kind: Kind, lines: Iterable[Line], mapped: Mapped) -> Columns:
     """The row of the first twenty in which most headings are known. Raises columns_missing."""
-    chosen = {plain(heading): field for heading, field in mapped.items()}
-    found = max((_columns(kind, line, chosen) for line in _unmerged(lines)), key=lambda one: len(one.of), default=None)
+    found = max((_columns(kind, line, mapped) for line in _unmerged(lines)), key=lambda one: len(one.of), default=None)
     missing = [field for field in _needed(kind, found) if found is None or field not in found.of]
     if found is None or missing:
         raise Problem(
@@ -112,25 +111,38 @@ def _needed(kind: Kind, found: Columns | None) -> Sequence[str]:
     return [*_NEEDED[kind], "resident.name"] if about_people else _NEEDED[kind]
 
 
-def _columns(kind: Kind, line: Line, chosen: Mapped) -> Columns:
+def _columns(kind: Kind, line: Line, mapped: Mapped) -> Columns:
     headings = {column: plain(cell.text) for column, cell in line.cells.items()}
-    known = _KNOWN[kind]
+    known, chosen = _KNOWN[kind], _chosen(line, mapped)
     # What both a door and a person have, such as a note, is the person's where there are people.
     people = any("resident.name" in known.get(heading, ()) for heading in headings.values())
-    people = people or "resident.name" in {chosen.get(heading) for heading in headings.values()}
+    people = people or "resident.name" in chosen.values()
     of: dict[str, int] = {}
-    told = []
-    for column, heading in sorted(headings.items()):
-        fields = [chosen[heading]] if heading in chosen else _in_order(known.get(heading, ()), people)
+    told = {}
+    # What the mapping names comes before what is only known.
+    for column in sorted(headings, key=lambda column: (column not in chosen, column)):
+        fields = [chosen[column]] if column in chosen else _in_order(known.get(headings[column], ()), people)
         field, code = next(((f, None) for f in fields if f not in of), (None, "heading_unknown"))
-        if field is None and heading in chosen and fields == [None]:
+        if field is None and fields == [None]:
             code = None
         elif field is None and fields:
             code = "heading_twice"
         if field is not None:
             of[field] = column
-        told.append(ToldColumn(cell_name(line.number, column), field, code))
-    return Columns(line.number, of, told)
+        told[column] = ToldColumn(cell_name(line.number, column), field, code)
+    return Columns(line.number, of, [told[column] for column in sorted(told)])
+
+
+def _chosen(line: Line, mapped: Mapped) -> dict[int, str | None]:
+    """Column → field, by the very heading; else by what it comes to, where of the other mapped ones one alone does."""
+    exact = {column: cell.text for column, cell in line.cells.items() if cell.text in mapped}
+    alike: dict[str, list[str | None]] = defaultdict(list)
+    for heading in mapped.keys() - exact.values():
+        alike[plain(heading)].append(mapped[heading])
+    found = ((column, alike.get(plain(cell.text), ())) for column, cell in line.cells.items() if column not in exact)
+    return {column: mapped[heading] for column, heading in exact.items()} | {
+        column: fields[0] for column, fields in found if len(fields) == 1
+    }
 
 
 def _in_order(fields: Iterable[str], people: bool) -> list[str]:

@@ -15,7 +15,7 @@ from app.fields import as_wire
 from app.imports.importing import names_of
 from app.imports.places import Places
 from app.imports.rows import HOUSEHOLDS, RESIDENTS
-from app.imports.values import BETWEEN, LISTS, Names
+from app.imports.values import BETWEEN, LISTS, Names, word_alike
 from app.prepared import among
 from app.problems import Problem
 from app.reports.parts import areas_around, codes_at, seen_whole
@@ -25,6 +25,7 @@ from sync.walk import Walk
 MOST_DOORS = 10_000
 """Twice as many as the largest community that is known to have them has."""
 DEFAULT_HEADINGS: Mapping[str, str] = {
+    "小区": "place.estate",
     "网格": "place.grid",
     "楼栋": "place.building",
     "单元": "place.unit",
@@ -126,4 +127,4 @@ class _Told:
     def _code(self, name: str, code: str) -> str:
         """Its name, where that leads back to it."""
         called = self.called.get((LISTS[name], code), code)
-        return called if self.names.get((LISTS[name], called.casefold())) == code else code
+        return called if self.names.get((LISTS[name], word_alike(called))) == code else code

@@ -15,13 +15,14 @@ from app.collections import COLLECTIONS
 from app.context import Context
 from app.database import Transaction
 from app.imports.batches import Job, import_rows
-from app.imports.cells import Line, Table
-from app.imports.columns import FIRST_ROWS, PLACES, Columns, Kind, Mapped, find_columns
+from app.imports.cells import FIRST_ROWS, Line, Table
+from app.imports.columns import PLACES, Columns, Kind, Mapped, find_columns
 from app.imports.fates import RowFate
 from app.imports.opening import open_table
+from app.imports.owners import Owners
 from app.imports.places import Place, Places
 from app.imports.rows import AREAS, Fault, Reader, Row
-from app.imports.values import Names
+from app.imports.values import Names, word_alike
 from app.problems import Problem, wrong_field
 from app.reports.parts import codes_at, known_area, seen_whole
 from app.touched import run_or_try
@@ -61,6 +62,8 @@ class Import:
         self.context, self.person, self.order, self._opening = context, person, order, opening
         self.counts: Counter[str] = Counter()
         self.columns: Columns
+        self.sheet: str | None = None
+        self.other_sheets: Sequence[str] = ()
         self._table: Table | None = None
         self._job: Job
         self._reader: Reader
@@ -68,8 +71,7 @@ class Import:
         self._next: Line | None = None
         self._at = 0
         """The row up to which the file was looked at."""
-        self._whose: dict[int, int] = {}
-        """Of what one person, door or area alone may have: whose it is, as earlier rows said."""
+        self._owners = Owners()
 
     @property
     def next_row(self) -> int | None:
@@ -87,6 +89,7 @@ class Import:
 
     def _open(self, ground: _Ground) -> None:
         self._table = self._opening()
+        self.sheet, self.other_sheets = self._table.sheet, self._table.others
         lines = self._table.lines()
         first = list(islice((line for line in lines if line.cells), FIRST_ROWS))
         self.columns = find_columns(self.order.kind, first, self.order.mapping)
@@ -96,11 +99,13 @@ class Import:
         self._advance()
         while self._next is not None and self._next.number < self.order.from_row:
             self._pass_over(self._next)
-            self.counts.clear()
             self._advance()
+            # What was empty before it was counted where that ended.
+            self.counts.clear()
 
     def close(self) -> None:
         """Whoever began it closes it."""
+        self._owners.close()
         if self._table is not None:
             self._table.close()
 
@@ -149,27 +154,24 @@ class Import:
         return [line.cells.get(column) for column in named]
 
     def _pass_over(self, line: Line) -> None:
-        """Of what was done before, only what later rows are held against."""
+        """Of what was done before, only what later rows are held against: whether a row was refused is not found out
+        again, since each request would read all that came before it.
+        """
         if self.order.kind == "areas":
             self._read(line)
         else:
-            self._said_twice(line)
+            self._owners.keep(self._reader.singles(line))
 
     def _read(self, line: Line) -> Row:
-        row = self._reader.read(line)
-        row.faults += [Fault(self.columns.cell(line.number, target), "row_twice") for target in self._said_twice(line)]
-        if self.order.kind == "areas" and not row.faults:
-            self._note_area(row)
+        row, singles = self._reader.read(line), [*self._reader.singles(line)]
+        others = self._owners.of_others(singles)
+        row.faults += [Fault(self.columns.cell(line.number, target), "row_twice") for target in others]
+        if not row.faults:
+            # What a row says that is left out is nobody's.
+            self._owners.keep(singles)
+            if self.order.kind == "areas":
+                self._note_area(row)
         return row
-
-    def _said_twice(self, line: Line) -> list[str]:
-        """Fields of which an earlier row had the same of another person, door or area."""
-        twice = []
-        for target, value, whose in self._reader.singles(line):
-            key, owner = hash((target, value)), hash(whose)
-            if self._whose.setdefault(key, owner) != owner:
-                twice.append(target)
-        return twice
 
     def _note_area(self, row: Row) -> None:
         """What comes later in the file may lie in it."""
@@ -187,6 +189,8 @@ class Import:
 class Piece:
     """As much of a file as one request takes."""
 
+    sheet: str | None
+    other_sheets: Sequence[str]
     columns: Columns
     counts: Mapping[str, int]
     rows: Sequence[RowFate]
@@ -196,17 +200,26 @@ class Piece:
 async def import_piece(
     context: Context, person: UUID, order: Order, file: BinaryIO, sheet: str | None, most_rows: int, most_seconds: float
 ) -> Piece:
-    """Batch by batch, until there are so many rows or it has taken so long. Raises what `begin` does."""
+    """Batch by batch, until there are so many rows or it has taken so long. Raises what `begin` does.
+
+    Where a file can't be read further, what was done before is told; whoever goes on hears why, and nothing is done.
+    """
     ends_at = context.seams.monotonic() + most_seconds
     coming = Import(context, person, order, partial(open_table, file, sheet, MOST_INFLATED_BYTES))
     try:
         await coming.begin()
         rows: list[RowFate] = []
-        while batch := await coming.next_batch():
-            rows += batch
-            if len(rows) >= most_rows or context.seams.monotonic() >= ends_at:
-                break
-        return Piece(coming.columns, coming.counts, rows, coming.next_row)
+        told = partial(Piece, coming.sheet, coming.other_sheets, coming.columns, coming.counts, rows)
+        try:
+            while batch := await coming.next_batch():
+                rows += batch
+                if len(rows) >= most_rows or context.seams.monotonic() >= ends_at:
+                    break
+        except Problem:
+            if not rows:
+                raise
+            return told(rows[-1].row + 1)
+        return told(coming.next_row)
     finally:
         coming.close()
 
@@ -228,7 +241,8 @@ async def _ground_of(context: Context, person: UUID | None, order: Order) -> _Gr
 
 def names_of(codes: Iterable[Any]) -> Names:
     """What each code may be called: by its names in both languages, and by itself."""
-    return {(code.list, word.casefold()): code.code for code in codes for word in (code.name_en, code.name, code.code)}
+    words = ((code, word) for code in codes for word in (code.name_en, code.name, code.code))
+    return {(code.list, word_alike(word)): code.code for code, word in words}
 
 
 async def _place(snapshot: Transaction, context: Context, person: UUID | None, order: Order) -> Any:

@@ -4,9 +4,10 @@ Only what the person sees whole is looked at, so that nobody learns from an impo
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Some
-from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -27,19 +28,22 @@ from sync.wire import Fields
 _HISTORY: sa.Table = History.__table__  # type: ignore[attr-defined]
 _SINGLE = {HOUSEHOLDS: ("external_id",), RESIDENTS: NUMBERS, AREAS: ("code",)}
 """Fields of which one value is one record's, the surest first."""
+_TELLING = {"birth_date", *(name for names in _SINGLE.values() for name in names)}
 
 
 class Known:
     """Records of one collection that rows may speak of: stored ones, and those that earlier rows create."""
 
-    def __init__(self, name: str) -> None:
-        self.collection = COLLECTIONS[name]
+    def __init__(self, name: str, importer: UUID | None) -> None:
+        self.collection, self._importer = COLLECTIONS[name], importer
         self.plans: dict[UUID, Plan] = {}
         self._aliases: dict[UUID, UUID] = {}
         self._by: dict[tuple[str, JsonValue], list[Plan]] = defaultdict(list)
         self._in: dict[JsonValue, list[Plan]] = defaultdict(list)
         self._gone: dict[tuple[str, JsonValue], UUID] = {}
         """Records that are no more, by what was theirs alone."""
+        self._gone_in: dict[JsonValue, list[Plan]] = defaultdict(list)
+        """These, by where they were: a list that is older than the deletion knows no more of them."""
 
     def add(self, plan: Plan) -> Plan:
         """From now on rows find it."""
@@ -49,25 +53,30 @@ class Known:
         for name in _SINGLE[self.collection.name]:
             if value := plan.now.get(name):
                 self._by[name, value].append(plan)
-        if self.collection.name == HOUSEHOLDS:
-            self._in[door_alike(plan.now.get("door"))].append(plan)
-        else:
-            self._in[plan.now.get(self.collection.lists_in)].append(plan)
+        self._in[self._place_of(plan)].append(plan)
         return plan
+
+    def _place_of(self, plan: Plan) -> JsonValue:
+        if self.collection.name == HOUSEHOLDS:
+            return door_alike(plan.now.get("door"))
+        return plan.now.get(self.collection.lists_in)
 
     def take(self, row: Any) -> None:
         """A stored row. One that was merged leads to the one that stayed."""
+        if row.id in self.plans or row.id in self._aliases:
+            return
         fields = self.collection.as_fields(row._mapping)
-        if row.deleted_at is not None:
-            self._gone.update({(name, fields.get(name)): row.id for name in _SINGLE[self.collection.name]})
+        plan = Plan(self.collection, row.id, fields, row.rev, row.field_revs, row.deleted_at is not None)
+        plan.own = row.created_by == self._importer
+        if not plan.deleted:
+            self.add(plan)
+            return
+        self._gone.update({(name, fields.get(name)): row.id for name in _SINGLE[self.collection.name]})
+        self._gone_in[self._place_of(plan)].append(plan)
         if into := row._mapping.get(MERGED_INTO):
             self._aliases[row.id] = into
-        elif row.id not in self.plans:
-            plan = Plan(self.collection, row.id, fields, row.rev, row.field_revs, row.deleted_at is not None)
-            if plan.deleted:
-                self.plans[plan.id] = plan
-            else:
-                self.add(plan)
+        else:
+            self.plans[plan.id] = plan
 
     def single(self, said: Fields) -> Plan | None:
         """By what is one record's alone. Raises Unreadable where several have it."""
@@ -77,10 +86,12 @@ class Known:
                 return _only(found)
         return None
 
-    def gone(self, said: Fields) -> Plan | None:
-        """One that was deleted, or the one into which it was merged, by what was its alone."""
+    def gone(self, said: Fields, key: JsonValue, is_alike: Callable[[Plan], bool]) -> Plan | None:
+        """One that was deleted, or the one into which it was merged: by what was its alone, or as it was there."""
         keys = ((name, said.get(name)) for name in _SINGLE[self.collection.name] if said.get(name))
-        return next((self.with_id(self._gone[key]) for key in keys if key in self._gone), None)
+        alone = (self._gone[key] for key in keys if key in self._gone)
+        there = (plan.id for plan in self._gone_in.get(key, ()) if _agree(plan, said) and is_alike(plan))
+        return next((plan for id in chain(alone, there) if (plan := self.with_id(id))), None)
 
     def within(self, key: JsonValue) -> Sequence[Plan]:
         """With this door, behind this door, or in this area."""
@@ -100,9 +111,14 @@ def find_household(known: Known, places: Places, row: Row, id: UUID) -> Plan | N
     if not place.recorded:
         # Every house of a community has a 101.
         raise Unreadable("area_unknown")
-    here = [plan for plan in known.within(door_alike(said["door"])) if _path(places, plan).startswith(place.path)]
+    door = door_alike(said["door"])
+
+    def is_here(plan: Plan) -> bool:
+        return _path(places, plan).startswith(place.path)
+
+    here = [plan for plan in known.within(door) if is_here(plan)]
     exact = [plan for plan in here if plan.now["door"] == said["door"]]
-    return _only(exact or here) if here else known.with_id(id) or known.gone(said)
+    return _only(exact or here) if here else known.with_id(id) or known.gone(said, door, is_here)
 
 
 def find_resident(known: Known, row: Row, household: UUID, id: UUID) -> Plan | None:
@@ -114,18 +130,22 @@ def find_resident(known: Known, row: Row, household: UUID, id: UUID) -> Plan | N
             # Another's number, it seems: a running one perhaps, or a slip of the hand.
             raise Unreadable("match_ambiguous")
         return plan
-    there = [plan for plan in known.within(str(household)) if name_alike(plan.now.get("name")) == name]
-    alike = [plan for plan in there if all(_agree(plan, said, name) for name in ("id_number", "birth_date"))]
+
+    def is_called_so(plan: Plan) -> bool:
+        return name_alike(plan.now.get("name")) == name
+
+    there = [plan for plan in known.within(str(household)) if is_called_so(plan)]
+    alike = [plan for plan in there if _agree(plan, said, "id_number", "birth_date")]
     born = said.get("birth_date")
     surest = [plan for plan in alike if born and plan.now.get("birth_date") == born]
-    return _only(surest or alike) if alike else known.with_id(id) or known.gone(said)
+    if alike:
+        return _only(surest or alike)
+    return known.with_id(id) or known.gone(said, str(household), is_called_so)
 
 
 def _is_of(plan: Plan, said: Fields, household: UUID) -> bool:
     """With the same door, ID number and birth date, where both tell them?"""
-    return plan.now.get("household_id") == str(household) and all(
-        _agree(plan, said, name) for name in ("id_number", "birth_date")
-    )
+    return plan.now.get("household_id") == str(household) and _agree(plan, said, "id_number", "birth_date")
 
 
 def find_area(known: Known, row: Row, id: UUID) -> Plan | None:
@@ -133,12 +153,18 @@ def find_area(known: Known, row: Row, id: UUID) -> Plan | None:
     said = row.said[AREAS]
     if plan := known.single(said):
         return plan
-    there = [plan for plan in known.within(str(row.area)) if plan.now.get("name") == said["name"]]
-    return _only(there) if there else known.with_id(id)
+
+    def is_called_so(plan: Plan) -> bool:
+        return plan.now.get("name") == said["name"]
+
+    there = [plan for plan in known.within(str(row.area)) if is_called_so(plan)]
+    return _only(there) if there else known.with_id(id) or known.gone(said, str(row.area), is_called_so)
 
 
-def _agree(plan: Plan, said: Fields, name: str) -> bool:
-    return None in (plan.now.get(name), said.get(name)) or plan.now[name] == said[name]
+def _agree(plan: Plan, said: Fields, *names: str) -> bool:
+    """In these fields, or in all that tell one from another, where both tell them?"""
+    pairs = ((plan.now.get(name), said.get(name)) for name in names or _TELLING)
+    return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def _path(places: Places, plan: Plan) -> str:
@@ -154,10 +180,10 @@ def _only(found: Sequence[Plan]) -> Plan:
 
 @cache
 def _with(name: str, field: str) -> sa.Select[Any]:
-    """Records of a home that have one of these values, in these areas; deleted ones by what was theirs alone."""
+    """Records of a home that have, or had when they were deleted, one of these values, in these areas."""
     table = COLLECTIONS[name].table
     where = [table.c.home == sa.bindparam("home"), among(table.c[field], "values"), among(table.c.area_id, "areas")]
-    return sa.select(table).where(*where, *(() if field in _SINGLE[name] else [table.c.deleted_at.is_(None)]))
+    return sa.select(table).where(*where)
 
 
 async def read_known(
@@ -171,6 +197,19 @@ async def read_known(
         for row in rows:
             known.take(row)
         await read_by_id(transaction, known, home, areas, {into for row in rows if (into := row._mapping[MERGED_INTO])})
+
+
+async def read_gone_areas(transaction: Transaction, known: Known, home: UUID, rows: Sequence[Row]) -> None:
+    """Those that were deleted, by the codes and the parents that these rows name."""
+    areas = known.collection.table
+    codes = {code for row in rows if (code := row.said[AREAS].get("code"))}
+    alike = sa.or_(
+        among(areas.c.parent_id, "parents", [*{row.area for row in rows}]), among(areas.c.code, "codes", [*codes])
+    )
+    for row in await transaction.rows(
+        sa.select(areas).where(areas.c.home == home, areas.c.deleted_at.is_not(None), alike)
+    ):
+        known.take(row)
 
 
 @cache

@@ -14,7 +14,8 @@ _OLE = b"\xd0\xcf\x11\xe0"
 
 
 def open_table(file: BinaryIO, sheet: str | None = None, most_bytes: int = MOST_INFLATED_BYTES) -> Table:
-    """The first sheet, or the one with this name, to be closed; of a workbook that unpacks to so many bytes at most.
+    """The first sheet that isn't hidden, or the one with this name, to be closed; of a workbook that unpacks to so many
+    bytes at most.
 
     Raises sheet_unreadable, sheet_too_large and sheet_not_found.
     """

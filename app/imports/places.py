@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.imports.values import Unreadable, narrow
 
-_LEVELS = ("grid", "building", "unit")
+_LEVELS = ("estate", "grid", "building", "unit")
 _AROUND = re.compile(r"^第|(?:号楼|号|栋|幢|座|楼|单元|网格)$")
 
 

@@ -30,6 +30,8 @@ class Plan:
     rev: int = 0
     field_revs: Mapping[str, int] = field(default_factory=dict)
     deleted: bool = False
+    own: bool = False
+    """Did whoever imports make it? What they left out they may say now; others may have chosen what they left."""
     removed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Of a set, what somebody took out of it."""
     now: Fields = field(default_factory=dict)
@@ -53,6 +55,12 @@ class Plan:
         self.opened = True
         return "created"
 
+    def is_free(self, name: str) -> bool:
+        """Does it hold nothing there, or what the importer made it with for want of a word?"""
+        spec, present = self.collection.fields[name], self.now.get(name)
+        made_so = self.held is not None and self.own and name not in self.field_revs and present == spec.default
+        return present in (None, "") or (spec.policy.name == "ask" and made_so)
+
     def meet(self, name: str, value: JsonValue) -> Step:
         """What becomes of one value."""
         policy, present = self.collection.fields[name].policy.name, self.now.get(name)
@@ -63,7 +71,7 @@ class Plan:
         # What is empty because somebody emptied it is what they wrote. And of what the last writer wins nothing is
         # filled later, since somebody may be writing it now.
         emptied = present in (None, "") and name in self.field_revs
-        if present in (None, "") and not emptied and (policy != "latest" or self.held is None):
+        if self.is_free(name) and not emptied and (policy != "latest" or self.held is None):
             self.now[name] = value
             if self.held is not None:
                 self.filled[name] = value

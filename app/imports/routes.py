@@ -12,7 +12,7 @@ from app.bounds import MOST_FILE_BYTES_AT
 from app.context import ContextDep
 from app.contract import PARSED_BODY, REFUSALS, SIGNED_IN, STORED, Codes, Responses, answers, codes_of, succeeds
 from app.identity.caller import CallerDep
-from app.imports.cells import MOST_COLUMNS, MOST_ROWS
+from app.imports.cells import MOST_COLUMNS, MOST_ROWS, MOST_SHEETS_TOLD
 from app.imports.columns import FIELDS, Columns, Kind, Mapped
 from app.imports.delimited import as_csv
 from app.imports.exporting import DEFAULT_HEADINGS, roster_table
@@ -29,6 +29,8 @@ router = APIRouter(prefix="/v1", tags=["imports"])
 MOST_ROWS_A_REQUEST = 2000
 MOST_SECONDS = 10
 """After which a request answers with what it has done, and says where the next one begins."""
+_LONGEST_SHEET = 31
+"""Characters, as Excel has it."""
 MOST_ANSWERED = max(MOST_ROWS_A_REQUEST + 2 * BATCH, MOST_AREAS)
 OF_A_CELL: Codes = (
     *("heading_unknown", "heading_twice", "cell_merged", "date_unreadable", "became_date", "number_cut"),
@@ -38,6 +40,7 @@ OF_A_CELL: Codes = (
 CSV = "text/csv"
 EXPORTED: Responses = {200: {**succeeds(200)[200], "content": {MEDIA: FORMS[MEDIA], CSV: FORMS["text/html"]}}}
 _IN_BOTH = {field: field for of_kind in FIELDS.values() for field in of_kind}
+SheetName = Annotated[str, StringConstraints(max_length=_LONGEST_SHEET)]
 Heading = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Name = Annotated[str, Field(max_length=64, json_schema_extra={"enum": [*_IN_BOTH]})]
 _MAPPING = TypeAdapter(dict[Heading, Name | None])
@@ -90,6 +93,12 @@ class ImportReport(BaseModel):
     """What was done, or would be. Send the same again with `from_row` at `next_row` for the rest."""
 
     done: bool = Field(description="是否已执行 · Was it done, or only tried?")
+    sheet: str | None = Field(
+        max_length=_LONGEST_SHEET, description="工作表 · The sheet that was read; null for a CSV file"
+    )
+    other_sheets: list[SheetName] = Field(
+        max_length=MOST_SHEETS_TOLD, description="未读的工作表 · The sheets that were not read, hidden ones too"
+    )
     heading_row: int = Field(ge=1, le=MOST_ROWS, description="表头行 · Where the headings stand")
     columns: list[ImportedColumn] = Field(max_length=MOST_COLUMNS, description="列 · What each heading was taken for")
     counts: Counts = Field(description="合计 · Of the rows below, and the empty ones between")
@@ -113,7 +122,7 @@ async def post_import(
     file: Annotated[
         UploadFile,
         File(
-            description="xlsx 或 CSV 文件（UTF-8、GBK） · An xlsx or CSV file",
+            description="xlsx 或 CSV 文件（UTF-8、GBK、UTF-16） · An xlsx or CSV file",
             json_schema_extra={"format": "binary", "maxLength": MOST_FILE_BYTES_AT["/v1/imports"]},
         ),
     ],
@@ -131,7 +140,8 @@ async def post_import(
     ] = None,
     dry_run: Annotated[bool, Form(description="只试算，不执行 · Only say every row's fate; nothing is done")] = True,
     sheet: Annotated[
-        str | None, Form(max_length=31, description="工作表名称 · Which sheet; without it the first")
+        str | None,
+        Form(max_length=_LONGEST_SHEET, description="工作表名称 · Which sheet; without it the first not hidden"),
     ] = None,
     from_row: Annotated[
         int, Form(ge=1, le=MOST_ROWS, description="从第几行继续 · `next_row` of the answer before")
@@ -153,6 +163,8 @@ async def post_import(
     piece = await import_piece(context, caller.person_id, order, file.file, sheet, *most)
     return ImportReport(
         done=not dry_run,
+        sheet=piece.sheet[:_LONGEST_SHEET] if piece.sheet is not None else None,
+        other_sheets=[name[:_LONGEST_SHEET] for name in piece.other_sheets[:MOST_SHEETS_TOLD]],
         heading_row=piece.columns.row,
         columns=_columns(piece.columns),
         counts=Counts(**piece.counts),

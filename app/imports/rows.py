@@ -12,6 +12,7 @@ from app.collections import COLLECTIONS
 from app.collections.base import Collection
 from app.imports.cells import Cell, Line, cell_name
 from app.imports.columns import PLACES, Columns, Kind
+from app.imports.owners import Single
 from app.imports.places import Place, Places, called
 from app.imports.values import Names, Unreadable, door_alike, text_of, value_of
 from sync.wire import Fields
@@ -85,15 +86,16 @@ class Reader:
             _tell_birth(row.said.get(RESIDENTS, {}))
         return row
 
-    def singles(self, line: Line) -> Iterator[tuple[str, str, Hashable]]:
-        """(field, value, whose it is) of what one person, door or area of the file alone may have."""
+    def singles(self, line: Line) -> Iterator[Single]:
+        """What one person, door or area of the file alone may have."""
         for target in _SINGLES[self.kind]:
             part, _, name = target.partition(".")
             cell = self._alone(line, target)
             if cell:
                 with suppress(Unreadable):
                     number = str(value_of(cell, name, COLLECTIONS[_COLLECTION[part]].fields[name], self.names))
-                    yield target, number.upper() if name == "id_number" else number, self._whose(line, part)
+                    value = number.upper() if name == "id_number" else number
+                    yield Single(target, value, self._whose(line, part))
 
     def _alone(self, line: Line, target: str) -> Cell | None:
         column = self.columns.of.get(target, -1)

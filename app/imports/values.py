@@ -55,7 +55,7 @@ def value_of(cell: Cell, name: str, spec: FieldSpec, names: Names) -> JsonValue:
     text = text_of(cell)
     if spec.kind is date:
         return _date(cell, text)
-    if cell.kind == "date":
+    if cell.kind == "date" and name != "note":
         # "3-2" was a door before a spreadsheet took it for the second of March.
         raise Unreadable("became_date")
     if name in LISTS:
@@ -87,6 +87,11 @@ def text_of(cell: Cell) -> str:
 def narrow(text: str) -> str:
     """Wide letters and digits as narrow ones: of what is compared, never of what somebody wrote in words."""
     return unicodedata.normalize("NFKC", text).strip()
+
+
+def word_alike(word: str) -> str:
+    """What a word comes to: with wide or narrow brackets, large or small letters."""
+    return narrow(word).casefold()
 
 
 def door_alike(door: JsonValue) -> str:
@@ -136,14 +141,14 @@ def _codes(name: str, spec: FieldSpec, text: str, names: Names) -> JsonValue:
     if spec.kind is not set:
         return _code(LISTS[name], text, names)
     # One tag may be called "disabled / gravely ill".
-    words = [text] if (LISTS[name], narrow(text).casefold()) in names else BETWEEN.split(text)
+    words = [text] if (LISTS[name], word_alike(text)) in names else BETWEEN.split(text)
     return [*sorted({_code(LISTS[name], word.strip(), names) for word in words if word.strip()})]
 
 
 def _code(of_list: str, text: str, names: Names) -> str:
     """The code that is called so where the file belongs; a code that no list names is kept, as everywhere."""
     word = narrow(text)
-    code = names.get((of_list, word.casefold()))
+    code = names.get((of_list, word_alike(word)))
     if code is None and not _CODE.fullmatch(word):
         raise Unreadable("code_unknown")
     return code or word
@@ -158,7 +163,7 @@ def _level(word: str) -> str:
 
 
 def _choice(choices: Mapping[str, JsonValue], text: str) -> JsonValue:
-    word = narrow(text).casefold()
+    word = word_alike(text)
     if word not in choices:
         raise Unreadable("invalid")
     return choices[word]

@@ -7,17 +7,26 @@ what stands where: sheets, shared texts, date formats, merged cells. No entity i
 
 import re
 from array import array
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, BinaryIO
 from zipfile import ZipFile
 
 from app.imports.cells import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Cell, Line
-from app.imports.parts import MOST_INFLATED_BYTES, Event, events_of, events_of_small, length_of, told, weigh
+from app.imports.merged import Merged
+from app.imports.parts import (
+    MOST_INFLATED_BYTES,
+    Event,
+    count_parts,
+    events_of,
+    events_of_small,
+    length_of,
+    told,
+    weigh,
+)
 from app.problems import Problem, wrong_field
 
 MOST_TEXTS = 1_000_000
@@ -43,15 +52,19 @@ _KINDS: dict[str, Any] = {"b": "truth", "e": "error", "n": "number"}
 _DAY_0, _DAY_0_OF_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
 
 
+_UNKNOWN = Cell("#", "error")
+
+
 class Workbook:
-    """One sheet of a workbook: the first, or the one with this name."""
+    """One sheet of a workbook: the first that isn't hidden, or the one with this name."""
 
     def __init__(self, file: BinaryIO, sheet: str | None, most_bytes: int = MOST_INFLATED_BYTES) -> None:
         """Raises sheet_unreadable, sheet_too_large, sheet_not_found."""
+        count_parts(file)
         with told():
             self._archive = ZipFile(file)
             weigh(self._archive, length_of(file), most_bytes)
-            self.name, self._part, beside, old_dates = self._find(sheet)
+            self._part, beside, old_dates = self._find(sheet)
             styles = beside.get("styles")
             self._dated, self._zeros = _styles(self._small(styles) if styles else iter(()))
             self._day_0 = _DAY_0_OF_1904 if old_dates else _DAY_0
@@ -72,24 +85,27 @@ class Workbook:
     def _small(self, part: str) -> Iterator[Event]:
         return events_of_small(self._archive, part)
 
-    def _find(self, wanted: str | None) -> tuple[str, str, dict[str, str], bool]:
-        """The sheet's name and part, the parts beside it by kind, and are its days counted from 1904?"""
+    def _find(self, wanted: str | None) -> tuple[str, dict[str, str], bool]:
+        """The sheet's part, the parts beside it by kind, and are its days counted from 1904?"""
         [book] = [part for kind, part in self._targets("_rels/.rels", "").values() if kind == "officeDocument"]
         folder, _, name = book.rpartition("/")
         targets = self._targets(f"{folder}/_rels/{name}.rels".lstrip("/"), folder)
         sheets: dict[str, str] = {}
+        shown: list[str] = []
         old_dates = False
         for element, said in self._small(book):
             if element == "sheet" and isinstance(said, dict):
                 kind, part = targets[said["r:id"] if "r:id" in said else said["id"]]
                 if kind == "worksheet":
                     sheets.setdefault(said["name"], part)
+                    shown += [said["name"]] if said.get("state", "visible") == "visible" else []
             elif element == "workbookPr" and isinstance(said, dict):
                 old_dates = said.get("date1904") in ("1", "true")
         if wanted is not None and wanted not in sheets:
             raise wrong_field("sheet_not_found", "sheet")
-        name = wanted if wanted is not None else next(iter(sheets))
-        return name, sheets[name], dict(targets.values()), old_dates
+        self.sheet: str | None = wanted if wanted is not None else next(chain(shown, sheets))
+        self.others: Sequence[str] = [name for name in sheets if name != self.sheet]
+        return sheets[self.sheet], dict(targets.values()), old_dates
 
     def _targets(self, part: str, folder: str) -> dict[str, tuple[str, str]]:
         """Id → (the last word of its type, its part)."""
@@ -105,13 +121,15 @@ class Workbook:
         row, column, kind, style = 0, -1, "n", ""
         cells: dict[int, Cell] = {}
         text: list[str] = []
-        reading, skipping, room = False, False, LONGEST_CELL
+        reading, skipping, waiting, room = False, False, False, LONGEST_CELL
         for name, said in events_of(self._archive, self._part):
             if not name:
                 if reading and not skipping and room > 0:
                     text.append(str(said))
                     room -= len(str(said))
             elif isinstance(said, dict):
+                # For whoever calculates a formula: Excel keeps what it came to.
+                waiting = name == "f" or (waiting and name not in ("c", "v"))
                 if name == "c":
                     column = _column_of(said["r"]) if "r" in said else column + 1
                     if column >= _MOST_CELLS:
@@ -125,7 +143,9 @@ class Workbook:
                 reading = False
             elif name == "rPh":
                 skipping = False
-            elif name == "c" and (cell := self._cell("".join(text), kind, style)):
+            elif name == "c" and (
+                cell := _UNKNOWN if waiting and kind != "str" else self._cell("".join(text), kind, style)
+            ):
                 if column >= MOST_COLUMNS:
                     raise Problem("sheet_too_large", most_columns=MOST_COLUMNS)
                 cells[column] = cell
@@ -158,7 +178,7 @@ class Workbook:
         except (OverflowError, ValueError):
             return Cell(number, "error")
 
-    def _merged(self) -> "_Merged":
+    def _merged(self) -> Merged:
         """Said after the rows, hence read before them."""
         found: set[tuple[int, int, int, int]] = set()
         with self._archive.open(self._part) as source:
@@ -174,30 +194,7 @@ class Workbook:
                     raise Problem("sheet_too_large", most_merged=MOST_MERGED)
                 # What is cut here is found whole the next time; what is found twice is found once.
                 before = whole[-_LONGEST_MERGED:]
-        return _Merged(found)
-
-
-class _Merged:
-    """Which columns of a row are part of merged cells: kept as the rows from which on that differs."""
-
-    def __init__(self, found: Iterable[tuple[int, int, int, int]]) -> None:
-        """Of (top, bottom, left, right), all of them within."""
-        turns: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
-        for top, bottom, left, right in found:
-            turns[top].append((left, right, 1))
-            turns[bottom + 1].append((left, right, -1))
-        many, bits = [0] * (MOST_COLUMNS + 1), 0
-        self._rows, self._bits = sorted(turns), [0]
-        for row in self._rows:
-            for left, right, more in turns[row]:
-                for column in range(left, right + 1):
-                    many[column] += more
-                    bits = bits | 1 << column if many[column] else bits & ~(1 << column)
-            self._bits.append(bits)
-
-    def in_row(self, row: int) -> int:
-        """A bit for each column."""
-        return self._bits[bisect_right(self._rows, row)]
+        return Merged(found)
 
 
 class _Texts:
