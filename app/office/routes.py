@@ -24,7 +24,8 @@ def _source(text: str) -> str:
     return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-_SCRIPT, _STYLE = _read("page.js"), _read("page.css")
+# One script: the page's own last, since it begins to run at its end.
+_SCRIPT, _STYLE = _read("choices.js") + _read("page.js"), _read("page.css")
 _PAGE = _read("page.html").replace("{{ style }}", _STYLE).replace("{{ script }}", _SCRIPT).encode()
 # What a report's page may do within this one is what both allow: its own style is let in here too.
 POLICY = (
