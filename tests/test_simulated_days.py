@@ -12,7 +12,7 @@ from tests.simulation.command import ruled, simulated
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.run import Simulation
 
-SEEDS, SLICES = 100, 10
+SEEDS, SLICES = 60, 10
 TRACES = sorted((Path(__file__).parent / "simulation" / "traces").glob("*.json"))
 SAMPLE = (
     "no_dedupe",
