@@ -29,7 +29,7 @@ from tests.conftest import KEY, opened
 from tests.world import NEW_ID, World, bearer, household, mutation, new_world
 
 TOP = Path(__file__).parent.parent
-KILLS = 10
+KILLS = 6
 START_SECONDS = 30
 BATCH = 10
 
